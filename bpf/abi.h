@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the kernel side and user space say to each other: every struct, number and name that both
+ * must agree on. Plain C types only, so that it compiles as BPF, as ordinary C in the tests, and is
+ * compared field by field with lib/capture/abi.ts by tests/abi_test.ts.
+ *
+ * Both perf buffers carry samples; a sample is one or more entries back to back, each starting with
+ * struct entry and padded to 8 bytes. `size` steps to the next one. Little endian, as the machine is.
+ */
+#ifndef SOCKEYE_ABI_H
+#define SOCKEYE_ABI_H
+
+#define ABI_VERSION 1
+
+typedef unsigned char abi_u8;
+typedef unsigned short abi_u16;
+typedef unsigned int abi_u32;
+typedef int abi_s32;
+typedef unsigned long long abi_u64;
+
+/* What an entry is about. */
+enum entry_kind {
+	ENTRY_DATA = 1,  /* bytes moved on a socket; payload follows */
+	ENTRY_OPEN = 2,  /* a connection seen for the first time; struct open_names follows */
+	ENTRY_CLOSE = 3, /* a connection ended; struct close_totals follows */
+	ENTRY_EXIT = 4,  /* a traced process ended (its last thread) */
+	ENTRY_TICK = 5,  /* time passed; written by user space only, between reads of the rings */
+	ENTRY_LOST = 6,  /* `total` entries of this cpu were lost; written by user space only */
+	ENTRY_EOF = 7,   /* one direction ended: shutdown(), or a read that returned 0 */
+	ENTRY_START = 8, /* a process joined the traced ones (fork, exec) */
+};
+
+enum direction {
+	DIRECTION_EGRESS = 0,  /* sent by the traced process */
+	DIRECTION_INGRESS = 1, /* received by it */
+};
+
+/* By which call the bytes moved. */
+enum operation {
+	OP_OTHER = 0,
+	OP_READ = 1,
+	OP_READV = 2,
+	OP_RECVFROM = 3,
+	OP_RECVMSG = 4,
+	OP_RECVMMSG = 5,
+	OP_WRITE = 6,
+	OP_WRITEV = 7,
+	OP_SENDTO = 8,
+	OP_SENDMSG = 9,
+	OP_SENDMMSG = 10,
+	OP_SENDFILE = 11,
+	OP_SPLICE = 12,
+	OP_IO_URING = 13,
+	OP_CONNECT = 14,
+	OP_ACCEPT = 15,
+	OP_SHUTDOWN = 16,
+	OP_CLOSE = 17,
+	OP_TLS_READ = 18,
+	OP_TLS_WRITE = 19,
+};
+
+/* Where the bytes were taken: on the socket, or as plain text inside a TLS library. */
+enum source {
+	SOURCE_SOCKET = 0,
+	SOURCE_OPENSSL = 1,
+	SOURCE_BORINGSSL = 2,
+	SOURCE_GNUTLS = 3,
+	SOURCE_NSS = 4,
+	SOURCE_GO_TLS = 5,
+	SOURCE_RUSTLS = 6,
+	SOURCE_NODE_TLS = 7,
+};
+
+/* Why `length` is smaller than what the operation moved; 0 when it is not. */
+enum cut {
+	CUT_NONE = 0,
+	CUT_SNAPLEN = 1,    /* more than --snaplen, or more pieces than can be walked */
+	CUT_UNREADABLE = 2, /* the buffer could not be read (fault, or a registered io_uring buffer) */
+	CUT_UNSEEN = 3,     /* the path has no user buffer (sendfile, splice) */
+	CUT_FILTERED = 4,   /* the connection matched no known protocol */
+	CUT_ABI = 5,        /* a 32-bit process: arguments not decoded */
+};
+
+enum entry_flags {
+	FLAG_TCP_POSITION = 1 << 0, /* position is TCP's own sequence, modulo 2^32; else a 64-bit byte count */
+	FLAG_FRESH = 1 << 1,        /* the connection had moved nothing before its first event */
+	FLAG_CLIENT = 1 << 2,       /* connect() was seen: the traced process is the client */
+	FLAG_SERVER = 1 << 3,       /* fresh, and no connect(): it was accepted */
+	FLAG_DATAGRAM = 1 << 4,     /* one operation is one message */
+	FLAG_REMOTE_NAMED = 1 << 5, /* the remote address was taken from the call, not from the socket */
+	FLAG_LAST_CHUNK = 1 << 6,   /* last entry of its operation */
+};
+
+/* Protocols that the kernel's rules can suspect (infer.bpf.h); a filter, never proof. */
+enum suspect {
+	SUSPECT_NONE = 0,
+	SUSPECT_HTTP = 1,
+	SUSPECT_REDIS = 2,
+	SUSPECT_DNS = 3,
+	SUSPECT_TLS = 4,
+};
+
+/* AF_ numbers as the kernel has them. */
+#define FAMILY_UNIX 1
+#define FAMILY_INET 2
+#define FAMILY_INET6 10
+
+/*
+ * Filled in by user space before the load (.rodata): what to trace. A process is traced when every
+ * bit of `wanted_marks` is set for it in process_marks; without bits every process is.
+ */
+#define MARK_TREE 1 /* given by --pid, started by COMMAND, or a descendant of one */
+#define MARK_COMM 2 /* its name is --comm */
+#define MARK_NEVER 128 /* sockeye itself, or its output's way out */
+#define MAX_PORTS 16
+#define MARKS_PER_VALUE 64 /* process_marks: value pid/64 holds one byte for each of 64 pids */
+
+struct config {
+	abi_u32 wanted_marks;
+	abi_u32 follow;      /* children of marked processes are marked */
+	abi_u32 unfiltered;  /* payload of connections of no known protocol, too */
+	abi_u32 snaplen;     /* payload bytes kept of one operation */
+	abi_u32 cpus;        /* possible cpus: entries of `batches` and `scratch` */
+	abi_u32 port_count;  /* 0: every port */
+	abi_u16 ports[MAX_PORTS]; /* host order; either end */
+	char comm[16];       /* with MARK_COMM */
+};
+
+/* Indexes of the array map `counters` (per cpu, u64): what the kernel side saw and did not send. */
+enum counter {
+	COUNTER_DATA_LOST = 0,     /* entries that did not fit into data_events */
+	COUNTER_CONN_LOST = 1,     /* entries that did not fit into conn_events */
+	COUNTER_FILTERED_PID = 2,  /* operations of processes not traced (socket way only) */
+	COUNTER_FILTERED_PORT = 3,
+	COUNTER_FILTERED_BYTES = 4, /* bytes of connections of no known protocol, not sent */
+	COUNTER_UNREADABLE = 5,    /* operations whose buffer could not be read */
+	COUNTER_OPERATIONS = 6,    /* operations of traced processes on sockets */
+	COUNTER_BYTES = 7,         /* bytes they moved */
+	COUNTER_STATE_FULL = 8,    /* connections without kernel state: the map was full */
+	COUNTER_NESTED = 9,        /* entries sent past a busy batch */
+	COUNTER_COUNT = 10,
+};
+
+/* Verdicts that user space writes into the map `verdicts` (conn -> enum verdict), then verdict_generation + 1. */
+enum verdict {
+	VERDICT_KEEP = 1, /* a known protocol: always send payload */
+	VERDICT_STOP = 2, /* send no more payload, only totals */
+};
+
+struct entry {
+	abi_u32 size;     /* bytes to the next entry: this header, what follows it, padding to 8 */
+	abi_u32 sequence; /* counts up by one per cpu and per perf buffer: a jump is a loss */
+	abi_u64 time_ns;  /* CLOCK_MONOTONIC at the end of the operation */
+	abi_u64 conn;     /* identity of the socket: its cookie, or an id of our own; never 0 but for EXIT/START/TICK/LOST */
+	abi_u64 position; /* stream position of the operation's first byte in its direction (FLAG_TCP_POSITION) */
+	abi_u32 pid;      /* process (tgid) */
+	abi_u32 tid;
+	abi_s32 fd;       /* -1 when the path has none */
+	abi_u32 total;    /* bytes the operation moved; ENTRY_LOST: entries lost; ENTRY_EXIT: exit code */
+	abi_u32 offset;   /* of this entry's payload within the operation */
+	abi_u32 length;   /* payload bytes that follow */
+	abi_u8 kind;      /* enum entry_kind */
+	abi_u8 direction;
+	abi_u8 operation;
+	abi_u8 source;
+	abi_u8 flags;
+	abi_u8 cut;
+	abi_u8 family;
+	abi_u8 suspect;   /* enum suspect, the kernel's verdict so far */
+	abi_u32 plaintext; /* which plain-text stream of the socket (TLS): 0 for the socket's own bytes */
+	abi_u16 local_port; /* host order; 0 for unix */
+	abi_u16 remote_port;
+	char comm[16];    /* name of the process (its main thread) at this moment */
+	abi_u8 local[16]; /* IPv4 in the first 4 bytes; network order */
+	abi_u8 remote[16];
+};
+
+/* After ENTRY_OPEN. A name's length 0: unnamed; first byte 0: abstract. */
+struct open_names {
+	abi_u64 egress_position;  /* position of the next byte at that moment */
+	abi_u64 ingress_position;
+	abi_u16 local_length;
+	abi_u16 remote_length;
+	abi_u32 inode;            /* of the socket, as in /proc/PID/fd */
+	char local[108];
+	char remote[108];
+};
+
+/* After ENTRY_CLOSE. */
+struct close_totals {
+	abi_u64 egress_position; /* final positions; TCP counts a FIN as one more */
+	abi_u64 ingress_position;
+	abi_u64 egress_bytes;    /* moved since the connection was first seen */
+	abi_u64 ingress_bytes;
+};
+
+#endif

@@ -1,0 +1,41 @@
+/**
+ * Where events come from: the kernel (live.ts), a recording (replay.ts) or a packet capture
+ * (pcap.ts). The pipeline cannot tell them apart.
+ */
+import type { SocketEvent, TimeBase } from "./event.ts";
+
+/** Called once for each event, in the order of their times; the event is reused. */
+export type EventHandler = (event: SocketEvent) => void;
+
+/** Facts of a trace that its events refer to; saved in a recording's head. */
+export interface TraceStart {
+  readonly base: TimeBase;
+  /** Unix time of `base`: whole seconds, and nanoseconds within that second. */
+  readonly wallSeconds: number;
+  readonly wallNanos: number;
+  /** "socket", "syscall" or "pcap". */
+  readonly way: string;
+  readonly hostname: string;
+  readonly kernel: string;
+}
+
+/** Loss counted by the source itself, by perf buffer and CPU. */
+export interface BufferLoss {
+  readonly buffer: "data_events" | "conn_events";
+  readonly cpu: number;
+  readonly events: number;
+}
+
+/** One way to get events. drain() and wait() alternate until `ended`. */
+export interface CaptureSource extends Disposable {
+  readonly start: TraceStart;
+  /** No more events will come, and everything was handed out. */
+  readonly ended: boolean;
+  /** Hands out what is there now, at most a bounded batch; the number of events. Never waits. */
+  drain(handler: EventHandler): number;
+  /** Resolves when there may be more, at the latest after some milliseconds. */
+  wait(): Promise<void>;
+  /** Stops new events (live: detaches); what was captured is still handed out by drain(). */
+  stop(): void;
+  losses(): readonly BufferLoss[];
+}

@@ -1,0 +1,49 @@
+/**
+ * The public record: one exchange with the columns common to all protocols. Key order here is key
+ * order in the output; record.schema.json says the same to other programs.
+ */
+
+/** Why something is missing from a record. */
+export type IncompleteReason =
+  | "gap" // bytes inside the message were not seen
+  | "truncated" // cut by --snaplen, or the message is larger than what is kept of it
+  | "mid_stream" // the connection was older than the trace: the other half was not seen
+  | "lost_events" // a perf buffer overflowed while this message passed
+  | "closed" // the connection ended first
+  | "timeout" // reserved by protocols that know their own time limits
+  | "one_way" // no answer is due
+  | "no_response" // none came within --request-timeout
+  | "trace_end"; // the trace ended first
+
+/** A typed half of an exchange: snake_case fields in the protocol's own words. */
+export type Message = object;
+
+/** See the module's comment. Absent when unknown. */
+export interface TraceRecord {
+  /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
+  time: string;
+  protocol: string;
+  /** Last byte of the response minus first byte of the request, as the traced process saw them. */
+  latency_ns?: number;
+  pid?: number;
+  comm?: string;
+  fd?: number;
+  role?: "client" | "server";
+  local?: string;
+  remote?: string;
+  conn?: number;
+  tls?: { library: string };
+  container?: { id: string };
+  request: Message | null;
+  response: Message | null;
+  request_bytes?: number;
+  response_bytes?: number;
+  incomplete?: IncompleteReason[];
+  redacted?: string[];
+}
+
+/** One line for people, a cell for each half. */
+export interface Summary {
+  request: string;
+  response: string;
+}

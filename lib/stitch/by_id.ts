@@ -1,0 +1,64 @@
+/**
+ * Pairs by an identifier that the response repeats (DNS, Kafka, Cassandra …).
+ *
+ * In: both queues of a connection, oldest first. Out: pairs, handed to `emit` and taken off the
+ * queues. A request whose id is used again before it was answered is paired first in, first out.
+ */
+import type { StitchContext, Timed } from "../../protocols/protocol.ts";
+import type { EmitPair } from "./in_order.ts";
+
+/** A response without its request waits this long for one that is still under way to user space. */
+const STRAY_NS = 1e9;
+
+export function pairById<F>(
+  requests: Timed<F>[],
+  responses: Timed<F>[],
+  context: StitchContext<unknown>,
+  idOf: (frame: F) => number | string,
+  emit: EmitPair<F>,
+): void {
+  if (responses.length > 0) takeAnswered(requests, responses, context, idOf, emit);
+  let kept = 0;
+  for (const request of requests) {
+    const late = context.nowNs - request.endNs >= context.requestTimeoutNs;
+    if (context.ended === null && !late) requests[kept++] = request;
+    else emit(request, null, context.ended ?? "no_response");
+  }
+  requests.length = kept;
+}
+
+function takeAnswered<F>(
+  requests: Timed<F>[],
+  responses: Timed<F>[],
+  context: StitchContext<unknown>,
+  idOf: (frame: F) => number | string,
+  emit: EmitPair<F>,
+): void {
+  const waiting = new Map<number | string, number[]>();
+  for (let i = 0; i < requests.length; i++) {
+    const id = idOf((requests[i] as Timed<F>).frame);
+    const same = waiting.get(id);
+    if (same === undefined) waiting.set(id, [i]);
+    else same.push(i);
+  }
+  const answered = new Set<number>();
+  let kept = 0;
+  for (const response of responses) {
+    const index = waiting.get(idOf(response.frame))?.shift();
+    if (index !== undefined) {
+      answered.add(index);
+      emit(requests[index] as Timed<F>, response, null);
+    } else if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) {
+      responses[kept++] = response;
+    } else {
+      emit(null, response, "mid_stream");
+    }
+  }
+  responses.length = kept;
+  if (answered.size === 0) return;
+  let left = 0;
+  for (let i = 0; i < requests.length; i++) {
+    if (!answered.has(i)) requests[left++] = requests[i] as Timed<F>;
+  }
+  requests.length = left;
+}

@@ -1,0 +1,61 @@
+/**
+ * Bytes of traffic as text. In: a range of bytes. Out: strings, or null where the bytes are no text.
+ * Never throws on traffic, never keeps the bytes.
+ */
+
+interface Slicer {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+  base64Slice(start: number, end: number): string;
+}
+
+// Deno's global Buffer: its slices are six times as fast as TextDecoder on short ranges. Loading it
+// takes some milliseconds, so it is first touched when traffic arrives, not at start-up.
+let slicer: Slicer | undefined;
+function loaded(): Slicer {
+  const buffer: { Buffer?: { prototype: Slicer } } = globalThis;
+  if (!buffer.Buffer) throw new Error("Cannot decode text: this runtime has no global Buffer");
+  return slicer = buffer.Buffer.prototype;
+}
+
+/** One character a byte. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+}
+
+/** UTF-8; null when the range is not valid UTF-8. */
+export function utf8(bytes: Uint8Array, start: number, end: number): string | null {
+  for (let i = start; i < end; i++) {
+    if ((bytes[i] as number) > 127) return utf8Checked(bytes, start, end);
+  }
+  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+}
+
+function utf8Checked(bytes: Uint8Array, start: number, end: number): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes.subarray(start, end),
+    );
+  } catch {
+    return null;
+  }
+}
+
+/** Standard base64 with padding (RFC 4648 section 4). */
+export function base64(bytes: Uint8Array, start: number, end: number): string {
+  return (slicer ?? loaded()).base64Slice.call(bytes, start, end);
+}
+
+/**
+ * The last offset, at most `end`, that does not cut a UTF-8 sequence in two: where a display cut
+ * may fall without turning text into base64.
+ */
+export function utf8CutBefore(bytes: Uint8Array, start: number, end: number): number {
+  let lead = end - 1;
+  const lowest = Math.max(start, end - 4);
+  while (lead >= lowest && ((bytes[lead] as number) & 0xc0) === 0x80) lead--;
+  if (lead < lowest) return end;
+  const byte = bytes[lead] as number;
+  const need = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+  return lead + need > end ? lead : end;
+}

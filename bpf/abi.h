@@ -122,23 +122,22 @@ struct config {
 	abi_u32 snaplen;     /* payload bytes kept of one operation */
 	abi_u32 cpus;        /* possible cpus: entries of `batches` and `scratch` */
 	abi_u32 port_count;  /* 0: every port */
+	abi_u32 socket_way;  /* 1: sock_{send,recv}_length; 0: sys_exit */
+	abi_u32 io_uring;    /* io_uring_done is attached: it sends what io_uring moves */
 	abi_u16 ports[MAX_PORTS]; /* host order; either end */
 	char comm[16];       /* with MARK_COMM */
 };
 
 /* Indexes of the array map `counters` (per cpu, u64): what the kernel side saw and did not send. */
 enum counter {
-	COUNTER_DATA_LOST = 0,     /* entries that did not fit into data_events */
-	COUNTER_CONN_LOST = 1,     /* entries that did not fit into conn_events */
-	COUNTER_FILTERED_PID = 2,  /* operations of processes not traced (socket way only) */
-	COUNTER_FILTERED_PORT = 3,
-	COUNTER_FILTERED_BYTES = 4, /* bytes of connections of no known protocol, not sent */
-	COUNTER_UNREADABLE = 5,    /* operations whose buffer could not be read */
-	COUNTER_OPERATIONS = 6,    /* operations of traced processes on sockets */
-	COUNTER_BYTES = 7,         /* bytes they moved */
-	COUNTER_STATE_FULL = 8,    /* connections without kernel state: the map was full */
-	COUNTER_NESTED = 9,        /* entries sent past a busy batch */
-	COUNTER_COUNT = 10,
+	COUNTER_DATA_LOST = 0,      /* entries that did not fit into data_events */
+	COUNTER_CONN_LOST = 1,      /* entries that did not fit into conn_events */
+	COUNTER_FILTERED_PORT = 2,  /* operations on sockets of other ports than --port */
+	COUNTER_FILTERED_BYTES = 3, /* payload of connections of no known protocol, not sent */
+	COUNTER_UNREADABLE = 4,     /* operations whose buffer could not be read */
+	COUNTER_STATE_FULL = 5,     /* operations on connections for which there was no room to keep state */
+	COUNTER_NESTED = 6,         /* operations met while this cpu's batch was in use: sent without payload */
+	COUNTER_COUNT = 7,
 };
 
 /* Verdicts that user space writes into the map `verdicts` (conn -> enum verdict), then verdict_generation + 1. */

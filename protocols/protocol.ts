@@ -60,6 +60,8 @@ export interface Switch {
 /** What a connection's parser is told on every call. */
 export interface ParseContext<S> {
   side: Side;
+  /** On a datagram socket each call shows exactly one whole datagram, with `ended` set. Set by the driver. */
+  transport: "stream" | "datagram";
   state: S;
   /** No more bytes will come on this side (closed, or the trace ended): what is shown is the rest. */
   ended: boolean;
@@ -86,6 +88,8 @@ export interface Timed<F> extends Span {
   frame: F;
   incomplete: IncompleteReason[];
   redacted: string[];
+  /** Whole frames may be missing just before this one: what pairs by order must align anew. */
+  afterGap?: boolean;
 }
 
 /** One request with its response; either may be missing. */

@@ -137,7 +137,7 @@ export const MAX_PORTS = 16;
 export const MARKS_PER_VALUE = 64;
 
 /** struct config, the BPF object's .rodata. */
-export const CONFIG_SIZE = 72;
+export const CONFIG_SIZE = 80;
 export const Config = {
   wanted_marks: 0,
   follow: 4,
@@ -145,20 +145,19 @@ export const Config = {
   snaplen: 12,
   cpus: 16,
   port_count: 20,
-  ports: 24,
-  comm: 56,
+  socket_way: 24,
+  io_uring: 28,
+  ports: 32,
+  comm: 64,
 } as const;
 
 /** Index is enum counter. */
 export const COUNTERS = [
   "data_lost",
   "conn_lost",
-  "filtered_pid",
   "filtered_port",
   "filtered_bytes",
   "unreadable",
-  "operations",
-  "bytes",
   "state_full",
   "nested",
 ] as const;

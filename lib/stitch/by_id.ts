@@ -7,6 +7,8 @@
 import type { StitchContext, Timed } from "../../protocols/protocol.ts";
 import type { EmitPair } from "./in_order.ts";
 
+/** Up to this many responses are looked up by walking the requests: no index is built for few. */
+const FEW = 8;
 /** A response without its request waits this long for one that is still under way to user space. */
 const STRAY_NS = 1e9;
 
@@ -17,7 +19,12 @@ export function pairById<F>(
   idOf: (frame: F) => number | string,
   emit: EmitPair<F>,
 ): void {
-  if (responses.length > 0) takeAnswered(requests, responses, context, idOf, emit);
+  if (responses.length > FEW) takeAnswered(requests, responses, context, idOf, emit);
+  else if (responses.length > 0) takeFew(requests, responses, context, idOf, emit);
+  // Oldest first, unless threads were seen out of order: the one in front tells for nearly all.
+  const first = requests[0];
+  if (first === undefined) return;
+  if (context.ended === null && context.nowNs - first.endNs < context.requestTimeoutNs) return;
   let kept = 0;
   for (const request of requests) {
     const late = context.nowNs - request.endNs >= context.requestTimeoutNs;
@@ -61,4 +68,28 @@ function takeAnswered<F>(
     if (!answered.has(i)) requests[left++] = requests[i] as Timed<F>;
   }
   requests.length = left;
+}
+
+function takeFew<F>(
+  requests: Timed<F>[],
+  responses: Timed<F>[],
+  context: StitchContext<unknown>,
+  idOf: (frame: F) => number | string,
+  emit: EmitPair<F>,
+): void {
+  let kept = 0;
+  for (const response of responses) {
+    const id = idOf(response.frame);
+    const index = requests.findIndex((request) => idOf(request.frame) === id);
+    const request = requests[index];
+    if (request !== undefined) {
+      emit(request, response, null);
+      requests.splice(index, 1);
+    } else if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) {
+      responses[kept++] = response;
+    } else {
+      emit(null, response, "mid_stream");
+    }
+  }
+  responses.length = kept;
 }

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What is known of a connection in the kernel, and the events of its life.
+ *
+ * Identity is the socket. In the socket way its state lives in socket storage and its id is the
+ * socket's cookie; in the syscall way both are kept by the socket's address and inode, since the
+ * helpers for the former are missing on old kernels.
+ */
+#ifndef SOCKEYE_CONN_H
+#define SOCKEYE_CONN_H
+
+#include "emit.bpf.h"
+#include "filter.bpf.h"
+
+#define PROTOCOL_TCP 6
+#define TYPE_STREAM 1
+#define TYPE_DATAGRAM 2
+#define TCP_STATE_SYN_SENT 2
+#define TCP_STATE_FIN_WAIT1 4
+#define TCP_STATE_CLOSE 7
+#define TCP_STATE_LAST_ACK 9
+
+extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
+
+/* Sequence numbers of a TCP socket. */
+struct tcp_positions {
+	u32 write_seq;
+	u32 copied_seq;
+	u64 written; /* since the connection began; at most one too many */
+	u64 read;
+};
+
+static __always_inline void read_tcp(struct sock *sk, struct tcp_positions *out, bool totals,
+				     bool direct)
+{
+	struct tcp_sock *tp = (void *)sk;
+	u64 received, acked;
+
+	if (direct) {
+		tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+		out->write_seq = tp->write_seq;
+		out->copied_seq = tp->copied_seq;
+		if (!totals)
+			return;
+		/* The byte counts first: an ack between the two reads then only makes the sum smaller. */
+		acked = tp->bytes_acked;
+		received = tp->bytes_received;
+		asm volatile("" ::: "memory");
+		out->written = acked + (u32)(tp->write_seq - tp->snd_una);
+		out->read = received - (u32)(tp->rcv_nxt - tp->copied_seq);
+		return;
+	}
+	out->write_seq = BPF_CORE_READ(tp, write_seq);
+	out->copied_seq = BPF_CORE_READ(tp, copied_seq);
+	if (!totals)
+		return;
+	acked = BPF_CORE_READ(tp, bytes_acked);
+	received = BPF_CORE_READ(tp, bytes_received);
+	out->written = acked + (u32)(out->write_seq - BPF_CORE_READ(tp, snd_una));
+	out->read = received - (u32)(BPF_CORE_READ(tp, rcv_nxt) - out->copied_seq);
+}
+
+/* Which sockets are traced, and how: 0 for none, else FLAG_DATAGRAM, FLAG_TCP_POSITION or
+ * FLAG_LAST_CHUNK (a stream that counts for itself). */
+static __always_inline u8 kind_of(struct sock *sk, u8 family, bool direct)
+{
+	u16 type = SOCK_READ(direct, sk, sk_type);
+
+	if (family == FAMILY_UNIX)
+		return type == TYPE_STREAM ? FLAG_LAST_CHUNK : 0;
+	if (family != FAMILY_INET && family != FAMILY_INET6)
+		return 0;
+	if (type == TYPE_DATAGRAM)
+		return FLAG_DATAGRAM;
+	if (type != TYPE_STREAM)
+		return 0;
+	return SOCK_READ(direct, sk, sk_protocol) == PROTOCOL_TCP ? FLAG_TCP_POSITION : FLAG_LAST_CHUNK;
+}
+
+static __always_inline u64 inode_of(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
+/* Of a unix socket's name: its length, 0 when it has none. */
+static __always_inline u16 read_unix_name(struct unix_sock *socket, char *to)
+{
+	struct unix_address *address = BPF_CORE_READ(socket, addr);
+	u32 length = address ? BPF_CORE_READ(address, len) : 0;
+	u32 start = bpf_core_field_offset(struct unix_address, name) +
+		    bpf_core_field_offset(struct sockaddr_un, sun_path);
+
+	if (length <= 2)
+		return 0;
+	length -= 2;
+	barrier_var(length);
+	if (length > 108)
+		length = 108;
+	if (bpf_probe_read_kernel(to, length, (void *)address + start))
+		return 0;
+	return length;
+}
+
+static __always_inline void emit_unix_names(struct batch *batch, struct sock *sk,
+					    struct conn_state *state)
+{
+	struct open_names *names = &batch->open.names;
+	struct unix_sock *own = (void *)sk, *peer = (void *)BPF_CORE_READ(own, peer);
+
+	names->local_length = read_unix_name(own, names->local);
+	if (peer)
+		names->remote_length = read_unix_name(peer, names->remote);
+	if (names->local_length)
+		state->flags |= FLAG_SERVER;
+	else if (names->remote_length)
+		state->flags |= FLAG_CLIENT;
+	batch->open.entry.flags = state->flags;
+}
+
+/* The first event of a connection. */
+static __always_inline void emit_open(void *ctx, struct batch *batch, struct sock *sk,
+				      struct conn_state *state, struct tcp_positions *tcp,
+				      bool direct)
+{
+	struct open_names *names = &batch->open.names;
+	struct io_operation *op = &batch->op;
+
+	fill_entry(&batch->open.entry, op, sk, state, bpf_ktime_get_ns(), direct);
+	batch->open.entry.kind = ENTRY_OPEN;
+	batch->open.entry.cut = CUT_NONE;
+	__builtin_memset(names, 0, sizeof(*names));
+	names->inode = inode_of(sk);
+	if (op->kind == FLAG_TCP_POSITION) {
+		names->egress_position = tcp->write_seq;
+		names->ingress_position = tcp->copied_seq;
+		if (op->direction == DIRECTION_EGRESS)
+			names->egress_position = op->position;
+		else
+			names->ingress_position = op->position;
+	}
+	if (op->family == FAMILY_UNIX)
+		emit_unix_names(batch, sk, state);
+	send_conn_event(ctx, batch, &batch->open, sizeof(batch->open));
+}
+
+/* Finds the state of a socket; makes it when `create`. NULL when there is none, or no room. */
+static __always_inline struct conn_state *state_of(struct sock *sk, bool create, bool direct)
+{
+	struct conn_state *state, fresh = {};
+	struct batch *batch;
+	u64 key = (u64)sk, inode;
+
+	if (direct) {
+		state = bpf_sk_storage_get(&socket_states, sk, NULL,
+					   create ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+		if (state && !state->id)
+			state->id = bpf_get_socket_cookie(sk);
+		return state;
+	}
+	state = bpf_map_lookup_elem(&address_states, &key);
+	if (!create)
+		return state;
+	inode = inode_of(sk);
+	/* Before connect() ends, a socket's file may not be there yet. */
+	if (state && (state->inode == inode || !inode || !state->inode)) {
+		state->inode = inode;
+		return state;
+	}
+	batch = batch_of_this_cpu();
+	if (!batch)
+		return NULL;
+	fresh.inode = inode;
+	fresh.id = ++batch->conn_ids << 12 | (bpf_get_smp_processor_id() & 4095);
+	bpf_map_update_elem(&address_states, &key, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&address_states, &key);
+}
+
+static __always_inline void drop_state(struct sock *sk, bool direct)
+{
+	u64 key = (u64)sk;
+
+	if (direct)
+		bpf_sk_storage_delete(&socket_states, sk);
+	else
+		bpf_map_delete_elem(&address_states, &key);
+}
+
+/* The position of the operation in batch->op, and the connection's first event where it is the first. */
+static __always_inline void place_operation(void *ctx, struct batch *batch, struct sock *sk,
+					    struct conn_state *state, bool direct)
+{
+	struct io_operation *op = &batch->op;
+	struct tcp_positions tcp = {};
+	u32 way = op->direction & 1, total = op->total;
+
+	if (op->kind == FLAG_TCP_POSITION) {
+		read_tcp(sk, &tcp, !state->opened, direct);
+		if (!op->position)
+			op->position = (u32)((way == DIRECTION_EGRESS ? tcp.write_seq : tcp.copied_seq) -
+					     total);
+	} else {
+		op->position = state->bytes[way];
+	}
+	state->bytes[way] += total;
+	if (state->opened)
+		return;
+	state->opened = 1;
+	state->flags |= op->kind & (FLAG_TCP_POSITION | FLAG_DATAGRAM);
+	if (op->kind == FLAG_TCP_POSITION) {
+		if (way == DIRECTION_EGRESS)
+			tcp.written -= total;
+		else
+			tcp.read -= total;
+		/* Signed, and with room for the SYN and torn reads: see read_tcp(). */
+		if ((s64)tcp.written <= 1 && (s64)tcp.read <= 1)
+			state->flags |= FLAG_FRESH | (state->flags & FLAG_CLIENT ? 0 : FLAG_SERVER);
+	}
+	emit_open(ctx, batch, sk, state, &tcp, direct);
+}
+
+struct close_entry {
+	struct entry entry;
+	struct close_totals totals;
+};
+
+/* A TCP connection ends, or the traced process will send no more. */
+static __always_inline void emit_state_event(void *ctx, struct batch *batch, struct sock *sk,
+					     struct conn_state *state, u8 kind, bool direct)
+{
+	struct io_operation op = {
+		.fd = -1,
+		.direction = DIRECTION_EGRESS,
+		.operation = kind == ENTRY_CLOSE ? OP_CLOSE : OP_SHUTDOWN,
+		.family = SOCK_READ(direct, sk, __sk_common.skc_family),
+	};
+	struct tcp_positions tcp = {};
+	struct close_entry close = {};
+
+	read_tcp(sk, &tcp, false, direct);
+	op.position = tcp.write_seq;
+	fill_entry(&close.entry, &op, sk, state, bpf_ktime_get_ns(), direct);
+	close.entry.kind = kind;
+	close.totals.egress_position = tcp.write_seq;
+	close.totals.ingress_position = tcp.copied_seq;
+	close.totals.egress_bytes = state->bytes[DIRECTION_EGRESS];
+	close.totals.ingress_bytes = state->bytes[DIRECTION_INGRESS];
+	send_conn_event(ctx, batch, &close,
+			kind == ENTRY_CLOSE ? sizeof(close) : sizeof(close.entry));
+}
+
+static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_state, bool direct)
+{
+	struct batch *batch = batch_of_this_cpu();
+	struct conn_state *state;
+
+	if (!batch)
+		return;
+	if (new_state == TCP_STATE_SYN_SENT) {
+		if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
+			return;
+		state = state_of(sk, true, direct);
+		if (state)
+			state->flags |= FLAG_CLIENT;
+		return;
+	}
+	state = state_of(sk, false, direct);
+	if (!state)
+		return;
+	if (new_state == TCP_STATE_CLOSE) {
+		if (state->opened)
+			emit_state_event(ctx, batch, sk, state, ENTRY_CLOSE, direct);
+		drop_state(sk, direct);
+	} else if ((new_state == TCP_STATE_FIN_WAIT1 || new_state == TCP_STATE_LAST_ACK) &&
+		   state->opened) {
+		emit_state_event(ctx, batch, sk, state, ENTRY_EOF, direct);
+	}
+}
+
+/* A read that returned 0 on a stream: the other end will send no more. Told once. */
+static __always_inline void on_read_zero(void *ctx, struct batch *batch, struct sock *sk,
+					 struct conn_state *state, bool direct)
+{
+	struct entry *e = &batch->open.entry;
+
+	if (!state->opened || state->ended[1])
+		return;
+	state->ended[1] = 1;
+	batch->op.position = state->bytes[DIRECTION_INGRESS];
+	if (state->flags & FLAG_TCP_POSITION) {
+		struct tcp_positions tcp = {};
+
+		read_tcp(sk, &tcp, false, direct);
+		batch->op.position = tcp.copied_seq;
+	}
+	fill_entry(e, &batch->op, sk, state, bpf_ktime_get_ns(), direct);
+	e->kind = ENTRY_EOF;
+	send_conn_event(ctx, batch, e, sizeof(*e));
+}
+
+#endif

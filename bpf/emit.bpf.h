@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * From "these bytes moved on this socket" to entries in the perf buffers.
+ *
+ * In: batch->op, filled in by a capture way that holds the batch (begin_operation). Out: entries.
+ * Small payloads are collected per cpu and sent together (one perf sample costs more than all else);
+ * large ones push the batch out first and follow in chunks, so that the order stays.
+ */
+#ifndef SOCKEYE_EMIT_H
+#define SOCKEYE_EMIT_H
+
+#include <bpf/bpf_core_read.h>
+#include "maps.bpf.h"
+#include "infer.bpf.h"
+
+/* A sock's field by a plain load where the verifier knows the pointer's type (`direct`), by a probe
+ * read where the pointer was walked to. */
+#define SOCK_READ(direct, pointer, field) \
+	((direct) ? (pointer)->field : BPF_CORE_READ(pointer, field))
+
+static __always_inline struct batch *batch_of_this_cpu(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&batches, &cpu);
+}
+
+/* Takes this cpu's batch for one operation; NULL when it is in use, which is counted as a loss. */
+static __always_inline struct batch *hold_batch(void)
+{
+	struct batch *batch = batch_of_this_cpu();
+
+	if (!batch)
+		return NULL;
+	if (batch->busy) {
+		batch->data_sequence++; /* a number used up: user space sees the jump */
+		count(COUNTER_NESTED, 1);
+		return NULL;
+	}
+	batch->busy = 1;
+	asm volatile("" ::: "memory");
+	return batch;
+}
+
+static __always_inline void release_batch(struct batch *batch)
+{
+	asm volatile("" ::: "memory");
+	batch->busy = 0;
+}
+
+static __always_inline void begin_operation(struct io_operation *op, u8 direction)
+{
+	op->position = 0;
+	op->fd = -1;
+	op->total = 0;
+	op->direction = direction;
+	op->operation = OP_OTHER;
+	op->cut = CUT_NONE;
+	op->has_peer = 0;
+	op->base = 0;
+	op->length = 0;
+	op->iov = 0;
+	op->pieces = 0;
+}
+
+static __always_inline void fill_addresses(struct entry *e, struct sock *sk, u8 family, bool direct)
+{
+	u64 *local = (u64 *)e->local, *remote = (u64 *)e->remote;
+
+	local[0] = local[1] = remote[0] = remote[1] = 0;
+	e->local_port = e->remote_port = 0;
+	if (family == FAMILY_UNIX)
+		return;
+	e->local_port = SOCK_READ(direct, sk, __sk_common.skc_num);
+	e->remote_port = __builtin_bswap16(SOCK_READ(direct, sk, __sk_common.skc_dport));
+	if (family == FAMILY_INET) {
+		*(u32 *)e->local = SOCK_READ(direct, sk, __sk_common.skc_rcv_saddr);
+		*(u32 *)e->remote = SOCK_READ(direct, sk, __sk_common.skc_daddr);
+	} else if (direct) {
+		u64 *from = (u64 *)&sk->__sk_common.skc_v6_rcv_saddr;
+		u64 *to = (u64 *)&sk->__sk_common.skc_v6_daddr;
+
+		local[0] = from[0];
+		local[1] = from[1];
+		remote[0] = to[0];
+		remote[1] = to[1];
+	} else {
+		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+	}
+}
+
+static __always_inline void fill_process(struct entry *e, bool direct)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	e->pid = id >> 32;
+	e->tid = id;
+	if (direct) {
+		u64 *name = (u64 *)&bpf_get_current_task_btf()->group_leader->comm;
+
+		((u64 *)e->comm)[0] = name[0];
+		((u64 *)e->comm)[1] = name[1];
+	} else {
+		struct task_struct *leader, *task = (void *)bpf_get_current_task();
+
+		leader = BPF_CORE_READ(task, group_leader);
+		BPF_CORE_READ_INTO(&e->comm, leader, comm);
+	}
+}
+
+static __always_inline void fill_entry(struct entry *e, struct io_operation *op, struct sock *sk,
+				       struct conn_state *state, u64 now, bool direct)
+{
+	e->time_ns = now;
+	e->conn = state->id;
+	e->position = op->position;
+	e->fd = op->fd;
+	e->total = op->total;
+	e->offset = 0;
+	e->length = 0;
+	e->kind = ENTRY_DATA;
+	e->direction = op->direction;
+	e->operation = op->operation;
+	e->source = SOURCE_SOCKET;
+	e->flags = state->flags | FLAG_LAST_CHUNK;
+	e->cut = op->cut;
+	e->family = op->family;
+	e->suspect = state->suspect;
+	e->plaintext = 0;
+	fill_process(e, direct);
+	fill_addresses(e, sk, op->family, direct);
+	if (op->has_peer) {
+		u64 *to = (u64 *)e->remote, *from = (u64 *)op->peer.address;
+
+		e->flags |= FLAG_REMOTE_NAMED;
+		e->remote_port = op->peer.port;
+		to[0] = from[0];
+		to[1] = from[1];
+	}
+}
+
+static __always_inline void send_batch(void *ctx, struct batch *batch)
+{
+	u64 used = batch->used;
+
+	barrier_var(used);
+	if (used == 0 || used > BATCH_BYTES)
+		return;
+	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, batch->data, used))
+		count(COUNTER_DATA_LOST, 1);
+	batch->used = 0;
+}
+
+/* Verified once, by itself, for its many branches; hence no pointer among its arguments (5.10). */
+__attribute__((noinline)) int infer_head(u32 length, u32 is_datagram)
+{
+	struct batch *batch = batch_of_this_cpu();
+
+	return batch ? infer_protocol(batch->head, length, is_datagram) : SUSPECT_NONE;
+}
+
+/* How many of `n` payload bytes user space gets; batch->head holds the operation's first ones. */
+static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state *state, u32 n)
+{
+	u32 *sent = &state->sent[batch->op.direction & 1];
+	u32 room;
+
+	if (state->verdict != VERDICT_STOP) {
+		if (state->verdict == VERDICT_KEEP || state->suspect || config.unfiltered)
+			return n;
+		state->suspect = infer_head(n < HEAD_BYTES ? n : HEAD_BYTES,
+					    batch->op.kind == FLAG_DATAGRAM);
+		if (state->suspect)
+			return n;
+	}
+	room = *sent < UNKNOWN_BYTES ? UNKNOWN_BYTES - *sent : 0;
+	if (room > n)
+		room = n;
+	*sent += room;
+	count(COUNTER_FILTERED_BYTES, n - room);
+	return room;
+}
+
+/* Copies up to `n` (<= SMALL_BYTES) payload bytes to `to`; op->copied says how many it got. */
+static __always_inline void copy_small(struct batch *batch, u8 *to, u32 n)
+{
+	struct io_operation *op = &batch->op;
+	u64 pieces = op->pieces, left = n, done = 0;
+
+	op->copied = 0;
+	if (!op->iov) {
+		barrier_var(left);
+		if (left > SMALL_BYTES)
+			left = SMALL_BYTES;
+		if (!bpf_probe_read_user(to, left, (void *)op->base))
+			op->copied = left;
+		return;
+	}
+	barrier_var(pieces);
+	if (pieces > SMALL_PIECES)
+		pieces = SMALL_PIECES;
+	if (bpf_probe_read_user(batch->pieces, pieces * sizeof(struct user_iovec), (void *)op->iov))
+		return;
+	for (int i = 0; i < SMALL_PIECES; i++) {
+		u64 length;
+
+		if (i >= op->pieces)
+			break;
+		done = op->copied;
+		length = batch->pieces[i].length;
+		if (length > n - done)
+			length = n - done;
+		barrier_var(length);
+		barrier_var(done);
+		if (length > SMALL_BYTES || done > SMALL_BYTES)
+			break;
+		if (bpf_probe_read_user(to + done, length, (void *)batch->pieces[i].base))
+			break;
+		op->copied = done + length;
+	}
+}
+
+/* TCP's totals come with its close: the mere counts of a connection of no known protocol may wait. */
+static __always_inline bool count_may_wait(struct batch *batch, struct conn_state *state, u32 kept,
+					   u64 now)
+{
+	return !kept && batch->op.cut == CUT_FILTERED && batch->op.kind == FLAG_TCP_POSITION &&
+	       now - state->reported_ns < 100000000;
+}
+
+static __always_inline void emit_small(void *ctx, struct batch *batch, struct sock *sk,
+				       struct conn_state *state, u32 n, u64 now, bool direct)
+{
+	struct io_operation *op = &batch->op;
+	u64 used;
+	struct entry *e;
+	u32 kept;
+
+	if (batch->used + sizeof(struct entry) + n + 8 > BATCH_BYTES)
+		send_batch(ctx, batch);
+	used = batch->used;
+	barrier_var(used);
+	if (used > BATCH_BYTES - sizeof(struct entry))
+		return;
+	e = (void *)(batch->data + used);
+	op->copied = 0;
+	if (n && op->cut == CUT_NONE) {
+		copy_small(batch, (u8 *)(e + 1), n);
+		if (op->copied < n) {
+			op->cut = CUT_UNREADABLE;
+			count(COUNTER_UNREADABLE, 1);
+		}
+	}
+	kept = op->copied;
+	if (kept) {
+		if (!state->suspect)
+			__builtin_memcpy(batch->head, (u8 *)(e + 1), HEAD_BYTES);
+		kept = allowed_bytes(batch, state, kept);
+		if (kept < op->copied)
+			op->cut = CUT_FILTERED;
+	}
+	if (op->cut == CUT_NONE && kept < op->total)
+		op->cut = CUT_SNAPLEN;
+	if (count_may_wait(batch, state, kept, now))
+		return;
+	state->reported_ns = now;
+	fill_entry(e, op, sk, state, now, direct);
+	e->length = kept;
+	e->size = (sizeof(*e) + kept + 7) & ~7U;
+	e->sequence = batch->data_sequence++;
+	if (used == 0)
+		batch->first_ns = now;
+	batch->used = used + e->size;
+}
+
+/* One chunk out of the scratch space. */
+static __always_inline void send_chunk(void *ctx, struct batch *batch, struct scratch *s, bool last)
+{
+	u64 filled = s->walk.filled;
+	u64 size = (sizeof(struct entry) + filled + 7) & ~7ULL;
+
+	barrier_var(size);
+	if (size > sizeof(struct entry) + CHUNK_BYTES + 8)
+		return;
+	s->entry.offset = s->walk.done;
+	s->entry.length = filled;
+	s->entry.size = size;
+	s->entry.sequence = batch->data_sequence++;
+	if (last) {
+		s->entry.flags |= FLAG_LAST_CHUNK;
+		s->entry.cut = s->walk.cut;
+	}
+	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, s, size))
+		count(COUNTER_DATA_LOST, 1);
+	s->walk.done += filled;
+	s->walk.filled = 0;
+}
+
+/* One step of the walk: takes the next piece, or copies what fits of this one. True at the end. */
+static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scratch *s)
+{
+	struct walk *walk = &s->walk;
+	u64 filled, length;
+
+	if (walk->left == 0)
+		return true;
+	if (walk->piece_left == 0) {
+		if (walk->iov_left == 0 ||
+		    bpf_probe_read_user(&batch->pieces[0], sizeof(struct user_iovec),
+					(void *)walk->iov))
+			return true;
+		walk->iov += sizeof(struct user_iovec);
+		walk->iov_left--;
+		walk->base = batch->pieces[0].base;
+		walk->piece_left = batch->pieces[0].length;
+		return false;
+	}
+	filled = walk->filled;
+	length = walk->piece_left;
+	if (length > walk->left)
+		length = walk->left;
+	if (length > CHUNK_BYTES - filled)
+		length = CHUNK_BYTES - filled;
+	barrier_var(length);
+	barrier_var(filled);
+	if (length > CHUNK_BYTES || filled >= CHUNK_BYTES)
+		return true;
+	if (bpf_probe_read_user(s->data + filled, length, (void *)walk->base))
+		return true;
+	walk->base += length;
+	walk->piece_left -= length;
+	walk->left -= length;
+	walk->filled = filled + length;
+	if (walk->filled == CHUNK_BYTES)
+		send_chunk(ctx, batch, s, false);
+	return false;
+}
+
+static __always_inline void finish_walk(void *ctx, struct batch *batch, struct scratch *s)
+{
+	if (s->walk.left && s->walk.cut == CUT_NONE) {
+		s->walk.cut = CUT_UNREADABLE;
+		count(COUNTER_UNREADABLE, 1);
+	}
+	send_chunk(ctx, batch, s, true);
+	release_batch(batch);
+}
+
+/* How a payload larger than SMALL_BYTES is walked: not at all, by bpf_loop, or, before 5.17, by
+ * walk_exit, a program of its own that goes on with as many steps as the verifier bears. */
+enum large { LARGE_CUT, LARGE_LOOP, LARGE_CONTINUE };
+#define WALK_STEPS_UNROLLED 64
+#define WALK_STEPS 4096
+
+struct walk_context {
+	void *ctx;
+};
+
+static long walk_callback(u32 index, struct walk_context *context)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	struct batch *batch = batch_of_this_cpu();
+
+	return !s || !batch || walk_step(context->ctx, batch, s);
+}
+
+static __always_inline void emit_large(void *ctx, struct batch *batch, struct sock *sk,
+				       struct conn_state *state, u32 n, u64 now, enum large large,
+				       bool direct)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	struct io_operation *op = &batch->op;
+	u32 kept = n;
+
+	if (!s)
+		return;
+	if (!state->suspect || state->verdict == VERDICT_STOP) {
+		copy_small(batch, (u8 *)batch->data + BATCH_BYTES, HEAD_BYTES);
+		__builtin_memcpy(batch->head, batch->data + BATCH_BYTES, HEAD_BYTES);
+		kept = allowed_bytes(batch, state, n);
+	}
+	op->cut = kept < n ? CUT_FILTERED : n < op->total ? CUT_SNAPLEN : CUT_NONE;
+	if (count_may_wait(batch, state, kept, now))
+		return;
+	state->reported_ns = now;
+	send_batch(ctx, batch);
+	fill_entry(&s->entry, op, sk, state, now, direct);
+	s->entry.flags &= ~FLAG_LAST_CHUNK;
+	s->entry.cut = CUT_NONE;
+	s->walk.iov = op->iov;
+	s->walk.iov_left = op->iov ? op->pieces : 0;
+	s->walk.base = op->base;
+	s->walk.piece_left = op->iov ? 0 : kept;
+	s->walk.left = kept;
+	s->walk.filled = 0;
+	s->walk.done = 0;
+	s->walk.cut = op->cut;
+	if (large == LARGE_CONTINUE) {
+		bpf_tail_call(ctx, &continuations, CONTINUE_WALK);
+	} else {
+		struct walk_context context = { ctx };
+
+		bpf_loop(WALK_STEPS, walk_callback, &context, 0);
+	}
+	finish_walk(ctx, batch, s);
+}
+
+/* Takes over a verdict of user space when there are new ones. */
+static __always_inline void take_verdict(struct conn_state *state)
+{
+	u32 zero = 0, *verdict, *generation = bpf_map_lookup_elem(&verdict_generation, &zero);
+
+	if (!generation || *generation == state->generation)
+		return;
+	state->generation = *generation;
+	verdict = bpf_map_lookup_elem(&verdicts, &state->id);
+	if (verdict)
+		state->verdict = *verdict;
+}
+
+/* Sends the operation in batch->op: its payload where it is known, its cut otherwise. */
+static __always_inline void emit_operation(void *ctx, struct batch *batch, struct sock *sk,
+					   struct conn_state *state, enum large large, bool direct)
+{
+	struct io_operation *op = &batch->op;
+	u64 now = bpf_ktime_get_ns(), n = op->total;
+
+	take_verdict(state);
+	if (n > config.snaplen)
+		n = config.snaplen;
+	if (!op->iov && n > op->length)
+		n = op->length;
+	if (large != LARGE_CUT && op->cut == CUT_NONE &&
+	    (n > SMALL_BYTES || op->pieces > SMALL_PIECES))
+		emit_large(ctx, batch, sk, state, n, now, large, direct);
+	else
+		emit_small(ctx, batch, sk, state, n > SMALL_BYTES ? SMALL_BYTES : n, now, direct);
+}
+
+/* Connection events are rare: each is a sample of its own. */
+static __always_inline void send_conn_event(void *ctx, struct batch *batch, void *data, u64 size)
+{
+	struct entry *e = data;
+
+	e->size = size;
+	e->length = size - sizeof(*e);
+	e->sequence = batch->conn_sequence++;
+	if (bpf_perf_event_output(ctx, &conn_events, BPF_F_CURRENT_CPU, data, size))
+		count(COUNTER_CONN_LOST, 1);
+}
+
+#endif

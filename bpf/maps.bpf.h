@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Every map of the program, and the settings that user space fills in before the load. */
+#ifndef SOCKEYE_MAPS_H
+#define SOCKEYE_MAPS_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include "abi.h"
+
+/* A batch is sent when the next entry would not fit into this many bytes. */
+#define BATCH_BYTES 16384
+/* Payloads up to this size are collected in the batch; larger ones go out directly, in chunks. */
+#define SMALL_BYTES 4096
+#define CHUNK_BYTES 30720
+/* Pieces of a vector that the batch path takes; longer vectors go the chunk way. */
+#define SMALL_PIECES 8
+/* What a connection of no known protocol may send of each direction, and what is looked at. */
+#define UNKNOWN_BYTES 256
+#define HEAD_BYTES 64
+
+const volatile struct config config SEC(".rodata") = {};
+
+struct peer {
+	u32 port; /* host order */
+	u32 family;
+	u8 address[16] __attribute__((aligned(8)));
+};
+
+/*
+ * "These bytes moved on this socket": what the capture ways find out and emit.bpf.h sends. It lies in
+ * map memory although only one program uses it at a time: there the verifier forgets which way a
+ * value came, so that all ways meet again; on the stack it would walk every combination of them.
+ */
+struct io_operation {
+	u64 position; /* 0: to be found out */
+	s32 fd;
+	u32 total;
+	u8 direction;
+	u8 operation;
+	u8 cut;
+	u8 family;
+	u8 kind; /* of the socket: kind_of() */
+	u8 has_peer;
+	u8 pad[2];
+	u32 copied; /* bytes that copy_small() got */
+	/* Where the bytes are in the process: one range, or a vector of them. */
+	u64 base;
+	u64 length;
+	u64 iov; /* 0: one range */
+	u64 pieces;
+	struct peer peer;
+};
+
+struct open_entry {
+	struct entry entry;
+	struct open_names names;
+};
+
+/*
+ * Entries of one cpu that wait to be sent together. User space maps this (it reads `used`) and asks
+ * the program `flush` to send what has waited. The slack behind `data` is what the verifier cannot
+ * see: that an entry and its payload always end before BATCH_BYTES.
+ */
+struct batch {
+	u32 used;
+	u32 busy; /* a program is at work here: whatever else comes by on this cpu keeps out */
+	u64 first_ns;
+	u32 data_sequence;
+	u32 conn_sequence;
+	u64 conn_ids; /* syscall way: the last id given on this cpu */
+	struct io_operation op;
+	struct user_iovec pieces[SMALL_PIECES];
+	struct user_message message;
+	u32 message_index; /* syscall way: where a call with several messages is */
+	u32 messages_bytes;
+	u8 head[HEAD_BYTES];
+	u8 data[BATCH_BYTES + 2 * SMALL_BYTES + 128];
+	struct open_entry open; /* where a connection event is put together */
+};
+
+/* State of the walk over a large operation's buffers: in map memory, so that the verifier sees
+ * fresh values in every step. */
+struct walk {
+	u64 iov;
+	u64 iov_left;
+	u64 base;
+	u64 piece_left;
+	u64 left;
+	u64 filled;
+	u64 done;
+	u8 cut;
+};
+
+struct scratch {
+	struct entry entry;
+	u8 data[2 * CHUNK_BYTES];
+	struct walk walk;
+};
+
+/* What is kept of a connection, as long as its socket lives. */
+struct conn_state {
+	u64 id;
+	u64 inode; /* syscall way: tells a socket from the next one at the same address */
+	u64 bytes[2];
+	u64 reported_ns;
+	u32 sent[2];
+	u32 generation;
+	u8 suspect;
+	u8 verdict;
+	u8 flags; /* enum entry_flags */
+	u8 opened;
+	u8 ended[2];
+	u8 pad[2];
+};
+
+struct mmsg_call {
+	u64 vector;
+	u32 count;
+	u32 next;
+};
+
+struct peer_key {
+	u64 conn;
+	u64 cpu;
+};
+
+/*
+ * Socket way: what io_uring moved on a socket and whose completion is still to come, with the
+ * connection's state as the completion needs it (it cannot reach the socket's storage).
+ */
+#define URING_MOVES 8
+struct uring_move {
+	u64 position;
+	u64 length;
+};
+struct uring_queue {
+	u32 head;
+	u32 tail;
+	struct uring_move moves[URING_MOVES];
+};
+struct uring_socket {
+	struct conn_state state;
+	struct uring_queue of[2];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} data_events SEC(".maps"), conn_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct batch);
+} batches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/* Syscall way: programs that go on where sys_exit leaves off; user space puts them here. */
+enum continuation {
+	CONTINUE_MESSAGES = 0, /* messages_exit */
+	CONTINUE_WALK = 1,     /* walk_exit */
+	CONTINUATIONS = 2,
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, CONTINUATIONS);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} continuations SEC(".maps");
+
+struct marks {
+	u8 of[MARKS_PER_VALUE];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct marks);
+} process_marks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, u32);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} verdict_generation SEC(".maps");
+
+/* Socket way: freed with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn_state);
+} socket_states SEC(".maps");
+
+/* Syscall way: by the socket's address in the kernel. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u64);
+	__type(value, struct conn_state);
+} address_states SEC(".maps");
+
+/* Which element of a sendmmsg() or recvmmsg() a thread is at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct mmsg_call);
+} mmsg_calls SEC(".maps");
+
+/* Sender of the datagram that an unconnected socket is receiving right now. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct peer_key);
+	__type(value, struct peer);
+} peers SEC(".maps");
+
+/* By the socket's address in the kernel. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, struct uring_socket);
+} uring_sockets SEC(".maps");
+
+/* A fresh one to copy from: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct uring_socket);
+} uring_zero SEC(".maps");
+
+static __always_inline void count(u32 counter, u64 amount)
+{
+	u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		*value += amount;
+}
+
+#endif

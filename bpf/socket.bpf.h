@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The socket way (kernel 6.3 and later): sock_send_length and sock_recv_length fire once for every
+ * operation on a socket, whatever call it came by, with the exact count. Where the bytes are is read
+ * from the arguments of the system call that the thread is in.
+ */
+#ifndef SOCKEYE_SOCKET_H
+#define SOCKEYE_SOCKET_H
+
+#include <bpf/bpf_tracing.h>
+#include "arch.h"
+#include "conn.bpf.h"
+#include "filter.bpf.h"
+#include "message.bpf.h"
+
+#define PF_IO_WORKER 0x10
+#define MESSAGE_PEEK 0x2
+#define MESSAGE_ERRQUEUE 0x2000
+
+/* Does this fd of the current process lead to this socket? */
+static __always_inline bool fd_is(struct sock *sk, s32 fd)
+{
+	struct file *file = sk->sk_socket->file, *held = NULL;
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+
+	if (!file || (u32)fd >= table->max_fds)
+		return false;
+	bpf_probe_read_kernel(&held, sizeof(held), &table->fd[fd]);
+	return held == file;
+}
+
+/* Which operation the current call is, if it is one that moves bytes this way out of user memory. */
+static __always_inline u8 operation_of(u32 number, u32 direction)
+{
+	if (direction == DIRECTION_EGRESS) {
+		switch (number) {
+		case SYS_WRITE: return OP_WRITE;
+		case SYS_WRITEV: return OP_WRITEV;
+		case SYS_PWRITEV: return OP_WRITEV;
+		case SYS_PWRITEV2: return OP_WRITEV;
+		case SYS_SENDTO: return OP_SENDTO;
+		case SYS_SENDMSG: return OP_SENDMSG;
+		case SYS_SENDMMSG: return OP_SENDMMSG;
+		}
+	} else {
+		switch (number) {
+		case SYS_READ: return OP_READ;
+		case SYS_READV: return OP_READV;
+		case SYS_PREADV: return OP_READV;
+		case SYS_PREADV2: return OP_READV;
+		case SYS_RECVFROM: return OP_RECVFROM;
+		case SYS_RECVMSG: return OP_RECVMSG;
+		case SYS_RECVMMSG: return OP_RECVMMSG;
+		}
+	}
+	return OP_OTHER;
+}
+
+/*
+ * The element of a vectored call that this hook is about: they fire in order, one hook an element.
+ * A call ends with its last element, with an error, or unseen (then the next one has another vector
+ * or count, or starts over when the count is reached).
+ */
+static __always_inline u32 mmsg_element(u64 vector, u32 elements, bool failed)
+{
+	u32 tid = bpf_get_current_pid_tgid(), index = 0;
+	struct mmsg_call *call = bpf_map_lookup_elem(&mmsg_calls, &tid);
+	struct mmsg_call fresh = { .vector = vector, .count = elements };
+
+	if (call && call->vector == vector && call->count == elements)
+		index = call->next;
+	if (failed || index + 1 >= elements) {
+		if (call)
+			call->next = 0;
+		return index;
+	}
+	if (call && call->vector == vector && call->count == elements) {
+		call->next = index + 1;
+	} else {
+		fresh.next = index + 1;
+		bpf_map_update_elem(&mmsg_calls, &tid, &fresh, BPF_ANY);
+	}
+	return index;
+}
+
+/* io_uring moved these bytes: where they are is known when the request completes (uring.bpf.h). */
+static __always_inline void remember_uring_move(struct batch *batch, struct sock *sk,
+						struct conn_state *state)
+{
+	struct io_operation *op = &batch->op;
+	struct uring_socket *known, *zero;
+	struct uring_queue *queue;
+	u64 key = (u64)sk;
+	u32 none = 0, slot;
+
+	known = bpf_map_lookup_elem(&uring_sockets, &key);
+	if (!known || known->state.id != state->id) {
+		zero = bpf_map_lookup_elem(&uring_zero, &none);
+		if (!zero)
+			return;
+		bpf_map_update_elem(&uring_sockets, &key, zero, BPF_ANY);
+		known = bpf_map_lookup_elem(&uring_sockets, &key);
+		if (!known)
+			return;
+		known->state = *state;
+	}
+	known->state.flags = state->flags;
+	queue = &known->of[op->direction & 1];
+	slot = queue->tail++ % URING_MOVES;
+	queue->moves[slot].position = op->position;
+	queue->moves[slot].length = op->total;
+}
+
+/* Where the current system call has this operation's bytes. */
+static __always_inline void find_buffer(struct batch *batch, struct pt_regs *regs, bool unconnected)
+{
+	struct io_operation *op = &batch->op;
+	bool take_name = unconnected && op->direction == DIRECTION_EGRESS;
+	u64 arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs);
+
+	switch (op->operation) {
+	case OP_READV:
+	case OP_WRITEV:
+		op->iov = arg2;
+		op->pieces = arg3;
+		break;
+	case OP_SENDMMSG:
+	case OP_RECVMMSG:
+		arg2 += mmsg_element(arg2, arg3, false) * sizeof(struct user_mmsg);
+		/* fallthrough */
+	case OP_SENDMSG:
+	case OP_RECVMSG:
+		read_message(batch, arg2, take_name);
+		break;
+	default:
+		op->base = arg2;
+		op->length = arg3;
+		if (take_name && op->operation == OP_SENDTO)
+			read_sockaddr(op, SYSCALL_ARG5(regs));
+	}
+}
+
+/* The sender of what an unconnected socket is receiving: left by the cgroup programs. */
+static __always_inline void take_peer(struct io_operation *op, struct conn_state *state)
+{
+	struct peer_key key = { state->id, bpf_get_smp_processor_id() };
+	struct peer *left = bpf_map_lookup_elem(&peers, &key);
+
+	if (!left)
+		return;
+	op->peer = *left;
+	op->has_peer = 1;
+	bpf_map_delete_elem(&peers, &key);
+}
+
+/* Nothing moved: the end of a stream, or an error, which also ends a vectored call. */
+static __always_inline void on_nothing(void *ctx, struct batch *batch, struct sock *sk,
+				       struct pt_regs *regs, int moved)
+{
+	struct io_operation *op = &batch->op;
+	struct conn_state *state;
+
+	op->operation = operation_of(SYSCALL_NUMBER(regs), op->direction);
+	if (op->operation == OP_SENDMMSG || op->operation == OP_RECVMMSG)
+		mmsg_element(SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), true);
+	if (moved != 0 || op->direction != DIRECTION_INGRESS)
+		return;
+	state = state_of(sk, false, true);
+	if (state)
+		on_read_zero(ctx, batch, sk, state, true);
+}
+
+/* By which call the bytes moved, and whether its arguments say where they are. */
+static __always_inline void name_operation(struct batch *batch, struct sock *sk,
+					   struct task_struct *task, struct pt_regs *regs)
+{
+	struct io_operation *op = &batch->op;
+	u32 number = SYSCALL_NUMBER(regs);
+
+	if (SYSCALL_IS_32BIT(task)) {
+		op->cut = CUT_ABI;
+		return;
+	}
+	op->fd = SYSCALL_ARG1(regs);
+	op->operation = operation_of(number, op->direction);
+	if (op->operation != OP_OTHER && !(task->flags & PF_IO_WORKER) && fd_is(sk, op->fd))
+		return;
+	op->cut = CUT_UNSEEN;
+	op->operation = OP_OTHER;
+	if (number == SYS_SENDFILE) {
+		op->operation = OP_SENDFILE;
+	} else if (number == SYS_SPLICE) {
+		op->operation = OP_SPLICE;
+		op->fd = SYSCALL_ARG3(regs);
+	} else {
+		op->fd = -1;
+	}
+}
+
+static __always_inline void on_length(void *ctx, struct batch *batch, struct sock *sk, int moved)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	bool unconnected = !sk->__sk_common.skc_dport;
+	struct io_operation *op = &batch->op;
+	struct conn_state *state;
+
+	if (moved <= 0 && !(moved == 0 && op->kind == FLAG_DATAGRAM)) {
+		on_nothing(ctx, batch, sk, regs, moved);
+		return;
+	}
+	state = state_of(sk, true, true);
+	if (!state) {
+		count(COUNTER_STATE_FULL, 1);
+		return;
+	}
+	op->total = moved;
+	name_operation(batch, sk, task, regs);
+	if (op->cut == CUT_NONE)
+		find_buffer(batch, regs, unconnected);
+	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
+		take_peer(op, state);
+	place_operation(ctx, batch, sk, state, true);
+	if (config.io_uring && op->operation == OP_OTHER && op->cut == CUT_UNSEEN && task->io_uring)
+		remember_uring_move(batch, sk, state);
+	else
+		emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);
+}
+
+static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int flags, u8 direction)
+{
+	u8 family = sk->__sk_common.skc_family, kind;
+	struct batch *batch;
+
+	if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	kind = kind_of(sk, family, true);
+	if (!kind || (direction == DIRECTION_INGRESS && (flags & (MESSAGE_PEEK | MESSAGE_ERRQUEUE))))
+		return 0;
+	if (family != FAMILY_UNIX &&
+	    !port_wanted(sk->__sk_common.skc_num, __builtin_bswap16(sk->__sk_common.skc_dport)))
+		return 0;
+	if (!sk->sk_socket->file)
+		return 0; /* the kernel's own socket (NFS and the like) */
+	batch = hold_batch();
+	if (!batch)
+		return 0;
+	begin_operation(&batch->op, direction);
+	batch->op.family = family;
+	batch->op.kind = kind;
+	on_length(ctx, batch, sk, moved);
+	release_batch(batch);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sock_send, struct sock *sk, int moved, int flags)
+{
+	return on_hook(ctx, sk, moved, flags, DIRECTION_EGRESS);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(sock_recv, struct sock *sk, int moved, int flags)
+{
+	return on_hook(ctx, sk, moved, flags, DIRECTION_INGRESS);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sock_state, struct sock *sk, int old_state, int new_state)
+{
+	if (sk->sk_protocol == PROTOCOL_TCP)
+		on_tcp_state(ctx, sk, new_state, true);
+	return 0;
+}
+
+static __always_inline int leave_peer(struct bpf_sock_addr *ctx, struct peer *peer)
+{
+	struct peer_key key = { bpf_get_socket_cookie(ctx), bpf_get_smp_processor_id() };
+
+	peer->port = __builtin_bswap16(ctx->user_port);
+	bpf_map_update_elem(&peers, &key, peer, BPF_ANY);
+	return 1;
+}
+
+SEC("cgroup/recvmsg4")
+int peer4(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = { .family = FAMILY_INET };
+
+	*(u32 *)peer.address = ctx->user_ip4;
+	return leave_peer(ctx, &peer);
+}
+
+SEC("cgroup/recvmsg6")
+int peer6(struct bpf_sock_addr *ctx)
+{
+	struct peer peer = { .family = FAMILY_INET6 };
+	u32 *to = (u32 *)peer.address;
+
+	to[0] = ctx->user_ip6[0];
+	to[1] = ctx->user_ip6[1];
+	to[2] = ctx->user_ip6[2];
+	to[3] = ctx->user_ip6[3];
+	return leave_peer(ctx, &peer);
+}
+
+#endif

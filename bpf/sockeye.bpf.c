@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The kernel side of sockeye: one object for every supported kernel; user space loads only the
+ * programs of the way that this kernel allows.
+ *
+ *   process.bpf.h   which processes are traced
+ *   socket.bpf.h    capture on the socket hooks (6.3 and later)
+ *   syscalls.bpf.h  capture at the end of system calls (5.10 and later)
+ *   uring.bpf.h     what io_uring moves
+ *   conn.bpf.h      a connection's state, its first and last event
+ *   emit.bpf.h      payload, batches, perf buffers
+ *   infer.bpf.h     could this be a known protocol?
+ *   filter.bpf.h    processes, ports     message.bpf.h  msghdr, sockaddr
+ *   maps.bpf.h      maps, settings       abi.h          what user space must know
+ *   kernel.h        kernel types         arch.h         registers and system call numbers
+ */
+#include "kernel.h"
+
+struct bpf_sock_addr {
+	u32 user_family;
+	u32 user_ip4;
+	u32 user_ip6[4];
+	u32 user_port;
+};
+
+#include "process.bpf.h"
+#include "socket.bpf.h"
+#include "syscalls.bpf.h"
+#include "uring.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Sends what has waited on this cpu. Never attached: user space runs it on each cpu in turn. */
+SEC("raw_tp")
+int flush(void *ctx)
+{
+	struct batch *batch = batch_of_this_cpu();
+
+	if (!batch || batch->busy)
+		return 1;
+	send_batch(ctx, batch);
+	return 0;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The syscall way, for every kernel from 5.10: one program at the end of every system call, which
+ * finds the socket by walking from the fd. Arguments are read at the end, when the pages they point
+ * to have been touched.
+ */
+#ifndef SOCKEYE_SYSCALLS_H
+#define SOCKEYE_SYSCALLS_H
+
+#include <bpf/bpf_tracing.h>
+#include "arch.h"
+#include "conn.bpf.h"
+#include "filter.bpf.h"
+#include "message.bpf.h"
+
+#define FILE_TYPE_MASK 00170000
+#define FILE_TYPE_SOCKET 0140000
+#define PEEK_OR_ERRQUEUE (0x2 | 0x2000)
+/* Each continuation takes so many messages; 33 of them may follow one another. */
+#define MESSAGES_A_RUN 4
+#define MAX_MESSAGES_SUMMED 128
+
+static __always_inline struct sock *sock_of_file(struct file *file)
+{
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & FILE_TYPE_MASK) != FILE_TYPE_SOCKET)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline struct sock *sock_of_fd(s32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **slots, *file = NULL;
+
+	if ((u32)fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slots = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
+	return sock_of_file(file);
+}
+
+/*
+ * The traced socket behind this fd, with its state, and batch->op begun; NULL when it is none.
+ * The batch is held by the caller.
+ */
+static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 fd, u8 operation,
+						       u8 direction, struct sock **found)
+{
+	struct sock *sk = sock_of_fd(fd);
+	struct conn_state *state;
+	u8 family, kind;
+
+	if (!sk)
+		return NULL;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	kind = kind_of(sk, family, false);
+	if (!kind)
+		return NULL;
+	if (family != FAMILY_UNIX &&
+	    !port_wanted(BPF_CORE_READ(sk, __sk_common.skc_num),
+			 __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))))
+		return NULL;
+	state = state_of(sk, true, false);
+	if (!state) {
+		count(COUNTER_STATE_FULL, 1);
+		return NULL;
+	}
+	begin_operation(&batch->op, direction);
+	batch->op.fd = fd;
+	batch->op.operation = operation;
+	batch->op.family = family;
+	batch->op.kind = kind;
+	*found = sk;
+	return state;
+}
+
+static __always_inline bool unconnected(struct io_operation *op, struct sock *sk)
+{
+	return op->kind == FLAG_DATAGRAM && !BPF_CORE_READ(sk, __sk_common.skc_dport);
+}
+
+/* One call that moved `moved` bytes between one buffer and one socket. */
+static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_regs *regs,
+				     u8 operation, u8 direction, long moved)
+{
+	u64 arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs);
+	struct io_operation *op = &batch->op;
+	struct conn_state *state;
+	struct sock *sk = NULL;
+
+	if (operation == OP_RECVFROM && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE))
+		return;
+	if (operation == OP_RECVMSG && (arg3 & PEEK_OR_ERRQUEUE))
+		return;
+	state = begin_walked(batch, SYSCALL_ARG1(regs), operation, direction, &sk);
+	if (!state)
+		return;
+	if (moved == 0 && op->kind != FLAG_DATAGRAM) {
+		if (op->direction == DIRECTION_INGRESS)
+			on_read_zero(ctx, batch, sk, state, false);
+		return;
+	}
+	op->total = moved;
+	switch (op->operation) {
+	case OP_READV:
+	case OP_WRITEV:
+		op->iov = arg2;
+		op->pieces = arg3;
+		break;
+	case OP_SENDMSG:
+	case OP_RECVMSG:
+		read_message(batch, arg2, unconnected(op, sk));
+		break;
+	case OP_SENDFILE:
+		op->cut = CUT_UNSEEN;
+		break;
+	default:
+		op->base = arg2;
+		op->length = arg3;
+		if ((op->operation == OP_SENDTO || op->operation == OP_RECVFROM) &&
+		    unconnected(op, sk))
+			read_sockaddr(op, SYSCALL_ARG5(regs));
+	}
+	place_operation(ctx, batch, sk, state, false);
+	emit_operation(ctx, batch, sk, state, LARGE_CONTINUE, false);
+}
+
+/* splice(): either end may be a socket. */
+static __always_inline void on_splice(void *ctx, struct batch *batch, s32 fd, u8 direction, long moved)
+{
+	struct sock *sk = NULL;
+	struct conn_state *state = begin_walked(batch, fd, OP_SPLICE, direction, &sk);
+
+	if (!state)
+		return;
+	batch->op.total = moved;
+	batch->op.cut = CUT_UNSEEN;
+	place_operation(ctx, batch, sk, state, false);
+	emit_operation(ctx, batch, sk, state, LARGE_CUT, false);
+}
+
+/*
+ * The messages of one sendmmsg() or recvmmsg(), each an operation of its own: the call is over, so
+ * one run of this program takes one message and calls itself for the next, up to the kernel's limit
+ * of 33; each run therefore takes several.
+ */
+static __always_inline void on_message(void *ctx, struct batch *batch, struct pt_regs *regs,
+				       u8 operation, u8 direction, u32 index)
+{
+	u64 from = SYSCALL_ARG2(regs) + index * sizeof(struct user_mmsg);
+	struct io_operation *op = &batch->op;
+	struct sock *sk = NULL;
+	struct conn_state *state;
+	u32 length = 0;
+
+	if (bpf_probe_read_user(&length, sizeof(length),
+				(void *)(from + sizeof(struct user_message))))
+		return;
+	state = begin_walked(batch, SYSCALL_ARG1(regs), operation, direction, &sk);
+	if (!state)
+		return;
+	op->total = length;
+	read_message(batch, from, unconnected(op, sk));
+	if (op->kind == FLAG_TCP_POSITION) {
+		/* Positions are known for the call's end only: what followed this message is taken off. */
+		struct tcp_positions tcp = {};
+
+		read_tcp(sk, &tcp, false, false);
+		op->position = (u32)((direction == DIRECTION_EGRESS ? tcp.write_seq : tcp.copied_seq) -
+				     batch->messages_bytes);
+		batch->messages_bytes -= length;
+	}
+	place_operation(ctx, batch, sk, state, false);
+	emit_operation(ctx, batch, sk, state, LARGE_CUT, false);
+}
+
+/* What a call does: its operation, its direction in bit 8; 0 for calls that move no bytes. */
+#define INGRESS_CALL 256
+static __always_inline u32 call_of(u32 number)
+{
+	switch (number) {
+	case SYS_READ: return OP_READ | INGRESS_CALL;
+	case SYS_READV:
+	case SYS_PREADV:
+	case SYS_PREADV2: return OP_READV | INGRESS_CALL;
+	case SYS_RECVFROM: return OP_RECVFROM | INGRESS_CALL;
+	case SYS_RECVMSG: return OP_RECVMSG | INGRESS_CALL;
+	case SYS_RECVMMSG: return OP_RECVMMSG | INGRESS_CALL;
+	case SYS_WRITE: return OP_WRITE;
+	case SYS_WRITEV:
+	case SYS_PWRITEV:
+	case SYS_PWRITEV2: return OP_WRITEV;
+	case SYS_SENDTO: return OP_SENDTO;
+	case SYS_SENDMSG: return OP_SENDMSG;
+	case SYS_SENDMMSG: return OP_SENDMMSG;
+	case SYS_SENDFILE: return OP_SENDFILE;
+	case SYS_SPLICE: return OP_SPLICE;
+	}
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+{
+	u32 call = call_of(SYSCALL_NUMBER(regs));
+	struct batch *batch;
+	u8 operation = call;
+
+	if (!call || result < 0 || !process_wanted(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	batch = hold_batch();
+	if (!batch)
+		return 0;
+	if (operation == OP_RECVMMSG || operation == OP_SENDMMSG || operation == OP_SPLICE) {
+		batch->message_index = 0;
+		bpf_tail_call(ctx, &continuations, CONTINUE_MESSAGES);
+	} else {
+		on_moved(ctx, batch, regs, operation,
+			 call & INGRESS_CALL ? DIRECTION_INGRESS : DIRECTION_EGRESS, result);
+	}
+	release_batch(batch);
+	return 0;
+}
+
+/* Sums up what a vectored call on a stream moved, before its first message. */
+static __always_inline void begin_messages(struct batch *batch, struct pt_regs *regs, long messages)
+{
+	batch->messages_bytes = 0;
+	for (int i = 0; i < MAX_MESSAGES_SUMMED && i < messages; i++) {
+		u32 length = 0;
+
+		bpf_probe_read_user(&length, sizeof(length),
+				    (void *)(SYSCALL_ARG2(regs) + i * sizeof(struct user_mmsg) +
+					     sizeof(struct user_message)));
+		batch->messages_bytes += length;
+	}
+}
+
+/* Never attached: goes on for sys_exit, and with itself while there are more messages. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
+{
+	u32 call = call_of(SYSCALL_NUMBER(regs));
+	u8 direction = call & INGRESS_CALL ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+	struct batch *batch = batch_of_this_cpu();
+	u8 operation = call;
+
+	if (!batch)
+		return 0;
+	if (operation == OP_SPLICE) {
+		if (batch->message_index == 0)
+			on_splice(ctx, batch, SYSCALL_ARG1(regs), DIRECTION_INGRESS, result);
+		else
+			on_splice(ctx, batch, SYSCALL_ARG3(regs), DIRECTION_EGRESS, result);
+		result = 2;
+	} else if (!(direction == DIRECTION_INGRESS && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE))) {
+		if (batch->message_index == 0)
+			begin_messages(batch, regs, result);
+		for (int i = 0; i < MESSAGES_A_RUN; i++) {
+			if (batch->message_index >= result)
+				break;
+			on_message(ctx, batch, regs, operation, direction, batch->message_index);
+			if (i + 1 < MESSAGES_A_RUN)
+				batch->message_index++;
+		}
+	}
+	batch->message_index++;
+	if (batch->message_index < result)
+		bpf_tail_call(ctx, &continuations, CONTINUE_MESSAGES);
+	release_batch(batch);
+	return 0;
+}
+
+/* Never attached: goes on with a large payload, and with itself while there is more of it. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(walk_exit, struct pt_regs *regs, long result)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	struct batch *batch = batch_of_this_cpu();
+	bool ended = false;
+
+	if (!s || !batch)
+		return 0;
+	for (int i = 0; i < WALK_STEPS_UNROLLED && !ended; i++)
+		ended = walk_step(ctx, batch, s);
+	if (!ended)
+		bpf_tail_call(ctx, &continuations, CONTINUE_WALK);
+	finish_walk(ctx, batch, s);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sock_state_walked, struct sock *sk, int old_state, int new_state)
+{
+	if (sk->sk_protocol == PROTOCOL_TCP)
+		on_tcp_state(ctx, sk, new_state, false);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/**
+ * dist/sockeye of the bundle and the assets: by `deno compile` where a denort can be had, else packed;
+ * either is started once before it takes its place.
+ *
+ * A denort (Deno without its tools, the base of `deno compile`) is looked for in DENORT_BIN, in
+ * Deno's cache, and at Deno's download host, which gets a few seconds to answer.
+ * SOCKEYE_EXECUTABLE=compiled or =packed decides instead.
+ */
+import { pack } from "./packed/pack.ts";
+import { Stamps, type Step } from "./stamps.ts";
+import { BPF_OBJECT, BUNDLE, LIBBPF, STUB, stub } from "./steps.ts";
+import {
+  BuildError,
+  DIST,
+  exists,
+  message,
+  OBJ,
+  platform,
+  ROOT,
+  run,
+  writeExecutable,
+} from "./tools.ts";
+
+export const EXECUTABLE = `${DIST}sockeye`;
+/** One line: how the executable was made. */
+const MADE = `${DIST}made.txt`;
+const PROBE_MS = 3000;
+const COMPILE_MS = 180_000;
+const START_MS = 20_000;
+
+/** How dist/sockeye was made, in words. */
+export function howMade(): string {
+  return Deno.readTextFileSync(MADE).trim();
+}
+
+export function executable(stamps: Stamps): Step {
+  const wanted = Deno.env.get("SOCKEYE_EXECUTABLE") ?? "";
+  return {
+    name: "executable",
+    inputs: [
+      BPF_OBJECT,
+      LIBBPF,
+      BUNDLE,
+      `${ROOT}build/packed`,
+      `${ROOT}build/executable.ts`,
+      `${ROOT}lib/assets.ts`,
+    ],
+    tools: [Deno.execPath()],
+    options: [wanted, localDenort()],
+    outputs: [EXECUTABLE, MADE],
+    async run() {
+      if (!["", "compiled", "packed"].includes(wanted)) {
+        throw new BuildError(`Cannot use SOCKEYE_EXECUTABLE=${wanted}: not compiled or packed`);
+      }
+      const why = wanted === "packed" ? "asked for" : await compileReason(wanted === "compiled");
+      const how = why === "" ? "deno compile" : `packed single file (${why})`;
+      if (why !== "") await packed(stamps);
+      Deno.writeTextFileSync(MADE, `${how}\n`);
+    },
+  };
+}
+
+/** Tries `deno compile`; empty when it worked, else why not. */
+async function compileReason(must: boolean): Promise<string> {
+  try {
+    if (localDenort() === "") await probeDownload();
+    await compiled();
+    return "";
+  } catch (error) {
+    if (must) throw error;
+    return `no denort: ${message(error).split("\n")[0]}`;
+  }
+}
+
+function denortName(): string {
+  return `denort-${platform().target}.zip`;
+}
+
+/** A denort on this machine, or nothing. */
+function localDenort(): string {
+  const given = Deno.env.get("DENORT_BIN");
+  if (given) return given;
+  const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? ""}/.cache`;
+  const cache = Deno.env.get("DENO_DIR") ?? `${home}/deno`;
+  const zip = `${cache}/dl/release/v${Deno.version.deno}/${denortName()}`;
+  return exists(zip) ? zip : "";
+}
+
+async function probeDownload(): Promise<void> {
+  const url = `https://dl.deno.land/release/v${Deno.version.deno}/${denortName()}`;
+  let response: Response;
+  try {
+    response = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(PROBE_MS) });
+  } catch (cause) {
+    throw new BuildError("dl.deno.land does not answer", { cause });
+  }
+  await response.body?.cancel();
+  if (!response.ok) throw new BuildError(`dl.deno.land answers ${response.status}`);
+}
+
+/** Everything that is to be embedded lies alone in one folder; nothing else can slip in. */
+async function compiled(): Promise<void> {
+  const folder = `${OBJ}compile/`, output = `${DIST}sockeye.new`;
+  Deno.mkdirSync(folder, { recursive: true });
+  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF]) {
+    Deno.copyFileSync(file, folder + file.slice(DIST.length));
+  }
+  const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
+  args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache");
+  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--output", output);
+  await run(Deno.execPath(), [...args, "sockeye.js"], {
+    cwd: folder,
+    env: { DENO_NO_PACKAGE_JSON: "1" },
+    timeoutMs: COMPILE_MS,
+  });
+  await mustStart(output);
+  Deno.renameSync(output, EXECUTABLE);
+}
+
+/** A file that is no denort also compiles, but not to sockeye. */
+async function mustStart(executable: string): Promise<void> {
+  const said = await run(executable, ["--version"], { timeoutMs: START_MS });
+  if (said.startsWith("deno ")) throw new BuildError("the base is Deno itself, not a denort");
+}
+
+async function packed(stamps: Stamps): Promise<void> {
+  await stamps.bring(stub());
+  const pieces = pack({
+    name: "sockeye",
+    deno: Deno.readFileSync(Deno.execPath()),
+    stub: Deno.readFileSync(STUB),
+    bundle: Deno.readFileSync(BUNDLE),
+    assets: new Map([
+      ["sockeye.bpf.o", Deno.readFileSync(BPF_OBJECT)],
+      ["libbpf.so", Deno.readFileSync(LIBBPF)],
+    ]),
+  });
+  const output = `${DIST}sockeye.new`;
+  writeExecutable(output, pieces);
+  await mustStart(output);
+  Deno.renameSync(output, EXECUTABLE);
+}

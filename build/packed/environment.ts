@@ -1,0 +1,11 @@
+/**
+ * Set by the stub before Deno starts; build/entry.ts gives the user's values back. A cache that
+ * cannot exist keeps Deno from writing to HOME.
+ */
+export const DENO_ENVIRONMENT: Readonly<Record<string, string>> = {
+  DENO_DIR: "/dev/null/deno",
+  DENO_LOG: "error,deno::cache=off",
+  DENO_NO_UPDATE_CHECK: "1",
+  DENO_DISABLE_NODE_SHIM: "1",
+  DENO_NO_PACKAGE_JSON: "1",
+};

@@ -1,0 +1,89 @@
+/**
+ * The packed single file: for machines where `deno compile` finds no denort to build on.
+ *
+ * In: the official Deno ELF, the entry stub's image (stub.c), the bundle and the assets.
+ * Out: one executable: the Deno ELF, one more segment (stub, arguments, bundle), the assets, and a
+ * trailer that says where they are (lib/assets.ts reads it). Nothing is extracted when it runs.
+ * Debuggers and loaders see an ordinary program; `strip` would remove what is appended.
+ */
+import { encodeTrailer } from "../../lib/assets.ts";
+import { alignToPage, ElfFile } from "./elf.ts";
+import { DENO_ENVIRONMENT } from "./environment.ts";
+
+/** What makes Deno a quiet run-time of one local file. */
+const DENO_ARGUMENTS = [
+  "run",
+  "--allow-all",
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+  "--cached-only",
+  "--no-code-cache",
+  "--ext=mjs",
+];
+
+const STUB_MAGIC_BYTES = 8;
+const STUB_HEADER_BYTES = STUB_MAGIC_BYTES + 8 * 8;
+
+export interface PackInput {
+  /** The program's name, as argv[0] would be without one. */
+  readonly name: string;
+  readonly deno: Uint8Array;
+  readonly stub: Uint8Array;
+  readonly bundle: Uint8Array;
+  readonly assets: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The pieces of the executable, to be written one after another. */
+export function pack(input: PackInput): Uint8Array[] {
+  const elf = new ElfFile(input.deno);
+  const address = elf.freeAddress, fileOffset = alignToPage(elf.size);
+  const segment = stubSegment(input, elf.entry - address, elf.importSlot("setenv") - address);
+  elf.addSegment(address, fileOffset, segment.length, address + STUB_HEADER_BYTES);
+  const pieces = [input.deno, new Uint8Array(fileOffset - input.deno.length), segment];
+
+  const places: Record<string, [number, number]> = {};
+  let end = fileOffset + segment.length;
+  for (const [name, bytes] of input.assets) {
+    places[name] = [end, bytes.length];
+    pieces.push(bytes);
+    end += bytes.length;
+  }
+  pieces.push(encodeTrailer(places));
+  return pieces;
+}
+
+/** The stub with its header filled in, the strings it passes on, and the bundle. */
+function stubSegment(input: PackInput, entry: number, setenvSlot: number): Uint8Array {
+  const { stub, bundle } = input;
+  const environment = Object.entries(DENO_ENVIRONMENT);
+  const argumentBytes = strings([input.name, ...DENO_ARGUMENTS]);
+  const environmentBytes = strings(environment.flat());
+  const environmentAt = stub.length + argumentBytes.length;
+  const bundleAt = alignToPage(environmentAt + environmentBytes.length);
+
+  const segment = new Uint8Array(bundleAt + bundle.length);
+  segment.set(stub, 0);
+  segment.set(argumentBytes, stub.length);
+  segment.set(environmentBytes, environmentAt);
+  segment.set(bundle, bundleAt);
+
+  const header = new DataView(segment.buffer);
+  const fields = [ // struct header in stub.c
+    entry,
+    setenvSlot,
+    bundleAt,
+    bundle.length,
+    stub.length,
+    DENO_ARGUMENTS.length,
+    environmentAt,
+    environment.length,
+  ];
+  fields.forEach((value, i) => header.setBigInt64(STUB_MAGIC_BYTES + 8 * i, BigInt(value), true));
+  return segment;
+}
+
+function strings(list: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(list.map((each) => `${each}\0`).join(""));
+}

@@ -1,0 +1,145 @@
+/**
+ * The steps of a build: BPF object, libbpf, type check and bundle, each independent of the others.
+ *
+ * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/sockeye.js. executable.ts makes the
+ * executable of them.
+ */
+import type { Step } from "./stamps.ts";
+import { BuildError, DIST, exists, OBJ, platform, ROOT, run } from "./tools.ts";
+
+const CLANG = "clang-19";
+const CLANG_FILE = `/usr/bin/${CLANG}`;
+
+export const BPF_OBJECT = `${DIST}sockeye.bpf.o`;
+export const LIBBPF = `${DIST}libbpf.so`;
+export const BUNDLE = `${DIST}sockeye.js`;
+/** The stub of the packed executable; made only where it is ported to. */
+export const STUB = `${OBJ}stub.bin`;
+
+const SOURCES = ["main.ts", "lib", "ffi", "protocols", "build", "deno.json", "package-lock.json"]
+  .map((name) => ROOT + name);
+
+/** One CO-RE object for every kernel. Debugging information goes, type information (BTF) stays. */
+export function bpfObject(): Step {
+  const { bpfArch, multiarch } = platform();
+  const source = `${ROOT}bpf/sockeye.bpf.c`, raw = `${OBJ}sockeye.bpf.o`;
+  const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall"];
+  flags.push(`-D__TARGET_ARCH_${bpfArch}`, `-I/usr/include/${multiarch}`, `-I${ROOT}bpf`);
+  return {
+    name: "BPF object",
+    inputs: [`${ROOT}bpf`],
+    tools: [CLANG_FILE, "/usr/include/bpf/bpf_helpers.h"],
+    options: flags,
+    outputs: [BPF_OBJECT],
+    async run() {
+      if (!exists(source)) throw new BuildError(`Cannot compile ${source}: it does not exist`);
+      await run(CLANG, [...flags, "-c", source, "-o", raw]);
+      await run(bpftool(), ["gen", "object", BPF_OBJECT, raw]);
+    },
+  };
+}
+
+/** Debian's static libbpf, libelf and zlib as one library that needs libc only. */
+export function libbpf(): Step {
+  const folder = `/usr/lib/${platform().multiarch}/`;
+  const archives = ["libbpf.a", "libelf.a", "libz.a"].map((name) => folder + name);
+  const renamed = `${OBJ}libbpf.a`, shims = `${OBJ}shims.o`, temporary = `${OBJ}libbpf.so`;
+  const linkFlags = [
+    `--version-script=${ROOT}build/libbpf/exports.map`,
+    "-Bsymbolic",
+    "--gc-sections",
+    "-z,defs",
+    "-z,now",
+    "-z,relro",
+    "-soname,libsockeye-bpf.so",
+    "--as-needed",
+    "--hash-style=gnu",
+    "--build-id=none",
+    "-s",
+  ].map((flag) => `-Wl,${flag}`);
+  return {
+    name: "libbpf",
+    inputs: [`${ROOT}build/libbpf`],
+    tools: [CLANG_FILE, ...archives],
+    options: linkFlags,
+    outputs: [LIBBPF],
+    async run() {
+      const [bpf = "", elf = "", zlib = ""] = archives;
+      await run("objcopy", ["--redefine-sym", "stderr=sockeye_stderr", bpf, renamed]);
+      const source = `${ROOT}build/libbpf/shims.c`;
+      await run(CLANG, ["-O2", "-Wall", "-fno-builtin", "-fPIC", "-c", source, "-o", shims]);
+      const whole = ["-Wl,--whole-archive", renamed, "-Wl,--no-whole-archive"];
+      await run(CLANG, ["-shared", "-o", temporary, shims, ...whole, elf, zlib, ...linkFlags]);
+      Deno.renameSync(temporary, LIBBPF);
+    },
+  };
+}
+
+export function typeCheck(): Step {
+  return {
+    name: "type check",
+    inputs: SOURCES,
+    outputs: [],
+    async run() {
+      await run(Deno.execPath(), ["check", "--quiet", "build/entry.ts"]);
+    },
+  };
+}
+
+/** main.ts and all it imports as one module without any import. */
+export function bundle(): Step {
+  const esbuild = `${ROOT}node_modules/@esbuild/${platform().esbuild}/bin/esbuild`;
+  const aliases = {
+    "node:process": "process.ts",
+    "node:events": "events.ts",
+    "node:path": "path.ts",
+    "node:util": "util.ts",
+    "node:fs": "unused.ts",
+    "node:child_process": "unused.ts",
+  };
+  const flags = ["--bundle", "--format=esm", "--platform=neutral", "--target=esnext"];
+  flags.push("--log-level=warning", "--legal-comments=inline", "--charset=utf8");
+  flags.push(`--banner:js=${NOTICE}`);
+  for (const [name, file] of Object.entries(aliases)) {
+    flags.push(`--alias:${name}=${ROOT}build/shims/${file}`);
+  }
+  return {
+    name: "bundle",
+    inputs: SOURCES,
+    tools: [esbuild],
+    options: flags,
+    outputs: [BUNDLE],
+    async run() {
+      if (!exists(esbuild)) throw new BuildError(`Cannot bundle: ${esbuild} is missing (npm ci)`);
+      await run(esbuild, [...flags, `--outfile=${BUNDLE}`, `${ROOT}build/entry.ts`]);
+    },
+  };
+}
+
+const NOTICE = "/* sockeye, Apache-2.0. Contains commander, MIT, " +
+  "Copyright (c) 2011 TJ Holowaychuk <tj@vision-media.ca>. */";
+
+/** The entry stub of the packed executable: one flat image. */
+export function stub(): Step {
+  const object = `${OBJ}stub.o`, folder = `${ROOT}build/packed/`;
+  const flags = ["-Os", "-Wall", "-Wextra", "-ffreestanding", "-fPIC", "-fno-builtin"];
+  flags.push("-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables");
+  flags.push("-mgeneral-regs-only");
+  return {
+    name: "stub",
+    inputs: [`${folder}stub.c`, `${folder}stub.ld`],
+    tools: [CLANG_FILE],
+    options: flags,
+    outputs: [STUB],
+    async run() {
+      await run(CLANG, [...flags, "-c", `${folder}stub.c`, "-o", object]);
+      const script = ["-T", `${folder}stub.ld`, "--oformat", "binary", "-e", "stub_start"];
+      await run("ld", [...script, "-o", STUB, object]);
+    },
+  };
+}
+
+/** Debian puts it where only root's PATH looks. */
+function bpftool(): string {
+  return exists("/usr/sbin/bpftool") ? "/usr/sbin/bpftool" : "bpftool";
+}

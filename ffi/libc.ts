@@ -1,0 +1,168 @@
+/**
+ * The few calls of libc that Deno does not offer. In: numbers and buffers. Out: numbers, mapped
+ * memory as ArrayBuffers, BpfError with the errno. It opens nothing when imported.
+ */
+import { BpfError } from "./bpf_error.ts";
+
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  openat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  getrusage: { parameters: ["i32", "buffer"], result: "i32" },
+  syscall: { parameters: ["i64", "usize", "usize", "usize", "usize", "usize"], result: "i64" },
+  vsnprintf: { parameters: ["buffer", "usize", "pointer", "pointer"], result: "i32" },
+} as const;
+
+const MFD_CLOEXEC = 1;
+const O_CLOEXEC = 0o2000000;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffffffffffffffffn;
+const CLOCK_REALTIME = 0;
+const CLOCK_MONOTONIC = 1;
+const FSOPEN_CLOEXEC = 1;
+const FSCONFIG_CMD_CREATE = 6;
+/** The same numbers on every architecture that came after the numbering was unified (5.2). */
+const SYS = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
+
+/** Nul-terminated UTF-8, as C wants it. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** Memory of ours or the kernel's, shared; not to be touched after dispose. */
+export interface Mapping extends Disposable {
+  readonly buffer: ArrayBuffer;
+}
+
+/** A file descriptor that closes itself. */
+export interface Descriptor extends Disposable {
+  readonly fd: number;
+}
+
+/** libc, opened; everything else of ffi/ borrows it. */
+export class Libc implements Disposable {
+  readonly #library = Deno.dlopen("libc.so.6", SYMBOLS);
+  readonly #calls = this.#library.symbols;
+  readonly #timespec = new Uint32Array(4);
+  readonly #timespecBytes = new Uint8Array(this.#timespec.buffer);
+
+  /** errno of the last call that failed; to be read at once. */
+  errno(): number {
+    const at = this.#calls.__errno_location();
+    return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+  }
+
+  /** A file in memory that holds `bytes`; its path is /proc/self/fd/FD. */
+  memoryFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
+    const file = this.#descriptor(
+      this.#calls.memfd_create(cString(name), MFD_CLOEXEC),
+      "Cannot create a file in memory",
+    );
+    for (let done = 0; done < bytes.length;) {
+      const rest = bytes.subarray(done);
+      const n = Number(this.#calls.write(file.fd, rest, BigInt(rest.length)));
+      if (n <= 0) {
+        const errno = this.errno();
+        file[Symbol.dispose]();
+        throw new BpfError(`Cannot write ${bytes.length} bytes to memory`, errno);
+      }
+      done += n;
+    }
+    return file;
+  }
+
+  /** Opens an existing file or folder for reading. */
+  open(path: string): Descriptor {
+    return this.#descriptor(this.#calls.open(cString(path), O_CLOEXEC), `Cannot open ${path}`);
+  }
+
+  /** The root of a file system type that needs no device, mounted nowhere (fsopen(2), from 5.2). */
+  openDetached(type: string): Descriptor {
+    const what = `Cannot mount ${type}`;
+    const name = cString(type);
+    using context = this.#descriptor(
+      this.#syscall(SYS.fsopen, addressOf(name), BigInt(FSOPEN_CLOEXEC)),
+      what,
+    );
+    const created = this.#syscall(SYS.fsconfig, BigInt(context.fd), BigInt(FSCONFIG_CMD_CREATE));
+    if (created < 0) throw new BpfError(what, this.errno());
+    using mount = this.#descriptor(
+      this.#syscall(SYS.fsmount, BigInt(context.fd), BigInt(FSOPEN_CLOEXEC)),
+      what,
+    );
+    // What fsmount returns only names a place; BPF wants an open folder.
+    return this.#descriptor(this.#calls.openat(mount.fd, cString("."), O_CLOEXEC), what);
+  }
+
+  /** Maps the first `bytes` of what `fd` stands for. */
+  map(fd: number, bytes: number, writable: boolean): Mapping {
+    const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const at = this.#calls.mmap(null, BigInt(bytes), protection, MAP_SHARED, fd, 0n);
+    if (at === null || Deno.UnsafePointer.value(at) === MAP_FAILED) {
+      throw new BpfError(`Cannot map ${bytes} bytes`, this.errno());
+    }
+    return {
+      buffer: Deno.UnsafePointerView.getArrayBuffer(at, bytes),
+      [Symbol.dispose]: () => {
+        this.#calls.munmap(at, BigInt(bytes));
+      },
+    };
+  }
+
+  /** CLOCK_MONOTONIC minus `fromSeconds` whole seconds, in nanoseconds: exact for 104 days. */
+  monotonicSince(fromSeconds: number): number {
+    return this.#nanosSince(CLOCK_MONOTONIC, fromSeconds);
+  }
+
+  /** CLOCK_REALTIME minus `fromSeconds` whole seconds, in nanoseconds. */
+  realtimeSince(fromSeconds: number): number {
+    return this.#nanosSince(CLOCK_REALTIME, fromSeconds);
+  }
+
+  /** CPU seconds that this process has used, user and system. */
+  cpuSeconds(): number {
+    const usage = new BigInt64Array(18);
+    this.#calls.getrusage(0, new Uint8Array(usage.buffer));
+    const [user = 0n, userMicros = 0n, system = 0n, systemMicros = 0n] = usage;
+    return Number(user + system) + Number(userMicros + systemMicros) / 1e6;
+  }
+
+  /** Formats as printf does; `args` is a va_list, which every 64-bit ABI of Linux passes by address. */
+  format(format: Deno.PointerValue, args: Deno.PointerValue): string {
+    const out = new Uint8Array(4096);
+    const n = this.#calls.vsnprintf(out, BigInt(out.length), format, args);
+    return new TextDecoder().decode(out.subarray(0, Math.max(0, Math.min(n, out.length - 1))));
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+
+  #nanosSince(clock: number, fromSeconds: number): number {
+    this.#calls.clock_gettime(clock, this.#timespecBytes);
+    const [low = 0, high = 0, nanos = 0] = this.#timespec;
+    return (high * 4294967296 + low - fromSeconds) * 1e9 + nanos;
+  }
+
+  #syscall(number: number, first: bigint, second: bigint): number {
+    return Number(this.#calls.syscall(BigInt(number), first, second, 0n, 0n, 0n));
+  }
+
+  #descriptor(fd: number, action: string): Descriptor {
+    if (fd < 0) throw new BpfError(action, this.errno());
+    return { fd, [Symbol.dispose]: () => void this.#calls.close(fd) };
+  }
+}
+
+/** Where a buffer of ours lies; it must outlive the call that gets the address. */
+export function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+}

@@ -1,0 +1,371 @@
+/**
+ * Events from the running kernel. In: what to trace. Out: a LiveSource, attached and ready. It
+ * never changes what a traced process does, and takes no records' decisions.
+ *
+ *   openLive()  libbpf → choose the way → load → rings → attach → mark the processes
+ *   drain()     a round: time → flush the waiting batches → merge the rings up to that time (merge.ts)
+ *   stop()      detach → the last round → what was lost at the end → ended
+ */
+import type { BpfObject, MappedArray } from "../../ffi/bpf_object.ts";
+import { type Libbpf, openLibbpf } from "../../ffi/libbpf.ts";
+import { chooseLibbpf } from "../../ffi/library.ts";
+import { openPerfRings, type PerfRings } from "../../ffi/perf_ring.ts";
+import { type AssetName, readAsset } from "../assets.ts";
+import { COUNTERS, EntryKind, Mark } from "./abi.ts";
+import { BatchFlusher } from "./batches.ts";
+import { KernelClock } from "./kernel_clock.ts";
+import type { SocketEvent } from "./event.ts";
+import {
+  attachAll,
+  chooseWay,
+  type KernelSettings,
+  loadKernelSide,
+  probeHooks,
+  type Way,
+} from "./kernel_side.ts";
+import { onlineCpus, pidLimit, possibleCpuCount } from "./machine.ts";
+import { Merger } from "./merge.ts";
+import { ringSizes } from "./ring_sizes.ts";
+import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
+import { type QuietConnection, Sweeper } from "./sweep.ts";
+import { Targets } from "./targets.ts";
+
+/** What to trace, and how. Different filters must all match, a repeated one any. */
+export interface LiveOptions {
+  /** Forces one way; else the better one that the kernel has. */
+  readonly way?: Way;
+  readonly pids: readonly number[];
+  readonly comm: readonly string[];
+  readonly ports: readonly number[];
+  /** Children of traced processes, existing and future. */
+  readonly follow: boolean;
+  readonly unfiltered: boolean;
+  /** Payload bytes kept of one operation. */
+  readonly snaplen: number;
+  /** All rings together, MiB. */
+  readonly ringMib?: number;
+  /** "system", or a path; else the bundled one. */
+  readonly libbpf?: string;
+  /** A command will be started: our children are targets from their fork on, until addTarget(). */
+  readonly command?: boolean;
+  readonly warn: (message: string) => void;
+  /** Where the BPF object and the bundled libbpf come from. */
+  readonly assets?: (name: AssetName) => Uint8Array;
+}
+
+/** The kernel as a source of events. */
+export interface LiveSource extends CaptureSource {
+  readonly way: Way;
+  readonly libbpfVersion: string;
+  /** Bytes of one CPU's data ring; less than asked for when memory could not be locked. */
+  readonly ringBytes: number;
+  addTarget(pid: number): void;
+  /** Tells the kernel what user space knows of a connection (abi.ts Verdict). */
+  setVerdict(conn: number, verdict: number): void;
+  /** Processes traced by pid that still run. */
+  liveTargets(): number;
+  /** abi.ts COUNTERS, summed over the CPUs. */
+  counters(): Record<string, number>;
+  /** CPU time of this process so far. */
+  cpuSeconds(): number;
+}
+
+const MS = 1e6;
+/** The least time between two rounds: each may interrupt every CPU that has a batch waiting. */
+const ROUND_NS = 4 * MS;
+/** How long a program may take from reading the clock to its entry being in a ring. */
+const SLACK_NS = 1 * MS;
+const TICK_NS = 50 * MS;
+const SWEEP_NS = 2000 * MS;
+const TARGETS_NS = 1000 * MS;
+const RESCAN_NS = 500 * MS;
+const WAIT_MS = 5;
+const WAIT_IDLE_MS = 10;
+
+/** Loads and attaches; events flow when this returns. Throws BpfError or TargetError. */
+export function openLive(options: LiveOptions): LiveSource {
+  using stack = new DisposableStack();
+  const assets = options.assets ?? readAsset;
+  const bundled = (): Uint8Array<ArrayBuffer> => new Uint8Array(assets("libbpf.so"));
+  const libbpf = stack.use(openLibbpf(chooseLibbpf(options.libbpf, bundled)));
+  const hooks = probeHooks(libbpf);
+  const settings = settingsOf(options, chooseWay(options.way, hooks));
+  const image = new Uint8Array(assets("sockeye.bpf.o"));
+  const object = stack.use(loadKernelSide(libbpf, image, settings, hooks));
+
+  const rings = stack.use(openRings(libbpf, object, options));
+  const marks = stack.use(object.mapArray("process_marks", true));
+  const targets = new Targets(new Uint8Array(marks.buffer), options);
+  targets.excludeOurselves(settings.wantedMarks === 0);
+  if (options.command) targets.adoptChildren(true);
+  const batches = stack.use(object.mapArray("batches", false));
+
+  const clock = new KernelClock(libbpf.libc);
+  attachAll(object, libbpf, settings, hooks, options.warn);
+  targets.mark();
+  targets.mark();
+  const parts = { libbpf, object, settings, rings, targets, batches, clock };
+  return new KernelSource(options, parts, stack.move());
+}
+
+function settingsOf(options: LiveOptions, way: Way): KernelSettings {
+  const byTree = options.pids.length > 0 || options.command === true;
+  return {
+    way,
+    wantedMarks: (byTree ? Mark.TREE : 0) | (options.comm.length > 0 ? Mark.COMM : 0),
+    follow: options.follow,
+    unfiltered: options.unfiltered,
+    snaplen: options.snaplen,
+    ports: options.ports,
+    comm: options.comm[0] ?? "",
+    possibleCpus: possibleCpuCount(),
+    pidLimit: pidLimit(),
+  };
+}
+
+/** Both perf buffers of every CPU. */
+interface Rings extends Disposable {
+  readonly data: PerfRings;
+  readonly conn: PerfRings;
+}
+
+function openRings(libbpf: Libbpf, object: BpfObject, options: LiveOptions): Rings {
+  const cpus = onlineCpus();
+  const want = ringSizes(cpus.length, options.ringMib);
+  using stack = new DisposableStack();
+  const open = (map: string, size: { bytes: number; least: number }): PerfRings =>
+    stack.use(openPerfRings(libbpf, object.mapFd(map), cpus, size.bytes, size.least));
+  const conn = open("conn_events", want.conn);
+  const data = open("data_events", want.data);
+  if (data.ringBytes < want.data.bytes) {
+    options.warn(
+      `perf buffers are ${data.ringBytes / 1024} KiB on each CPU instead of ` +
+        `${want.data.bytes / 1024}: the limit of locked memory is reached (grant CAP_IPC_LOCK)`,
+    );
+  }
+  const owned = stack.move();
+  return { data, conn, [Symbol.dispose]: () => owned.dispose() };
+}
+
+interface Parts {
+  readonly libbpf: Libbpf;
+  readonly object: BpfObject;
+  readonly settings: KernelSettings;
+  readonly rings: Rings;
+  readonly targets: Targets;
+  readonly batches: MappedArray;
+  readonly clock: KernelClock;
+}
+
+class KernelSource implements LiveSource {
+  readonly way: Way;
+  readonly start: TraceStart;
+  readonly libbpfVersion: string;
+  readonly ringBytes: number;
+  ended = false;
+
+  readonly #options: LiveOptions;
+  readonly #parts: Parts;
+  readonly #owned: DisposableStack;
+  readonly #merger: Merger;
+  readonly #flusher: BatchFlusher;
+  readonly #sweeper = new Sweeper();
+  readonly #observe: EventHandler;
+  #handler: EventHandler = () => {};
+  /** Ends with its targets; only once there were some. */
+  #endsWithTargets: boolean;
+  #targetEnded = false;
+  #verdictChanged = false;
+  readonly #generation = new Uint32Array(1);
+  readonly #verdictKey = new Uint32Array(2);
+  readonly #verdictValue = new Uint32Array(1);
+  /** Connections whose end waits for the round that has all their events, and that round's time. */
+  #silentEnds: QuietConnection[] = [];
+  #silentEndsAt = 0;
+  /** All in nanoseconds since the trace began. */
+  #horizon = 0;
+  #nextRound = 0;
+  #nextTick = 0;
+  #nextSweep = SWEEP_NS;
+  #nextTargets = TARGETS_NS;
+  #nextRescan = RESCAN_NS;
+  #lastEvent = 0;
+  #stoppedAt = -1;
+  #inRound = false;
+
+  constructor(options: LiveOptions, parts: Parts, owned: DisposableStack) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#owned = owned;
+    this.way = parts.settings.way;
+    this.libbpfVersion = parts.libbpf.version;
+    this.ringBytes = parts.rings.data.ringBytes;
+    this.start = {
+      ...parts.clock.start,
+      way: this.way,
+      hostname: Deno.hostname(),
+      kernel: Deno.osRelease(),
+    };
+    this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
+    this.#flusher = new BatchFlusher(parts.batches, parts.object);
+    this.#endsWithTargets = options.pids.length > 0;
+    this.#observe = (event) => {
+      if (event.kind !== EntryKind.DATA) this.#noteEvent(event);
+      this.#handler(event);
+    };
+  }
+
+  drain(handler: EventHandler): number {
+    if (this.ended) return 0;
+    this.#handler = handler;
+    if (!this.#inRound && !this.#beginRound()) return 0;
+    const entries = this.#merger.drain(this.#observe);
+    if (entries > 0) this.#lastEvent = this.#horizon;
+    if (this.#merger.idle) this.#endRound();
+    return entries;
+  }
+
+  wait(): Promise<void> {
+    const idle = this.#horizon - this.#lastEvent > 1000 * MS;
+    const delay = idle && this.#stoppedAt < 0 ? WAIT_IDLE_MS : WAIT_MS;
+    return new Promise((resolve) => setTimeout(resolve, delay));
+  }
+
+  stop(): void {
+    if (this.#stoppedAt >= 0) return;
+    this.#parts.object.detach();
+    this.#stoppedAt = this.#parts.clock.now();
+    this.#nextRound = this.#stoppedAt + SLACK_NS;
+  }
+
+  losses(): readonly BufferLoss[] {
+    return this.#merger.losses();
+  }
+
+  addTarget(pid: number): void {
+    this.#parts.targets.add(pid);
+    this.#parts.targets.adoptChildren(false);
+    this.#endsWithTargets = true;
+  }
+
+  setVerdict(conn: number, verdict: number): void {
+    this.#verdictKey[0] = conn % 4294967296;
+    this.#verdictKey[1] = Math.floor(conn / 4294967296);
+    this.#verdictValue[0] = verdict;
+    this.#update("verdicts", this.#verdictKey, this.#verdictValue);
+    this.#verdictChanged = true;
+  }
+
+  liveTargets(): number {
+    return this.#parts.targets.live();
+  }
+
+  counters(): Record<string, number> {
+    const { object, settings } = this.#parts;
+    const fd = object.mapFd("counters");
+    const values = new BigUint64Array(settings.possibleCpus);
+    const totals: Record<string, number> = {};
+    COUNTERS.forEach((name, index) => {
+      const key = new Uint8Array(new Uint32Array([index]).buffer);
+      values.fill(0n);
+      object.lookup(fd, key, new Uint8Array(values.buffer));
+      totals[name] = values.reduce((sum, value) => sum + Number(value), 0);
+    });
+    return totals;
+  }
+
+  cpuSeconds(): number {
+    return this.#parts.libbpf.libc.cpuSeconds();
+  }
+
+  [Symbol.dispose](): void {
+    this.ended = true;
+    this.#owned.dispose();
+  }
+
+  /** False when it is too early for another round. */
+  #beginRound(): boolean {
+    const { clock } = this.#parts;
+    const now = clock.now();
+    if (now < this.#nextRound) return false;
+    this.#nextRound = now + ROUND_NS;
+    if (this.#verdictChanged) this.#publishVerdicts();
+    if (now >= this.#nextSweep) this.#sweep(now);
+    this.#flusher.flush();
+    const last = this.#stoppedAt >= 0 && now >= this.#stoppedAt + SLACK_NS;
+    this.#horizon = last ? now : now - SLACK_NS;
+    this.#merger.begin(last ? Infinity : this.#horizon);
+    this.#inRound = true;
+    return true;
+  }
+
+  #endRound(): void {
+    this.#inRound = false;
+    const last = this.#stoppedAt >= 0 && this.#horizon >= this.#stoppedAt + SLACK_NS;
+    if (this.#silentEnds.length > 0 && this.#horizon >= this.#silentEndsAt) this.#endSilent();
+    if (last) this.#reportLastLosses();
+    if (last || this.#horizon >= this.#nextTick) {
+      this.#nextTick = this.#horizon + TICK_NS;
+      this.#merger.emit(this.#handler, { kind: EntryKind.TICK, timeNs: this.#horizon });
+    }
+    if (last) this.ended = true;
+    else this.#watchTargets();
+  }
+
+  #watchTargets(): void {
+    const { targets } = this.#parts;
+    if (this.#options.comm.length > 1 && this.#horizon >= this.#nextRescan) {
+      // The kernel side knows the first name only.
+      this.#nextRescan = this.#horizon + RESCAN_NS;
+      targets.mark();
+    }
+    if (!this.#endsWithTargets || this.#stoppedAt >= 0) return;
+    if (!this.#targetEnded && this.#horizon < this.#nextTargets) return;
+    this.#targetEnded = false;
+    this.#nextTargets = this.#horizon + TARGETS_NS;
+    if (targets.live() === 0) this.stop();
+  }
+
+  #noteEvent(event: SocketEvent): void {
+    if (event.kind === EntryKind.OPEN) this.#sweeper.opened(event);
+    else if (event.kind === EntryKind.CLOSE) this.#sweeper.closed(event.conn);
+    else if (event.kind === EntryKind.EXIT) this.#targetEnded = true;
+  }
+
+  #sweep(now: number): void {
+    this.#nextSweep = now + SWEEP_NS;
+    if (this.#silentEnds.length > 0) return;
+    this.#silentEnds = this.#sweeper.sweep();
+    this.#silentEndsAt = now;
+  }
+
+  #endSilent(): void {
+    for (const connection of this.#silentEnds) {
+      this.#merger.emit(this.#handler, {
+        ...connection,
+        kind: EntryKind.CLOSE,
+        timeNs: this.#horizon,
+      });
+    }
+    this.#silentEnds = [];
+  }
+
+  #reportLastLosses(): void {
+    for (const { cpu } of this.#parts.rings.data.rings) {
+      const { data, conn } = this.#flusher.sent(cpu);
+      this.#merger.finishLane(this.#handler, "data_events", cpu, data);
+      this.#merger.finishLane(this.#handler, "conn_events", cpu, conn);
+    }
+  }
+
+  #publishVerdicts(): void {
+    this.#verdictChanged = false;
+    this.#generation[0] = ((this.#generation[0] as number) + 1) >>> 0;
+    this.#update("verdict_generation", new Uint32Array(1), this.#generation);
+  }
+
+  #update(map: string, key: Uint32Array<ArrayBuffer>, value: Uint32Array<ArrayBuffer>): void {
+    const { object } = this.#parts;
+    object.update(object.mapFd(map), new Uint8Array(key.buffer), new Uint8Array(value.buffer));
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Facts of the machine that capture is sized by, from /proc and /sys. It changes nothing.
+ */
+
+/** CPUs that run now, ascending. */
+export function onlineCpus(): number[] {
+  return parseCpuList(readFirstLine("/sys/devices/system/cpu/online") ?? "0");
+}
+
+/** One more than the highest CPU number that this kernel may ever use. */
+export function possibleCpuCount(): number {
+  const list = parseCpuList(readFirstLine("/sys/devices/system/cpu/possible") ?? "0");
+  return (list.at(-1) ?? 0) + 1;
+}
+
+/** One more than the highest pid. */
+export function pidLimit(): number {
+  const limit = Number(readFirstLine("/proc/sys/kernel/pid_max") ?? "");
+  return limit > 0 ? limit : 4194304;
+}
+
+/** "0-3,8" is [0, 1, 2, 3, 8]. */
+export function parseCpuList(text: string): number[] {
+  const cpus: number[] = [];
+  for (const part of text.split(",")) {
+    if (part.trim() === "") continue;
+    const [first = NaN, last = first] = part.trim().split("-").map(Number);
+    for (let cpu = first; cpu <= last && cpu < 65536; cpu++) cpus.push(cpu);
+  }
+  return cpus;
+}
+
+/** Where cgroup2 is mounted as a whole; null when nowhere. */
+export function cgroup2Root(): string | null {
+  for (const line of (readText("/proc/self/mountinfo") ?? "").split("\n")) {
+    const [place = "", type = ""] = line.split(" - ");
+    const [, , , root, folder] = place.split(" ");
+    if (type.startsWith("cgroup2 ") && root === "/" && folder !== undefined) return folder;
+  }
+  return null;
+}
+
+/** A file's text; null when it cannot be read. */
+export function readText(path: string): string | null {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/** Without the newline; null when it cannot be read. */
+export function readFirstLine(path: string): string | null {
+  return readText(path)?.split("\n", 1)[0] ?? null;
+}
+
+/** Where a symbolic link points; null when it cannot be read. */
+export function readLink(path: string): string | null {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return null;
+  }
+}

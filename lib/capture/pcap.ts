@@ -1,0 +1,234 @@
+/**
+ * Events from a packet capture (pcap or pcapng), as if the client's end had been traced.
+ *
+ * In: a capture file. Out: the entries that the kernel side would have sent: bytes in order with
+ * gaps where segments are missing, datagrams, ends, ticks as time passes. What cannot be read (other
+ * link types, cut headers, missing fragments) is counted, never guessed; a damaged file gives its
+ * good part, then `failure`.
+ */
+import { FragmentTable, IpDatagram } from "./pcap_ip.ts";
+import { CapturedPacket, openPackets, type PacketReader } from "./pcap_file.ts";
+import { PcapConversations } from "./pcap_conversations.ts";
+import { PcapEntries } from "./pcap_entries.ts";
+import { findIp, LinkResult } from "./pcap_link.ts";
+import { RecordingError } from "./recording_format.ts";
+import type { RecordingInput } from "./recording_input.ts";
+import type { ReplaySource } from "./replay.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
+
+export { isPcap } from "./pcap_file.ts";
+
+const BATCH_PACKETS = 512;
+/** Capture on several CPUs writes packets a little out of order: this many are sorted by time. */
+const SORTED_PACKETS = 64;
+const SORTED_NS = 1e9;
+/** A larger step back is another clock: files that were appended to each other. */
+const MAX_STEP_BACK_NS = 10e9;
+const TICK_NS = 100e6;
+/** Times before the first packet's must not become negative: the base lies 78 hours after zero. */
+const BASE = { low: 0, high: 65536 };
+const EARLIEST_NS = -(2 ** 47);
+const LATEST_NS = 2 ** 52;
+const MAX_WALL_SECONDS = 2 ** 33;
+
+interface Waiting {
+  linkType: number;
+  timeNs: number;
+  bytes: Uint8Array;
+  length: number;
+  wireBytes: number;
+}
+
+/** See openReplay() in replay.ts. */
+export class PcapSource implements ReplaySource {
+  readonly format = "pcap";
+  readonly facts = null;
+  readonly start: TraceStart;
+  ended = false;
+  failure: RecordingError | null = null;
+  readonly #input: RecordingInput;
+  readonly #reader: PacketReader;
+  readonly #packet = new CapturedPacket();
+  readonly #datagram = new IpDatagram();
+  readonly #fragments = new FragmentTable();
+  readonly #entries = new PcapEntries(BASE);
+  readonly #conversations = new PcapConversations(this.#entries);
+  readonly #waiting: Waiting[] = [];
+  readonly #spare: Waiting[] = [];
+  #nowNs = -Infinity;
+  #nextTickNs = -Infinity;
+  #starved = false;
+  #counts = {
+    packets: 0,
+    unknown_link: 0,
+    not_ip: 0,
+    not_tcp_or_udp: 0,
+    cut_headers: 0,
+    bad_headers: 0,
+    out_of_order: 0,
+  };
+
+  constructor(input: RecordingInput) {
+    this.#input = input;
+    this.#reader = openPackets(input);
+    // Its time is that of the first packet: that one is read now, and handed out later.
+    const found = this.#findFirst();
+    const seconds = found ? this.#packet.seconds : 0;
+    const isPlausible = seconds >= 0 && seconds < MAX_WALL_SECONDS;
+    this.start = {
+      base: BASE,
+      wallSeconds: isPlausible ? seconds : 0,
+      wallNanos: found && isPlausible ? this.#packet.nanos : 0,
+      way: "pcap",
+      hostname: "",
+      kernel: "",
+    };
+    if (found) this.#enqueue();
+  }
+
+  drain(handler: EventHandler): number {
+    if (this.ended) return 0;
+    this.#entries.handler = handler;
+    const before = this.#entries.count;
+    try {
+      this.#readBatch();
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      this.#finish(error);
+    }
+    this.#entries.handler = null;
+    return this.#entries.count - before;
+  }
+
+  async wait(): Promise<void> {
+    if (!this.#starved) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    try {
+      await this.#input.fill();
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      this.failure = error;
+      this.ended = true;
+    }
+  }
+
+  stop(): void {
+    this.ended = true;
+  }
+
+  losses(): readonly BufferLoss[] {
+    return [];
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return {
+      ...this.#counts,
+      bad_headers: this.#counts.bad_headers + this.#conversations.badHeaders,
+      lost_fragments: this.#fragments.lost,
+      duplicate_bytes: this.#conversations.duplicateBytes,
+      gap_bytes: this.#conversations.gapBytes,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#input[Symbol.dispose]();
+  }
+
+  #findFirst(): boolean {
+    while (true) {
+      const step = this.#reader.next(this.#packet);
+      if (step === "packet") return true;
+      if (step === "end") return false;
+      if (step === "more") this.#input.needNow(this.#input.available + 1);
+    }
+  }
+
+  #readBatch(): void {
+    this.#starved = false;
+    for (let i = 0; i < BATCH_PACKETS; i++) {
+      const step = this.#reader.next(this.#packet);
+      if (step === "packet") {
+        this.#enqueue();
+        if (this.#waiting.length > SORTED_PACKETS) this.#takeOldest();
+      } else if (step === "end") {
+        this.#finish(null);
+        return;
+      } else if (step === "more") {
+        // A pipe is silent: what is here must not wait for what may never come.
+        while (this.#waiting.length > 0) this.#takeOldest();
+        this.#starved = true;
+        return;
+      }
+    }
+  }
+
+  #finish(failure: RecordingError | null): void {
+    while (this.#waiting.length > 0) this.#takeOldest();
+    this.#conversations.finish();
+    this.#fragments.finish();
+    this.ended = true;
+    this.failure = failure;
+  }
+
+  // Copies the packet to its place by time: its bytes lie in a window that moves on.
+  #enqueue(): void {
+    const packet = this.#packet;
+    const length = packet.end - packet.start;
+    const slot = this.#spare.pop() ??
+      { linkType: 0, timeNs: 0, bytes: new Uint8Array(2048), length: 0, wireBytes: 0 };
+    if (slot.bytes.length < length) slot.bytes = new Uint8Array(length);
+    slot.bytes.set(packet.bytes.subarray(packet.start, packet.end));
+    slot.length = length;
+    slot.linkType = packet.linkType;
+    slot.wireBytes = packet.wireBytes;
+    const { wallSeconds, wallNanos } = this.start;
+    const timeNs = (packet.seconds - wallSeconds) * 1e9 + (packet.nanos - wallNanos);
+    slot.timeNs = Math.min(Math.max(timeNs, EARLIEST_NS), LATEST_NS);
+    let at = this.#waiting.length;
+    while (at > 0) {
+      const aheadNs = (this.#waiting[at - 1] as Waiting).timeNs - slot.timeNs;
+      if (aheadNs <= 0 || aheadNs > SORTED_NS) break;
+      at--;
+    }
+    if (at < this.#waiting.length) this.#counts.out_of_order++;
+    this.#waiting.splice(at, 0, slot);
+  }
+
+  #takeOldest(): void {
+    const packet = this.#waiting.shift();
+    if (packet === undefined) return;
+    this.#advance(packet.timeNs);
+    this.#take(packet);
+    this.#spare.push(packet);
+  }
+
+  // Event time never goes back, but for another clock.
+  #advance(timeNs: number): void {
+    const isOtherClock = timeNs < this.#nowNs - MAX_STEP_BACK_NS;
+    if (timeNs > this.#nowNs || isOtherClock) this.#nowNs = timeNs;
+    if (isOtherClock) this.#entries.latestNs = this.#nextTickNs = timeNs;
+    this.#conversations.advance(this.#nowNs);
+    if (this.#nowNs < this.#nextTickNs) return;
+    this.#entries.tick(this.#nowNs);
+    this.#nextTickNs = this.#nowNs + TICK_NS;
+  }
+
+  #take(packet: Waiting): void {
+    const counts = this.#counts;
+    const { bytes, length } = packet;
+    counts.packets++;
+    const at = findIp(packet.linkType, bytes, 0, length);
+    if (at < 0) {
+      if (at === LinkResult.NOT_IP) counts.not_ip++;
+      else if (at === LinkResult.CUT) counts.cut_headers++;
+      else counts.unknown_link++;
+      return;
+    }
+    const datagram = this.#datagram;
+    if (!datagram.read(bytes, at, length, packet.wireBytes)) counts.bad_headers++;
+    else if (!this.#fragments.complete(datagram, this.#nowNs)) return;
+    else if (!this.#conversations.datagram(datagram, this.#nowNs)) counts.not_tcp_or_udp++;
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Who talks to whom in a packet capture.
+ *
+ * In: IP datagrams that carry TCP or UDP. Out: entries (pcap_entries.ts), by conversation. The
+ * client's end is the local one: it sent the SYN, else has the higher port; of datagrams, it sent
+ * the first one. Conversations are bounded in number, held bytes in total; the oldest go first.
+ */
+import { Direction, Family, Flag } from "./abi.ts";
+import type { Conversation, PcapEntries } from "./pcap_entries.ts";
+import { type IpDatagram, IpProtocol } from "./pcap_ip.ts";
+import { portsOf, TcpConversation, TcpSegment } from "./tcp_conversation.ts";
+import { latin1 } from "../wire/text.ts";
+
+const MAX_CONVERSATIONS = 65536;
+const MAX_HELD_BYTES = 64 << 20;
+/** Late segments of a closed connection are told from a new one's for so long. */
+const CLOSED_NS = 60e9;
+const UDP_IDLE_NS = 300e9;
+const SWEEP_NS = 10e9;
+const UDP_HEAD_BYTES = 8;
+const PRIVILEGED_PORTS = 1024;
+
+interface UdpConversation {
+  readonly facts: Conversation;
+  /** Bytes so far, by Direction. */
+  readonly positions: [number, number];
+  lastNs: number;
+}
+
+/** Which conversation two addresses and ports mean, and which direction from the first to the second. */
+interface Half<C> {
+  conversation: C;
+  direction: number;
+}
+
+/** The table of all conversations of a capture. */
+export class PcapConversations {
+  readonly #tcp = new Map<string, Half<TcpConversation>>();
+  readonly #udp = new Map<string, Half<UdpConversation>>();
+  readonly #holding = new Set<TcpConversation>();
+  readonly #segment = new TcpSegment();
+  #heldBytes = 0;
+  #created = 0;
+  #nextSweepNs = SWEEP_NS;
+  /** Transport headers that were none, or cut. */
+  badHeaders = 0;
+  duplicateBytes = 0;
+  gapBytes = 0;
+
+  constructor(readonly entries: PcapEntries) {}
+
+  /** Takes a whole datagram; false when it carries neither TCP nor UDP. */
+  datagram(datagram: IpDatagram, nowNs: number): boolean {
+    const { protocol } = datagram;
+    if (protocol !== IpProtocol.TCP && protocol !== IpProtocol.UDP) return false;
+    if (datagram.payloadEnd - datagram.payloadStart < UDP_HEAD_BYTES) this.badHeaders++;
+    else if (protocol === IpProtocol.UDP) this.#takeUdp(datagram, nowNs);
+    else if (this.#segment.read(datagram)) this.#takeTcp(datagram, nowNs);
+    else this.badHeaders++;
+    return true;
+  }
+
+  /** Time passed: holes that waited long enough are given up, what is long over is forgotten. */
+  advance(nowNs: number): void {
+    for (const conversation of this.#holding) {
+      this.#count(conversation, () => conversation.expire(nowNs));
+    }
+    if (nowNs < this.#nextSweepNs) return;
+    this.#nextSweepNs = nowNs + SWEEP_NS;
+    for (const [key, { conversation }] of this.#tcp) {
+      if (conversation.closed && nowNs - conversation.lastNs > CLOSED_NS) this.#tcp.delete(key);
+    }
+    for (const [key, { conversation }] of this.#udp) {
+      if (nowNs - conversation.lastNs > UDP_IDLE_NS) this.#forgetUdp(key, conversation);
+    }
+  }
+
+  /** The capture ended: hands out what is held. */
+  finish(): void {
+    for (const { conversation } of this.#tcp.values()) {
+      this.#count(conversation, () => conversation.flush());
+    }
+  }
+
+  #takeTcp(datagram: IpDatagram, nowNs: number): void {
+    const segment = this.#segment;
+    const key = keyOf(datagram);
+    let half = this.#tcp.get(key);
+    if (segment.isSyn && half !== undefined) {
+      if (!half.conversation.accepts(segment, half.direction)) {
+        const { conversation } = half;
+        this.#count(conversation, () => conversation.close(nowNs));
+        half = undefined;
+      }
+    }
+    if (half === undefined) {
+      // Late acknowledgements and the like make no connection.
+      if (segment.totalBytes === 0 && !segment.isSyn) return;
+      half = this.#createTcp(datagram, key, segment);
+    }
+    const { conversation, direction } = half;
+    const before = conversation.heldBytes;
+    this.#count(conversation, () => conversation.segment(segment, direction, nowNs));
+    if (conversation.heldBytes > before && this.#heldBytes > MAX_HELD_BYTES) this.#relieve();
+  }
+
+  // Runs `step` and brings the totals over all conversations up to date with what it did.
+  #count(of: TcpConversation, step: () => void): void {
+    const { egress, ingress } = of;
+    const held = of.heldBytes;
+    const gaps = egress.gapBytes + ingress.gapBytes;
+    const duplicates = egress.duplicateBytes + ingress.duplicateBytes;
+    step();
+    this.#heldBytes += of.heldBytes - held;
+    this.gapBytes += egress.gapBytes + ingress.gapBytes - gaps;
+    this.duplicateBytes += egress.duplicateBytes + ingress.duplicateBytes - duplicates;
+    if (of.isHolding) this.#holding.add(of);
+    else if (this.#holding.size > 0) this.#holding.delete(of);
+  }
+
+  // Too much is held over all: those that have held longest give up first.
+  #relieve(): void {
+    for (const conversation of this.#holding) {
+      if (this.#heldBytes <= MAX_HELD_BYTES / 2) return;
+      this.#count(conversation, () => conversation.flush());
+    }
+  }
+
+  #createTcp(datagram: IpDatagram, key: string, segment: TcpSegment): Half<TcpConversation> {
+    const { source, destination } = portsOf(datagram);
+    const fromClient = segment.isSyn ? !segment.hasAck : source >= destination;
+    const facts = this.#facts(datagram, fromClient, Flag.TCP_POSITION);
+    const conversation = new TcpConversation(facts, this.entries);
+    this.#makeRoom();
+    return insert(this.#tcp, datagram, key, conversation, fromClient);
+  }
+
+  #takeUdp(datagram: IpDatagram, nowNs: number): void {
+    const { payload, payloadStart, payloadEnd } = datagram;
+    const length = ((payload[payloadStart + 4] as number) << 8) |
+      (payload[payloadStart + 5] as number);
+    // Zero: longer than 65535 (RFC 2675), or left to the device.
+    const totalBytes = (length === 0 ? datagram.wireBytes : length) - UDP_HEAD_BYTES;
+    if (totalBytes < 0 || totalBytes > datagram.wireBytes - UDP_HEAD_BYTES) {
+      this.badHeaders++;
+      return;
+    }
+    const key = keyOf(datagram);
+    const half = this.#udp.get(key) ?? this.#createUdp(datagram, key, nowNs);
+    const { conversation, direction } = half;
+    conversation.lastNs = nowNs;
+    const index = direction === Direction.EGRESS ? 0 : 1;
+    const position = conversation.positions[index];
+    conversation.positions[index] += totalBytes;
+    const start = payloadStart + UDP_HEAD_BYTES;
+    const end = Math.min(payloadEnd, start + totalBytes);
+    const { entries } = this;
+    entries.data(conversation.facts, direction, position, payload, start, end, totalBytes, nowNs);
+  }
+
+  #createUdp(datagram: IpDatagram, key: string, nowNs: number): Half<UdpConversation> {
+    const { source, destination } = portsOf(datagram);
+    // Who speaks first asks, but for a capture that starts between question and answer.
+    const fromClient = source >= PRIVILEGED_PORTS || destination < PRIVILEGED_PORTS;
+    const flags = Flag.DATAGRAM | (fromClient ? Flag.FRESH : 0);
+    const facts = this.#facts(datagram, fromClient, flags);
+    this.#makeRoom();
+    this.entries.open(facts, 0, 0, nowNs);
+    const conversation: UdpConversation = { facts, positions: [0, 0], lastNs: nowNs };
+    return insert(this.#udp, datagram, key, conversation, fromClient);
+  }
+
+  #facts(datagram: IpDatagram, fromClient: boolean, flags: number): Conversation {
+    const size = datagram.family === Family.INET ? 4 : 16;
+    const { bytes, sourceAt, destinationAt } = datagram;
+    const source = bytes.slice(sourceAt, sourceAt + size);
+    const destination = bytes.slice(destinationAt, destinationAt + size);
+    const ports = portsOf(datagram);
+    return {
+      id: ++this.#created,
+      family: datagram.family,
+      localPort: fromClient ? ports.source : ports.destination,
+      remotePort: fromClient ? ports.destination : ports.source,
+      local: fromClient ? source : destination,
+      remote: fromClient ? destination : source,
+      flags,
+      heads: [],
+    };
+  }
+
+  // Each conversation has two keys. A table that is full loses its older half.
+  #makeRoom(): void {
+    if (this.#tcp.size + this.#udp.size < 2 * MAX_CONVERSATIONS) return;
+    const { latestNs } = this.entries;
+    let left = MAX_CONVERSATIONS;
+    for (const [key, { conversation }] of this.#udp) {
+      if (left-- <= 0) return;
+      this.#forgetUdp(key, conversation);
+    }
+    for (const [key, { conversation }] of this.#tcp) {
+      if (left-- <= 0) return;
+      this.#count(conversation, () => conversation.close(latestNs));
+      this.#tcp.delete(key);
+    }
+  }
+
+  #forgetUdp(key: string, conversation: UdpConversation): void {
+    this.#udp.delete(key);
+    if (conversation.lastNs < 0) return; // its other key was met before
+    conversation.lastNs = -Infinity;
+    const [egress, ingress] = conversation.positions;
+    this.entries.close(conversation.facts, {
+      egressPosition: egress,
+      ingressPosition: ingress,
+      egressBytes: egress,
+      ingressBytes: ingress,
+    }, this.entries.latestNs);
+  }
+}
+
+// Source and destination addresses are neighbours in both IP headers, ports in TCP's and UDP's.
+function keyOf(datagram: IpDatagram): string {
+  const { bytes, sourceAt, payload, payloadStart } = datagram;
+  const size = datagram.family === Family.INET ? 8 : 32;
+  const addresses = latin1(bytes, sourceAt, sourceAt + size);
+  return addresses + latin1(payload, payloadStart, payloadStart + 4);
+}
+
+function reverseKeyOf(datagram: IpDatagram): string {
+  const { bytes, sourceAt, destinationAt, payload, payloadStart } = datagram;
+  const size = datagram.family === Family.INET ? 4 : 16;
+  return latin1(bytes, destinationAt, destinationAt + size) +
+    latin1(bytes, sourceAt, sourceAt + size) +
+    latin1(payload, payloadStart + 2, payloadStart + 4) +
+    latin1(payload, payloadStart, payloadStart + 2);
+}
+
+// A socket that talks to itself has one key for both: all it says counts as sent.
+function insert<C>(
+  table: Map<string, Half<C>>,
+  datagram: IpDatagram,
+  key: string,
+  conversation: C,
+  fromClient: boolean,
+): Half<C> {
+  const [there, back] = fromClient
+    ? [Direction.EGRESS, Direction.INGRESS]
+    : [Direction.INGRESS, Direction.EGRESS];
+  const half = { conversation, direction: there };
+  table.set(reverseKeyOf(datagram), { conversation, direction: back });
+  table.set(key, half);
+  return half;
+}

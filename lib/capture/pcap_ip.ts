@@ -1,0 +1,203 @@
+/**
+ * IPv4 (RFC 791) and IPv6 (RFC 8200) headers, and fragments put together again.
+ *
+ * In: bytes that start with an IP header. Out: addresses, the protocol, and where its bytes are.
+ * Checksums are not verified: a capture on the sender has them unfilled (offloading).
+ */
+import { Family } from "./abi.ts";
+import { uint16, uint32 } from "./pcap_link.ts";
+
+export const IpProtocol = { TCP: 6, UDP: 17 } as const;
+
+/** Extension headers of the form next header, length in 8 bytes: hop-by-hop, routing, destination … */
+const IPV6_OPTIONS: readonly number[] = [0, 43, 60, 135, 139, 140];
+const IPV6_FRAGMENT = 44;
+const IPV6_AUTHENTICATION = 51;
+const MAX_EXTENSIONS = 8;
+const MAX_DATAGRAMS = 256;
+const MAX_DATAGRAM_BYTES = 65535;
+const MAX_PIECES = 128;
+/** RFC 8200 section 4.5: what is not whole after 60 s is given up. */
+const FRAGMENT_NS = 60e9;
+
+/** One IP datagram; reused. */
+export class IpDatagram {
+  family = 0;
+  protocol = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Addresses are 4 or 16 bytes at these offsets of `bytes`. */
+  sourceAt = 0;
+  destinationAt = 0;
+  /** Payload captured: payload[payloadStart, payloadEnd). */
+  payload: Uint8Array = new Uint8Array(0);
+  payloadStart = 0;
+  payloadEnd = 0;
+  /** Payload bytes there were on the wire. */
+  wireBytes = 0;
+  /** Of fragments: where the payload belongs, and whether more follow. */
+  fragmentOffset = 0;
+  moreFragments = false;
+  identification = 0;
+
+  get isFragment(): boolean {
+    return this.moreFragments || this.fragmentOffset > 0;
+  }
+
+  /** Reads the header at `at`; `wireEnd` is where the packet ended on the wire. False when it is none. */
+  read(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
+    this.bytes = bytes;
+    this.payload = bytes;
+    const version = (bytes[at] as number) >>> 4;
+    const whole = version === 4
+      ? this.#readIpv4(bytes, at, end, wireEnd)
+      : this.#readIpv6(bytes, at, end, wireEnd);
+    if (!whole) return false;
+    this.payloadEnd = Math.min(end, this.payloadStart + this.wireBytes);
+    return true;
+  }
+
+  #readIpv4(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
+    if (end - at < 20) return false;
+    const headBytes = ((bytes[at] as number) & 15) * 4;
+    // Zero: segmentation was left to the device, the length is that of the packet.
+    const totalBytes = uint16(bytes, at + 2) || wireEnd - at;
+    if (headBytes < 20 || headBytes > end - at || totalBytes < headBytes) return false;
+    const fragment = uint16(bytes, at + 6);
+    this.family = Family.INET;
+    this.identification = uint16(bytes, at + 4);
+    this.moreFragments = (fragment & 0x2000) !== 0;
+    this.fragmentOffset = (fragment & 0x1fff) * 8;
+    this.protocol = bytes[at + 9] as number;
+    this.sourceAt = at + 12;
+    this.destinationAt = at + 16;
+    this.payloadStart = at + headBytes;
+    this.wireBytes = totalBytes - headBytes;
+    return true;
+  }
+
+  #readIpv6(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
+    if (end - at < 40) return false;
+    const payloadBytes = uint16(bytes, at + 4) || wireEnd - at - 40;
+    this.family = Family.INET6;
+    this.sourceAt = at + 8;
+    this.destinationAt = at + 24;
+    this.moreFragments = false;
+    this.fragmentOffset = 0;
+    let next = bytes[at + 6] as number;
+    let from = at + 40;
+    for (let i = 0; i < MAX_EXTENSIONS; i++) {
+      const isFragment = next === IPV6_FRAGMENT;
+      if (!isFragment && next !== IPV6_AUTHENTICATION && !IPV6_OPTIONS.includes(next)) break;
+      if (from + 8 > end) return false;
+      const units = bytes[from + 1] as number;
+      if (isFragment) {
+        const fragment = uint16(bytes, from + 2);
+        this.fragmentOffset = fragment & 0xfff8;
+        this.moreFragments = (fragment & 1) !== 0;
+        this.identification = uint32(bytes, from + 4);
+      }
+      const isAuthentication = next === IPV6_AUTHENTICATION;
+      next = bytes[from] as number;
+      from += isFragment ? 8 : isAuthentication ? (units + 2) * 4 : (units + 1) * 8;
+      // What follows a fragment that is not the first is no header.
+      if (isFragment && this.fragmentOffset > 0) break;
+    }
+    this.protocol = next;
+    this.payloadStart = from;
+    this.wireBytes = at + 40 + payloadBytes - from;
+    return from <= end && this.wireBytes >= 0;
+  }
+}
+
+interface Pieces {
+  sinceNs: number;
+  /** Disjoint; in order of arrival. */
+  ranges: { from: number; to: number }[];
+  bytes: Uint8Array;
+  /** Length of the whole; -1 until the last fragment came. */
+  length: number;
+}
+
+/** Datagrams of which some fragments came. Bounded in number, size and time; the oldest go first. */
+export class FragmentTable {
+  readonly #datagrams = new Map<string, Pieces>();
+  /** Datagrams given up: fragments missing, overlapping or cut. */
+  lost = 0;
+
+  /** True when `datagram` is whole: it is none of several, or the last of them and now all of it. */
+  complete(datagram: IpDatagram, nowNs: number): boolean {
+    if (!datagram.isFragment) return true;
+    const key = keyOf(datagram);
+    let pieces = this.#datagrams.get(key);
+    if (pieces !== undefined && nowNs - pieces.sinceNs > FRAGMENT_NS) {
+      this.#giveUp(key);
+      pieces = undefined;
+    }
+    if (pieces === undefined) {
+      this.#makeRoom();
+      pieces = { sinceNs: nowNs, ranges: [], bytes: new Uint8Array(4096), length: -1 };
+      this.#datagrams.set(key, pieces);
+    }
+    const added = addPiece(pieces, datagram);
+    if (added === "bad") this.#giveUp(key);
+    if (added !== "whole") return false;
+    this.#datagrams.delete(key);
+    datagram.payload = pieces.bytes;
+    datagram.payloadStart = 0;
+    datagram.payloadEnd = datagram.wireBytes = pieces.length;
+    return true;
+  }
+
+  /** Nothing more will come: what is not whole is lost. */
+  finish(): void {
+    this.lost += this.#datagrams.size;
+    this.#datagrams.clear();
+  }
+
+  #makeRoom(): void {
+    if (this.#datagrams.size < MAX_DATAGRAMS) return;
+    for (const oldest of this.#datagrams.keys()) return this.#giveUp(oldest);
+  }
+
+  #giveUp(key: string): void {
+    this.lost++;
+    this.#datagrams.delete(key);
+  }
+}
+
+// The protocol is left out: only the first IPv6 fragment tells the one behind all extensions.
+function keyOf(datagram: IpDatagram): string {
+  const size = datagram.family === Family.INET ? 4 : 16;
+  let key = `${datagram.identification}`;
+  for (let i = 0; i < size; i++) {
+    key += `,${datagram.bytes[datagram.sourceAt + i]},${
+      datagram.bytes[datagram.destinationAt + i]
+    }`;
+  }
+  return key;
+}
+
+// Overlapping fragments are an attack or damage (RFC 5722): the whole datagram is given up.
+function addPiece(pieces: Pieces, datagram: IpDatagram): "added" | "whole" | "bad" {
+  const from = datagram.fragmentOffset;
+  const to = from + datagram.wireBytes;
+  const captured = datagram.payloadEnd - datagram.payloadStart;
+  if (to > MAX_DATAGRAM_BYTES || captured < datagram.wireBytes) return "bad";
+  if (pieces.ranges.length >= MAX_PIECES || to === from) return "bad";
+  for (const range of pieces.ranges) {
+    if (range.from === from && range.to === to) return "added"; // the same one again
+    if (from < range.to && range.from < to) return "bad";
+  }
+  if (!datagram.moreFragments) pieces.length = to;
+  if (pieces.bytes.length < to) {
+    const grown = new Uint8Array(Math.max(to, pieces.bytes.length * 2));
+    grown.set(pieces.bytes);
+    pieces.bytes = grown;
+  }
+  const { payload, payloadStart, payloadEnd } = datagram;
+  pieces.bytes.set(payload.subarray(payloadStart, payloadEnd), from);
+  pieces.ranges.push({ from, to });
+  let have = 0;
+  for (const range of pieces.ranges) have += range.to - range.from;
+  return have === pieces.length ? "whole" : "added";
+}

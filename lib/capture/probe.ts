@@ -1,0 +1,230 @@
+/**
+ * What this kernel and these privileges allow, for the command `check`. In: nothing but /proc, /sys
+ * and, at the end, a real load and attach. Out: one Check for each requirement, in the order in
+ * which a reader would look into them. It leaves nothing loaded and traces nothing.
+ */
+import { openLibbpf } from "../../ffi/libbpf.ts";
+import { chooseLibbpf } from "../../ffi/library.ts";
+import { type AssetName, readAsset } from "../assets.ts";
+import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
+import { openLive } from "./live.ts";
+import { cgroup2Root, readFirstLine, readLink, readText } from "./machine.ts";
+
+/** One line of `check`. */
+export interface Check {
+  readonly name: string;
+  /** False when tracing cannot work without it. */
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do when it is not ok, or could be better. */
+  readonly remedy?: string;
+}
+
+export interface ProbeOptions {
+  readonly way?: Way;
+  readonly libbpf?: string;
+  readonly assets?: (name: AssetName) => Uint8Array;
+}
+
+const LEAST_KERNEL = [5, 10] as const;
+const CAPABILITIES = {
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYS_RESOURCE: 24,
+  CAP_IPC_LOCK: 14,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+} as const;
+type Capability = keyof typeof CAPABILITIES;
+
+/** Every check; the last one says whether tracing works. */
+export function probeKernel(options: ProbeOptions = {}): Check[] {
+  const capabilities = effectiveCapabilities();
+  return [
+    checkKernel(),
+    checkPrivileges(capabilities),
+    checkLockedMemory(capabilities),
+    checkLockdown(),
+    checkPidNamespace(),
+    checkBtf(),
+    checkCgroup(),
+    ...checkHooks(options),
+    checkAttach(options),
+  ];
+}
+
+function checkKernel(): Check {
+  const release = Deno.osRelease();
+  const ok = atLeast(...LEAST_KERNEL);
+  const detail = `Linux ${release} ${Deno.build.arch}`;
+  return ok
+    ? { name: "kernel", ok, detail }
+    : { name: "kernel", ok, detail, remedy: `Linux ${LEAST_KERNEL.join(".")} or later is needed` };
+}
+
+function checkPrivileges(held: ReadonlySet<Capability>): Check {
+  const name = "privileges";
+  const may = held.has("CAP_SYS_ADMIN") || (held.has("CAP_BPF") && held.has("CAP_PERFMON"));
+  if (!may) {
+    const missing = (["CAP_BPF", "CAP_PERFMON"] as const).filter((it) => !held.has(it));
+    return {
+      name,
+      ok: false,
+      detail: `missing ${missing.join(", ")}`,
+      remedy: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
+    };
+  }
+  const detail = Deno.uid() === 0 ? "root" : [...held].join(", ");
+  if (held.has("CAP_SYS_PTRACE")) return { name, ok: true, detail };
+  return { name, ok: true, detail, remedy: "grant CAP_SYS_PTRACE to see other users' sockets" };
+}
+
+/** From 5.11 on BPF memory is not counted as locked; perf buffers still are. */
+function checkLockedMemory(held: ReadonlySet<Capability>): Check {
+  const name = "locked memory";
+  if (held.has("CAP_IPC_LOCK")) return { name, ok: true, detail: "unlimited (CAP_IPC_LOCK)" };
+  const limits = readText("/proc/self/limits") ?? "";
+  const limit = /^Max locked memory\s+(\S+)/m.exec(limits)?.[1] ?? "unknown";
+  const detail = limit === "unlimited" ? limit : `${Math.round(Number(limit) / 1024)} KiB`;
+  const remedy = "perf buffers may be smaller than asked for: grant CAP_IPC_LOCK, or ulimit -l";
+  return limit === "unlimited" ? { name, ok: true, detail } : { name, ok: true, detail, remedy };
+}
+
+/** "none [integrity] confidentiality": the one in brackets holds. */
+function checkLockdown(): Check {
+  const name = "lockdown";
+  const text = readFirstLine("/sys/kernel/security/lockdown") ?? "";
+  const mode = /\[(\w+)\]/.exec(text)?.[1] ?? "none";
+  if (mode !== "confidentiality") return { name, ok: true, detail: mode };
+  return {
+    name,
+    ok: false,
+    detail: mode,
+    remedy: "BPF may not read memory in this mode: boot with lockdown=integrity or none",
+  };
+}
+
+/** The kernel side knows processes by the pids of the first namespace. */
+function checkPidNamespace(): Check {
+  const INITIAL = "pid:[4026531836]";
+  const name = "pid namespace";
+  const ours = readLink("/proc/self/ns/pid") ?? INITIAL;
+  if (ours === INITIAL) return { name, ok: true, detail: "the host's" };
+  const remedy = "pids seen here differ from the kernel's: run with the host's pid namespace";
+  return { name, ok: true, detail: `${ours}, not the host's`, remedy };
+}
+
+function checkBtf(): Check {
+  const path = "/sys/kernel/btf/vmlinux";
+  try {
+    const { size } = Deno.statSync(path);
+    return { name: "BTF", ok: true, detail: `${path}, ${Math.round(size / 1024)} KiB` };
+  } catch {
+    const remedy = "a kernel built with CONFIG_DEBUG_INFO_BTF is needed";
+    return { name: "BTF", ok: false, detail: `${path} is missing`, remedy };
+  }
+}
+
+function checkCgroup(): Check {
+  const name = "cgroup2";
+  const root = cgroup2Root();
+  const known = (readText("/proc/filesystems") ?? "").includes("\tcgroup2\n");
+  if (root !== null) return { name, ok: true, detail: `mounted at ${root}` };
+  if (known) return { name, ok: true, detail: "not mounted as a whole; reached without a mount" };
+  const remedy = "senders of datagrams to unconnected sockets stay unknown";
+  return { name, ok: true, detail: "not in this kernel", remedy };
+}
+
+/** libbpf, the hooks of both ways, and what later probes may use. */
+function checkHooks(options: ProbeOptions): Check[] {
+  const assets = options.assets ?? readAsset;
+  try {
+    using libbpf = openLibbpf(
+      chooseLibbpf(options.libbpf, () => new Uint8Array(assets("libbpf.so"))),
+    );
+    const hooks = probeHooks(libbpf);
+    return [
+      { name: "libbpf", ok: true, detail: `${libbpf.version}, ${options.libbpf ?? "bundled"}` },
+      ...describeHooks(hooks),
+      {
+        name: "uprobe_multi",
+        ok: true,
+        detail: atLeast(6, 6)
+          ? "yes (from 6.6 on)"
+          : "no: probes of TLS libraries attach one by one",
+      },
+      checkWay(options.way, hooks),
+    ];
+  } catch (error) {
+    return [failed("libbpf and hooks", error)];
+  }
+}
+
+function describeHooks(hooks: Hooks): Check[] {
+  const have = (yes: boolean): string => yes ? "yes" : "not in this kernel";
+  return [
+    { name: "socket hooks", ok: true, detail: have(hooks.socket) },
+    { name: "syscall hooks", ok: true, detail: have(hooks.syscall) },
+    { name: "io_uring hook", ok: true, detail: have(hooks.uring) },
+  ];
+}
+
+function checkWay(asked: Way | undefined, hooks: Hooks): Check {
+  try {
+    return { name: "capture way", ok: true, detail: chooseWay(asked, hooks) };
+  } catch (error) {
+    return failed("capture way", error);
+  }
+}
+
+/** The proof: everything is loaded and attached as for a trace of ourselves, then taken away. */
+function checkAttach(options: ProbeOptions): Check {
+  const name = "load and attach";
+  const warnings: string[] = [];
+  const began = performance.now();
+  try {
+    using live = openLive({
+      pids: [Deno.pid],
+      comm: [],
+      ports: [],
+      follow: false,
+      unfiltered: false,
+      snaplen: 4096,
+      warn: (message) => void warnings.push(message),
+      ...options,
+    });
+    live.stop();
+    const elapsed = Math.round(performance.now() - began);
+    const rings = `${live.ringBytes / 1024} KiB a CPU`;
+    const detail = `${live.way} way in ${elapsed} ms, perf buffers of ${rings}`;
+    return warnings.length === 0
+      ? { name, ok: true, detail }
+      : { name, ok: true, detail, remedy: warnings.join("; ") };
+  } catch (error) {
+    return failed(name, error);
+  }
+}
+
+function failed(name: string, error: unknown): Check {
+  const detail = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof Error && "hint" in error ? error.hint : null;
+  return typeof hint === "string"
+    ? { name, ok: false, detail, remedy: hint }
+    : { name, ok: false, detail };
+}
+
+function atLeast(major: number, minor: number): boolean {
+  const [ourMajor = 0, ourMinor = 0] = Deno.osRelease().split(".").map((part) => parseInt(part));
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor);
+}
+
+/** CapEff of /proc/self/status: a bit mask in hexadecimal. */
+function effectiveCapabilities(): Set<Capability> {
+  const status = readText("/proc/self/status") ?? "";
+  const mask = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  const held = new Set<Capability>();
+  for (const name of Object.keys(CAPABILITIES) as Capability[]) {
+    if ((mask >> BigInt(CAPABILITIES[name])) & 1n) held.add(name);
+  }
+  return held;
+}

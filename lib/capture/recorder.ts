@@ -1,0 +1,150 @@
+/**
+ * Saves the events of a trace (recording_format.ts).
+ *
+ * In: each event on its way to the pipeline. Out: a file of mode 0600. It costs one copy of the
+ * entry an event, and one write a block of 256 KiB or of one second; it never looks into payload
+ * and never reorders.
+ */
+import { Entry } from "./abi.ts";
+import type { SocketEvent } from "./event.ts";
+import {
+  BLOCK_HEAD_BYTES,
+  BlockType,
+  compress,
+  type Compression,
+  COMPRESSIONS,
+  encodeBlockHead,
+  encodeFileHead,
+  RecordingError,
+  type RecordingFacts,
+} from "./recording_format.ts";
+import type { BufferLoss, TraceStart } from "./source.ts";
+
+const BLOCK_BYTES = 256 * 1024;
+const BLOCK_NS = 1e9;
+
+/** One recording being written. Its methods throw RecordingError when the file cannot be written. */
+export class Recorder implements Disposable {
+  #block = new Uint8Array(BLOCK_BYTES);
+  #used = 0;
+  #blockEvents = 0;
+  #blockNs = 0;
+  #blockTime = { low: 0, high: 0 };
+  #head = new Uint8Array(BLOCK_HEAD_BYTES);
+  #file: Deno.FsFile | null;
+  #bytes = 0;
+  #events = 0;
+
+  constructor(
+    readonly path: string,
+    start: TraceStart,
+    facts: RecordingFacts,
+    readonly compression: Compression = "none",
+  ) {
+    this.#file = openForWriting(path);
+    this.#write(encodeFileHead(start, facts));
+  }
+
+  /** Bytes written so far, blocks in progress excluded. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Saves the event's entry as it is. */
+  onEvent(event: SocketEvent): void {
+    const size = event.entrySize;
+    if (this.#blockEvents > 0) {
+      const full = this.#used + size > this.#block.length;
+      if (full || event.timeNs - this.#blockNs >= BLOCK_NS) this.flush();
+    }
+    if (size > this.#block.length) this.#block = new Uint8Array(size);
+    const start = event.entryStart;
+    if (this.#blockEvents === 0) this.#begin(event);
+    this.#block.set(event.bytes.subarray(start, start + size), this.#used);
+    this.#used += size;
+    this.#blockEvents++;
+  }
+
+  /** Writes the block in progress, so that what came until now survives a crash. */
+  flush(): void {
+    if (this.#blockEvents === 0) return;
+    this.#events += this.#blockEvents;
+    this.#writeBlock(BlockType.EVENTS, this.#block.subarray(0, this.#used), this.#blockEvents);
+    this.#used = 0;
+    this.#blockEvents = 0;
+  }
+
+  /** Ends the recording with the losses of the source; it can be called again, to no effect. */
+  close(losses: readonly BufferLoss[] = []): { bytes: number; events: number } {
+    if (this.#file !== null) {
+      try {
+        this.flush();
+        const end = JSON.stringify({ events: this.#events, losses });
+        this.#writeBlock(BlockType.END, new TextEncoder().encode(end), 0);
+      } finally {
+        this.#file?.close();
+        this.#file = null;
+      }
+    }
+    return { bytes: this.#bytes, events: this.#events };
+  }
+
+  /** For the way out of an error: saves what it can, and reports no second one. */
+  [Symbol.dispose](): void {
+    try {
+      this.flush();
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+    } finally {
+      this.#file?.close();
+      this.#file = null;
+    }
+  }
+
+  #begin(event: SocketEvent): void {
+    const at = event.entryStart + Entry.time_ns;
+    const view = new DataView(event.bytes.buffer, event.bytes.byteOffset + at, 8);
+    this.#blockTime = { low: view.getUint32(0, true), high: view.getUint32(4, true) };
+    this.#blockNs = event.timeNs;
+  }
+
+  #writeBlock(type: number, raw: Uint8Array, events: number): void {
+    const stored = compress(raw, this.compression);
+    const compression = COMPRESSIONS.indexOf(this.compression);
+    const [rawLength, storedLength] = [raw.length, stored.length];
+    const head = { type, compression, rawLength, storedLength, events };
+    encodeBlockHead(this.#head, head, this.#blockTime, stored);
+    this.#write(this.#head);
+    this.#write(stored);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#file === null) return;
+    try {
+      let done = 0;
+      while (done < bytes.length) done += this.#file.writeSync(bytes.subarray(done));
+      this.#bytes += bytes.length;
+    } catch (cause) {
+      // A block that is only half there must not be followed by another one.
+      this.#file.close();
+      this.#file = null;
+      throw new RecordingError("write", this.path, messageOf(cause), this.#bytes, { cause });
+    }
+  }
+}
+
+function openForWriting(path: string): Deno.FsFile {
+  try {
+    const options = { write: true, create: true, truncate: true, mode: 0o600 };
+    const file = Deno.openSync(path, options);
+    // A file that was there before keeps its mode otherwise.
+    if (file.statSync().isFile) Deno.chmodSync(path, 0o600);
+    return file;
+  } catch (cause) {
+    throw new RecordingError("write", path, messageOf(cause), null, { cause });
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,107 @@
+/**
+ * Bytes of a file or pipe, shown as one window that grows as they are asked for.
+ *
+ * In: a path, or "-" for standard input. Out: `bytes` from `start` to `end`. Regular files are read
+ * when asked; of a pipe, only what the reader of the first head asks for is waited for, the rest
+ * comes by fill(). Memory follows the bytes that really came, never a length that was read.
+ */
+import { RecordingError } from "./recording_format.ts";
+
+const READ_BYTES = 256 * 1024;
+
+/** The window: bytes[start, end) are unread; `offset` is where `start` lies in the file. */
+export class RecordingInput implements Disposable {
+  bytes = new Uint8Array(READ_BYTES);
+  start = 0;
+  end = 0;
+  offset = 0;
+  /** Nothing more will come. */
+  eof = false;
+  readonly #file: Deno.FsFile | typeof Deno.stdin;
+  readonly #isFile: boolean;
+
+  constructor(readonly path: string) {
+    try {
+      this.#file = path === "-" ? Deno.stdin : Deno.openSync(path);
+      this.#isFile = path !== "-" && isRegular(path);
+    } catch (cause) {
+      throw this.error(messageOf(cause), null, cause);
+    }
+  }
+
+  get available(): number {
+    return this.end - this.start;
+  }
+
+  /** True when `count` unread bytes are in the window; reads a regular file for them. */
+  need(count: number): boolean {
+    while (this.available < count && this.#isFile && !this.eof) this.#read(count);
+    return this.available >= count;
+  }
+
+  /** As need(), but waits for a pipe as well: for the head, before anything else runs. */
+  needNow(count: number): boolean {
+    while (this.available < count && !this.eof) this.#read(count);
+    return this.available >= count;
+  }
+
+  /** Moves on by `count` bytes, which are in the window. */
+  consume(count: number): void {
+    this.start += count;
+    this.offset += count;
+  }
+
+  /** Resolves when a pipe had something; for a file, after other work had its turn. */
+  async fill(): Promise<void> {
+    if (this.#isFile || this.eof) return await new Promise((resolve) => setImmediate(resolve));
+    this.#makeRoom(this.available + 1);
+    try {
+      const count = await this.#file.read(this.bytes.subarray(this.end));
+      if (count === null) this.eof = true;
+      else this.end += count;
+    } catch (cause) {
+      throw this.error(messageOf(cause), this.offset, cause);
+    }
+  }
+
+  error(reason: string, offset: number | null, cause?: unknown): RecordingError {
+    const path = this.path === "-" ? "from standard input" : this.path;
+    return new RecordingError("read", path, reason, offset, { cause });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.path !== "-") this.#file.close();
+  }
+
+  #read(wanted: number): void {
+    this.#makeRoom(wanted);
+    try {
+      const count = this.#file.readSync(this.bytes.subarray(this.end));
+      if (count === null) this.eof = true;
+      else this.end += count;
+    } catch (cause) {
+      throw this.error(messageOf(cause), this.offset, cause);
+    }
+  }
+
+  // Doubles at most: a length that lies about the file costs no memory.
+  #makeRoom(wanted: number): void {
+    if (this.start > 0) {
+      this.bytes.copyWithin(0, this.start, this.end);
+      this.end -= this.start;
+      this.start = 0;
+    }
+    if (this.end < this.bytes.length || wanted <= this.end) return;
+    const grown = new Uint8Array(this.bytes.length * 2);
+    grown.set(this.bytes.subarray(0, this.end));
+    this.bytes = grown;
+  }
+}
+
+function isRegular(path: string): boolean {
+  return Deno.statSync(path).isFile;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

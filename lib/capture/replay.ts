@@ -1,0 +1,254 @@
+/**
+ * Events again, from a recording (recording_format.ts) or a packet capture (pcap.ts).
+ *
+ * In: a file, or standard input. Out: the same entries in the same order as when they were
+ * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
+ * what is whole is handed out, then `failure` says where and why it ended early.
+ */
+import { CLOSE_TOTALS_SIZE, ENTRY_SIZE, EntryKind, OPEN_NAMES_SIZE } from "./abi.ts";
+import { SocketEvent } from "./event.ts";
+import { isPcap, PcapSource } from "./pcap.ts";
+import {
+  BLOCK_HEAD_BYTES,
+  blockChecksum,
+  type BlockHead,
+  BlockType,
+  COMPRESSIONS,
+  crc32,
+  decodeBlockHead,
+  decodeEnd,
+  decodeFacts,
+  decompress,
+  FILE_HEAD_BYTES,
+  FILE_MAGIC,
+  FORMAT_VERSION,
+  MAX_FACTS_BYTES,
+  RecordingError,
+  type RecordingFacts,
+} from "./recording_format.ts";
+import { RecordingInput } from "./recording_input.ts";
+import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
+
+/** A source whose events were saved before. */
+export interface ReplaySource extends CaptureSource {
+  /** "recording" or "pcap". */
+  readonly format: "recording" | "pcap";
+  /** Why it ended before the end, once `ended`; null when it did not. */
+  readonly failure: RecordingError | null;
+  /** What a recording says about itself; null for packet captures. */
+  readonly facts: RecordingFacts | null;
+  /** What was counted while reading, by a stable snake_case name. */
+  counts(): Readonly<Record<string, number>>;
+}
+
+/**
+ * Opens a recording, pcap or pcapng file, told apart by their first bytes; "-" is standard input.
+ * Throws RecordingError when it cannot be opened, is none of them, or is too new.
+ */
+export function openReplay(path: string): ReplaySource {
+  const input = new RecordingInput(path);
+  try {
+    if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);
+    return new RecordingSource(input);
+  } catch (error) {
+    input[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function readFileHead(input: RecordingInput): { start: TraceStart; facts: RecordingFacts } {
+  const whole = input.needNow(FILE_HEAD_BYTES);
+  const seen = Math.min(input.available, FILE_MAGIC.length);
+  if (seen === 0) throw input.error("it is empty", 0);
+  for (let i = 0; i < seen; i++) {
+    if (input.bytes[input.start + i] !== FILE_MAGIC[i]) throw input.error(notOurs(input), 0);
+  }
+  if (!whole) throw input.error("its head is cut", 0);
+  const view = new DataView(input.bytes.buffer, input.start, FILE_HEAD_BYTES);
+  const version = view.getUint32(8, true);
+  if (version !== FORMAT_VERSION) {
+    const reason = `it has format version ${version}, this reads version ${FORMAT_VERSION}`;
+    throw input.error(version > FORMAT_VERSION ? `${reason}: use a newer sockeye` : reason, 8);
+  }
+  const length = view.getUint32(12, true);
+  const checksum = view.getUint32(16, true);
+  if (length > MAX_FACTS_BYTES) throw input.error("its head is damaged", 12);
+  if (!input.needNow(FILE_HEAD_BYTES + length)) throw input.error("its head is cut", 0);
+  input.consume(FILE_HEAD_BYTES);
+  const json = input.bytes.subarray(input.start, input.start + length);
+  if (crc32(json) !== checksum) throw input.error("its head is damaged", FILE_HEAD_BYTES);
+  const decoded = decodeFacts(json);
+  if (typeof decoded === "string") throw input.error(decoded, FILE_HEAD_BYTES);
+  input.consume(length);
+  return decoded;
+}
+
+function notOurs(input: RecordingInput): string {
+  const [first, second] = [input.bytes[input.start], input.bytes[input.start + 1]];
+  if (first === 0x1f && second === 0x8b) {
+    return 'it is a gzip file: use "zcat FILE | sockeye replay -"';
+  }
+  if (first === 0x28 && second === 0xb5) {
+    return 'it is a zstd file: use "zstdcat FILE | sockeye replay -"';
+  }
+  return "it is neither a recording nor a pcap or pcapng file";
+}
+
+class RecordingSource implements ReplaySource {
+  readonly format = "recording";
+  readonly start: TraceStart;
+  readonly facts: RecordingFacts;
+  ended = false;
+  failure: RecordingError | null = null;
+  readonly #input: RecordingInput;
+  readonly #event = new SocketEvent();
+  // Entries are read as words: the block lies in a buffer of its own, aligned.
+  #block = new Uint8Array(0);
+  #words = new Uint32Array(0);
+  #starved = false;
+  #losses: readonly BufferLoss[] = [];
+  #counts = { blocks: 0, events: 0, lost_events: 0, unknown_blocks: 0, closed: 0 };
+
+  constructor(input: RecordingInput) {
+    this.#input = input;
+    const { start, facts } = readFileHead(input);
+    this.start = start;
+    this.facts = facts;
+  }
+
+  drain(handler: EventHandler): number {
+    if (this.ended) return 0;
+    try {
+      return this.#drainBlock(handler);
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      this.ended = true;
+      this.failure = error;
+      return 0;
+    }
+  }
+
+  async wait(): Promise<void> {
+    if (this.#starved) return await this.#fill();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  stop(): void {
+    this.ended = true;
+  }
+
+  losses(): readonly BufferLoss[] {
+    return this.#losses;
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return this.#counts;
+  }
+
+  [Symbol.dispose](): void {
+    this.#input[Symbol.dispose]();
+  }
+
+  async #fill(): Promise<void> {
+    try {
+      await this.#input.fill();
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      this.ended = true;
+      this.failure = error;
+    }
+  }
+
+  #drainBlock(handler: EventHandler): number {
+    const input = this.#input;
+    const offset = input.offset;
+    this.#starved = false;
+    if (!input.need(BLOCK_HEAD_BYTES)) return this.#starve(offset);
+    const head = decodeBlockHead(input.bytes, input.start);
+    if (head === null) throw input.error(`block at offset ${offset} is damaged`, offset);
+    const size = BLOCK_HEAD_BYTES + head.storedLength;
+    if (!input.need(size)) return this.#starve(offset);
+    const raw = this.#rawBytes(head, offset);
+    input.consume(size);
+    this.#counts.blocks++;
+    if (head.type === BlockType.EVENTS) return this.#handOut(raw, head.events, offset, handler);
+    if (head.type === BlockType.END) this.#end(raw);
+    else this.#counts.unknown_blocks++;
+    return 0;
+  }
+
+  #starve(offset: number): number {
+    if (!this.#input.eof) {
+      this.#starved = true;
+    } else if (this.#input.available === 0) {
+      // Never closed, but whole as far as it goes: the writer was killed.
+      this.ended = true;
+    } else {
+      throw this.#input.error(`block at offset ${offset} is cut`, offset);
+    }
+    return 0;
+  }
+
+  #rawBytes(head: BlockHead, offset: number): Uint8Array {
+    const input = this.#input;
+    const at = input.start;
+    const stored = input.bytes.subarray(
+      at + BLOCK_HEAD_BYTES,
+      at + BLOCK_HEAD_BYTES + head.storedLength,
+    );
+    const damaged = (): RecordingError =>
+      input.error(`block at offset ${offset} is damaged`, offset);
+    if (blockChecksum(input.bytes.subarray(at, at + BLOCK_HEAD_BYTES), stored) !== head.checksum) {
+      throw damaged();
+    }
+    if (COMPRESSIONS[head.compression] === undefined) {
+      const reason = `block at offset ${offset} has unknown compression ${head.compression}`;
+      throw input.error(`${reason}: use a newer sockeye`, offset);
+    }
+    const raw = decompress(stored, head.compression, head.rawLength);
+    if (raw === null || raw.length !== head.rawLength) throw damaged();
+    return raw;
+  }
+
+  #handOut(raw: Uint8Array, expected: number, offset: number, handler: EventHandler): number {
+    if (this.#block.length < raw.length) {
+      this.#block = new Uint8Array((raw.length + 65535) & ~65535);
+      this.#words = new Uint32Array(this.#block.buffer);
+    }
+    this.#block.set(raw);
+    const event = this.#event;
+    let at = 0;
+    let count = 0;
+    while (at < raw.length) {
+      const whole = event.read(this.#words, this.#block, at, raw.length, this.start.base);
+      if (!whole || !isSafe(event)) break;
+      at += event.entrySize;
+      count++;
+      if (event.kind === EntryKind.LOST) this.#counts.lost_events += event.totalBytes;
+      handler(event);
+    }
+    this.#counts.events += count;
+    if (at < raw.length || count !== expected) {
+      this.ended = true;
+      this.failure = this.#input.error(
+        `block at offset ${offset} is damaged: event ${count + 1} is none`,
+        offset,
+      );
+    }
+    return count;
+  }
+
+  #end(json: Uint8Array): void {
+    this.#losses = decodeEnd(json).losses;
+    this.#counts.closed = 1;
+    this.ended = true;
+  }
+}
+
+// What the pipeline takes for granted of an entry, and a checksum does not promise.
+function isSafe(event: SocketEvent): boolean {
+  const behind = event.entrySize - ENTRY_SIZE;
+  if (event.kind === EntryKind.OPEN && behind < OPEN_NAMES_SIZE) return false;
+  if (event.kind === EntryKind.CLOSE && behind < CLOSE_TOTALS_SIZE) return false;
+  return event.direction <= 1 && Math.abs(event.timeNs) < 2 ** 53;
+}

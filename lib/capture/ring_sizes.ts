@@ -1,0 +1,36 @@
+/** How large the perf buffers are. In: CPUs and the operator's budget. Out: bytes of each ring. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** A ring must hold some samples of 60 KiB beside each other. */
+const LEAST_DATA = 128 * KIB;
+const LEAST_CONN = 16 * KIB;
+/**
+ * 8 MiB a CPU hold what a CPU sends at 1 GB/s in 8 ms, longer than a round of the reader takes; all
+ * together stay below 256 MiB on large machines, where not every CPU is that busy.
+ */
+const DATA_PER_CPU = 8 * MIB;
+const DATA_TOTAL = 256 * MIB;
+/** Connection events are 120 to 360 bytes, and a few for each connection. */
+const CONN_PART = 32;
+
+/** One buffer's ring: the size to ask for, and the least that works. */
+export interface RingSize {
+  readonly bytes: number;
+  readonly least: number;
+}
+
+/**
+ * Rings must be powers of two. `totalMib`, when given, is shared out over the CPUs for the data
+ * rings; the rings of connection events are a 32nd of these on top.
+ */
+export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; conn: RingSize } {
+  const share = totalMib === undefined
+    ? Math.min(DATA_PER_CPU, DATA_TOTAL / cpus)
+    : totalMib * MIB / cpus;
+  const data = Math.max(LEAST_DATA, 2 ** Math.floor(Math.log2(share)));
+  return {
+    data: { bytes: data, least: LEAST_DATA },
+    conn: { bytes: Math.max(LEAST_CONN, data / CONN_PART), least: LEAST_CONN },
+  };
+}

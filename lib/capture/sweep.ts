@@ -1,0 +1,120 @@
+/**
+ * Ends of connections that no hook tells: UDP and AF_UNIX sockets. In: the events that pass by, and
+ * from time to time /proc/PID/net. Out: the connections whose socket is gone. It never touches the
+ * sockets, and costs a traced process nothing.
+ */
+import { Entry, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "./abi.ts";
+import type { SocketEvent } from "./event.ts";
+import { readLink, readText } from "./machine.ts";
+
+/** A connection that ends silently. */
+export interface QuietConnection {
+  readonly conn: number;
+  readonly inode: number;
+  readonly pid: number;
+  readonly family: number;
+  readonly flags: number;
+  readonly localPort: number;
+  readonly remotePort: number;
+  readonly comm: string;
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+}
+
+/** More are not watched; the connection table's own idle limit ends them. */
+const MAX_WATCHED = 65536;
+/** Which column of a line holds the inode, counted in words. */
+const TABLES = [
+  { name: "udp", column: 9 },
+  { name: "udp6", column: 9 },
+  { name: "unix", column: 6 },
+] as const;
+
+/** Watches connections from their ENTRY_OPEN until their socket has left /proc. */
+export class Sweeper {
+  readonly #watched = new Map<number, QuietConnection>();
+
+  get watched(): number {
+    return this.#watched.size;
+  }
+
+  /** Takes note of an ENTRY_OPEN; what ends with an event of its own is left out. */
+  opened(event: SocketEvent): void {
+    const quiet = event.family === Family.UNIX || event.isDatagram;
+    if (!quiet || event.payloadLength < OPEN_NAMES_SIZE) return;
+    if (this.#watched.size >= MAX_WATCHED) return;
+    const inode = readU32(event.bytes, event.payloadStart + OpenNames.inode);
+    if (inode === 0) return;
+    const at = event.entryStart;
+    this.#watched.set(event.conn, {
+      conn: event.conn,
+      inode,
+      pid: event.pid,
+      family: event.family,
+      flags: event.flags & ~Flag.FRESH,
+      localPort: event.localPort,
+      remotePort: event.remotePort,
+      comm: event.comm(),
+      local: event.bytes.slice(at + Entry.local, at + Entry.local + 16),
+      remote: event.bytes.slice(at + Entry.remote, at + Entry.remote + 16),
+    });
+  }
+
+  /** Takes note of an ENTRY_CLOSE. */
+  closed(conn: number): void {
+    this.#watched.delete(conn);
+  }
+
+  /** The connections whose socket is gone; they are watched no more. */
+  sweep(): QuietConnection[] {
+    if (this.#watched.size === 0) return [];
+    const inodes = liveInodes(new Set(Array.from(this.#watched.values(), (it) => it.pid)));
+    if (inodes === null) return [];
+    const gone: QuietConnection[] = [];
+    for (const connection of this.#watched.values()) {
+      if (!inodes.has(connection.inode)) gone.push(connection);
+    }
+    for (const connection of gone) this.#watched.delete(connection.conn);
+    return gone;
+  }
+}
+
+/**
+ * Inodes of all UDP and unix sockets in the network namespaces of these processes and our own
+ * (they are unique over namespaces); null when the tables cannot be read. A process that is gone
+ * tells of no namespace: then its sockets are gone, or another process of the set has them.
+ */
+function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
+  const inodes = new Set<number>();
+  const seen = new Set<string>();
+  for (const who of ["self", ...pids]) {
+    const namespace = readLink(`/proc/${who}/ns/net`);
+    if (namespace === null || seen.has(namespace)) continue;
+    seen.add(namespace);
+    for (const { name, column } of TABLES) {
+      const text = readText(`/proc/${who}/net/${name}`);
+      // A kernel without IPv6 has no udp6; without the others nothing can be said.
+      if (text === null && name !== "udp6" && who === "self") return null;
+      if (text !== null) collectInodes(text, column, inodes);
+    }
+  }
+  return inodes;
+}
+
+/** Adds the inode of each line but the first; the columns are separated by blanks. */
+export function collectInodes(table: string, column: number, into: Set<number>): void {
+  let line = table.indexOf("\n") + 1;
+  while (line > 0 && line < table.length) {
+    const next = table.indexOf("\n", line);
+    const end = next < 0 ? table.length : next;
+    const words = table.slice(line, end).trim().split(/ +/, column + 1);
+    const inode = Number(words[column]);
+    if (inode > 0) into.add(inode);
+    line = end + 1;
+  }
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
+}

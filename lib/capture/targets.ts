@@ -1,0 +1,240 @@
+/**
+ * Which processes that run already are traced. In: what the operator asked for and /proc. Out: marks
+ * (abi.ts Mark) in memory that the kernel side reads. From then on the kernel side marks children,
+ * renamed and ended processes by itself. It never signals or stops a process.
+ */
+import { Mark } from "./abi.ts";
+import { readLink, readText } from "./machine.ts";
+
+/** Byte pid of `marks` holds the process's Mark bits; writes reach the kernel at once. */
+export interface TargetFilter {
+  readonly pids: readonly number[];
+  readonly comm: readonly string[];
+  readonly follow: boolean;
+}
+
+/** A process that the operator named and that is not there. */
+export class TargetError extends Error {
+  override readonly name = "TargetError";
+  readonly hint: string | null = "list processes with ps -e";
+}
+
+/** One process as /proc/PID/stat has it. */
+interface ProcessStat {
+  readonly pid: number;
+  readonly parent: number;
+  readonly comm: string;
+}
+
+const MAX_CHAIN = 8;
+
+/** Sets marks of existing processes; see mark() and excludeOurselves(). */
+export class Targets {
+  readonly #marks: Uint8Array;
+  readonly #filter: TargetFilter;
+  /** The processes named by --pid (threads resolved), and those added later. */
+  readonly #roots = new Set<number>();
+
+  /** Checks that every pid exists; marks nothing yet. */
+  constructor(marks: Uint8Array, filter: TargetFilter) {
+    this.#marks = marks;
+    this.#filter = filter;
+    for (const pid of filter.pids) this.#roots.add(processOf(pid));
+  }
+
+  /**
+   * Marks the named processes, their descendants and those of a traced name. To be called when the
+   * kernel side is attached, twice: a child that was born of a parent not yet marked, while the
+   * first scan ran, is found by the second; later ones have marked parents.
+   */
+  mark(): void {
+    const wantsTree = this.#roots.size > 0;
+    const wantsComm = this.#filter.comm.length > 0;
+    if (!wantsTree && !wantsComm) return;
+    const processes = listProcesses();
+    if (wantsComm) {
+      for (const { pid, comm } of processes) {
+        if (this.#filter.comm.includes(comm)) this.#set(pid, Mark.COMM);
+      }
+    }
+    if (!wantsTree) return;
+    for (const pid of this.#roots) this.#set(pid, Mark.TREE);
+    if (this.#filter.follow) {
+      for (const pid of descendants(this.#roots, processes)) this.#set(pid, Mark.TREE);
+    }
+  }
+
+  /** One more process to trace: the command that was started. */
+  add(pid: number): void {
+    this.#roots.add(pid);
+    if (pid < this.#marks.length) {
+      this.#marks[pid] = ((this.#marks[pid] as number) & ~Mark.NEVER) | Mark.TREE;
+    }
+    this.mark();
+  }
+
+  /** Processes that are traced on purpose and still run; threads and ourselves do not count. */
+  live(): number {
+    const words = new Uint32Array(
+      this.#marks.buffer,
+      this.#marks.byteOffset,
+      this.#marks.length >>> 2,
+    );
+    let count = 0;
+    for (let w = 0; w < words.length; w++) {
+      if (words[w] === 0) continue;
+      for (let pid = 4 * w; pid < 4 * w + 4; pid++) {
+        const mark = this.#marks[pid] as number;
+        if (mark === 0 || (mark & Mark.NEVER) !== 0 || (mark & Mark.TREE) === 0) continue;
+        if (exists(pid)) count++;
+        else this.#marks[pid] = 0;
+      }
+    }
+    return count;
+  }
+
+  /**
+   * While a command is being started: our children are marked by the kernel at their fork, so that
+   * not even their first byte is missed. We ourselves stay untraced.
+   */
+  adoptChildren(on: boolean): void {
+    this.#marks[Deno.pid] = on ? Mark.NEVER | Mark.TREE : Mark.NEVER;
+  }
+
+  /** We never trace ourselves, and, when all is traced, not what carries our output away. */
+  excludeOurselves(tracesAll: boolean): void {
+    this.#set(Deno.pid, Mark.NEVER);
+    if (!tracesAll) return;
+    for (const pid of outputCarriers()) this.#set(pid, Mark.NEVER);
+  }
+
+  #set(pid: number, bit: number): void {
+    if (pid < this.#marks.length) this.#marks[pid] = (this.#marks[pid] as number) | bit;
+  }
+}
+
+/** The process (thread group) of a pid or thread id. */
+function processOf(id: number): number {
+  const status = readText(`/proc/${id}/status`);
+  const line = /^Tgid:\t(\d+)$/m.exec(status ?? "");
+  if (!line) throw new TargetError(`Cannot trace pid ${id}: no such process`);
+  return Number(line[1]);
+}
+
+function exists(pid: number): boolean {
+  const stat = readStat(pid);
+  return stat !== null && stat.state !== "Z";
+}
+
+function listProcesses(): ProcessStat[] {
+  const found: ProcessStat[] = [];
+  for (const pid of listPids()) {
+    const stat = readStat(pid);
+    if (stat) found.push(stat);
+  }
+  return found;
+}
+
+function* listPids(): Generator<number> {
+  for (const entry of Deno.readDirSync("/proc")) {
+    const pid = Number(entry.name);
+    if (Number.isInteger(pid)) yield pid;
+  }
+}
+
+/** /proc/PID/stat: `pid (comm) state ppid …`; a comm may hold blanks and parentheses. */
+function readStat(pid: number): ProcessStat & { state: string } | null {
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === null) return null;
+  const from = text.indexOf("(");
+  const to = text.lastIndexOf(")");
+  if (from < 0 || to < from) return null;
+  const [state = "", parent = "0"] = text.slice(to + 2).split(" ", 2);
+  return { pid, comm: text.slice(from + 1, to), state, parent: Number(parent) };
+}
+
+function descendants(roots: ReadonlySet<number>, processes: readonly ProcessStat[]): Set<number> {
+  const children = new Map<number, number[]>();
+  for (const { pid, parent } of processes) {
+    const siblings = children.get(parent);
+    if (siblings) siblings.push(pid);
+    else children.set(parent, [pid]);
+  }
+  const found = new Set(roots);
+  for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child);
+  return found;
+}
+
+/**
+ * Who carries our output away: each byte it sends would be an event, whose record would be the next
+ * byte to carry. A pipe's readers do, the holder of our terminal's other end does (sshd, a tmux
+ * server, a terminal program), and what those print to in turn. Output that is a socket itself
+ * leads to our ancestors (sshd without a terminal): nothing tells who else holds the other end.
+ */
+function outputCarriers(): Set<number> {
+  const carriers = new Set<number>();
+  let from = [Deno.pid];
+  for (let depth = 0; depth < MAX_CHAIN && from.length > 0; depth++) {
+    const outputs = new Set<string>();
+    for (const pid of from) {
+      for (const fd of [1, 2]) outputs.add(readLink(`/proc/${pid}/fd/${fd}`) ?? "");
+    }
+    if (depth === 0 && [...outputs].some((name) => name.startsWith("socket:"))) {
+      for (const pid of ancestors()) carriers.add(pid);
+    }
+    from = holders(outputs).filter((pid) => pid !== Deno.pid && !carriers.has(pid));
+    for (const pid of from) carriers.add(pid);
+  }
+  return carriers;
+}
+
+function ancestors(): number[] {
+  const found: number[] = [];
+  for (let pid = readStat(Deno.pid)?.parent ?? 0; pid > 1; pid = readStat(pid)?.parent ?? 0) {
+    found.push(pid);
+  }
+  return found;
+}
+
+/** Processes that read one of these pipes, or hold the other end of one of these terminals. */
+function holders(outputs: ReadonlySet<string>): number[] {
+  const terminals = new Set<string>();
+  const pipes = new Set<string>();
+  for (const name of outputs) {
+    if (name.startsWith("/dev/pts/")) terminals.add(name.slice("/dev/pts/".length));
+    else if (name.startsWith("pipe:")) pipes.add(name);
+  }
+  if (terminals.size === 0 && pipes.size === 0) return [];
+  const found: number[] = [];
+  for (const pid of listPids()) if (holdsOne(pid, pipes, terminals)) found.push(pid);
+  return found;
+}
+
+function holdsOne(
+  pid: number,
+  pipes: ReadonlySet<string>,
+  terminals: ReadonlySet<string>,
+): boolean {
+  for (const fd of listNames(`/proc/${pid}/fd`)) {
+    const name = readLink(`/proc/${pid}/fd/${fd}`) ?? "";
+    const isPipe = pipes.has(name);
+    if (!isPipe && (terminals.size === 0 || !name.endsWith("/ptmx"))) continue;
+    const info = readText(`/proc/${pid}/fdinfo/${fd}`) ?? "";
+    if (isPipe) {
+      // flags are octal; the last two bits 0 mean open for reading only.
+      const flags = /^flags:\t(\d+)$/m.exec(info)?.[1] ?? "1";
+      if ((parseInt(flags, 8) & 3) === 0) return true;
+    } else if (terminals.has(/^tty-index:\t(\d+)$/m.exec(info)?.[1] ?? "")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function listNames(folder: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), (entry) => entry.name);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * One direction of a TCP connection, put in order from captured segments (RFC 9293 section 3.4).
+ *
+ * In: segments as they were captured, repeated, reordered, overlapping, cut or missing. Out: bytes
+ * in order of their positions, each position once; where bytes are missing the position jumps. What
+ * came first wins an overlap. It never makes up a byte, and holds back at most MAX_HELD_BYTES.
+ */
+
+const MAX_HELD_BYTES = 4 << 20;
+const MAX_HELD_SEGMENTS = 4096;
+/** A hole that the receiver acknowledged was missed by the capture: nothing will fill it. */
+const ACKED_GRACE_NS = 10e6;
+/** Other holes may still be filled by a retransmission. */
+const HOLD_NS = 5e9;
+
+/** Takes bytes that are in order; `totalBytes` counts those that the snaplen cut off, too. */
+export interface SegmentSink {
+  onBytes(
+    direction: TcpDirection,
+    position: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    totalBytes: number,
+    timeNs: number,
+  ): void;
+}
+
+/** Positions [from, to), of which `bytes` are the first ones. */
+interface Held {
+  from: number;
+  to: number;
+  bytes: Uint8Array;
+  timeNs: number;
+}
+
+/** Positions are sequence numbers unwrapped to a count that only grows. */
+export class TcpDirection {
+  /** Initial sequence number; -1 when its SYN was not seen. */
+  isn = -1;
+  started = false;
+  /** Sequence number that it was started at. */
+  first = 0;
+  /** Position of the next byte to hand out. */
+  next = 0;
+  /** Position behind the last byte; -1 until the FIN was seen. */
+  fin = -1;
+  /** Bytes handed out, cut ones included. */
+  bytes = 0;
+  /** Bytes of segments that came again, or too late. */
+  duplicateBytes = 0;
+  gapBytes = 0;
+  heldBytes = 0;
+  #ackedTo = 0;
+  #held: Held[] = [];
+
+  /** `id` is Direction.EGRESS or INGRESS. */
+  constructor(readonly id: number, readonly sink: SegmentSink) {}
+
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Everything up to the FIN was handed out. */
+  get isFinished(): boolean {
+    return this.fin >= 0 && this.next >= this.fin;
+  }
+
+  /** The first byte has this sequence number. */
+  startAt(sequence: number): void {
+    this.started = true;
+    this.first = this.next = this.#ackedTo = sequence;
+  }
+
+  /** The peer has everything before this sequence number. */
+  acknowledge(sequence: number): void {
+    const position = this.#unwrap(sequence);
+    if (position > this.#ackedTo) this.#ackedTo = position;
+  }
+
+  /** The stream ends at this sequence number. */
+  finishAt(sequence: number): void {
+    if (this.fin < 0) this.fin = this.#unwrap(sequence);
+  }
+
+  /** A segment of `totalBytes`, of which bytes[start, end) were captured. */
+  segment(
+    sequence: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    totalBytes: number,
+    nowNs: number,
+  ): void {
+    const from = this.#unwrap(sequence);
+    const to = from + totalBytes;
+    if (to <= this.next || (this.fin >= 0 && from >= this.fin)) {
+      this.duplicateBytes += totalBytes;
+      return;
+    }
+    const seen = Math.max(0, this.next - from);
+    this.duplicateBytes += seen;
+    const first = Math.min(end, start + seen);
+    if (from <= this.next && this.#held.length === 0) {
+      this.#handOut(to, bytes, first, end, nowNs);
+      return;
+    }
+    this.#hold(from + seen, to, bytes, first, end, nowNs);
+    this.#handOutHeld(nowNs);
+    while (this.heldBytes > MAX_HELD_BYTES || this.#held.length > MAX_HELD_SEGMENTS) {
+      this.giveUpHole(nowNs);
+    }
+  }
+
+  /** Gives up the holes that waited long enough at `nowNs`; their successors get times from `sinceNs` on. */
+  expire(nowNs: number, sinceNs: number): void {
+    for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
+      const wait = this.#ackedTo >= first.from ? ACKED_GRACE_NS : HOLD_NS;
+      if (nowNs - first.timeNs < wait) return;
+      this.giveUpHole(sinceNs);
+    }
+  }
+
+  /** The bytes before the first held ones are a gap. Times are those of capture, but not before `sinceNs`. */
+  giveUpHole(sinceNs: number): void {
+    const first = this.#held[0];
+    if (first === undefined) return;
+    this.gapBytes += first.from - this.next;
+    this.next = first.from;
+    this.#handOutHeld(Math.max(first.timeNs, sinceNs));
+  }
+
+  /** Gives up every hole. */
+  giveUpAll(sinceNs: number): void {
+    while (this.#held.length > 0) this.giveUpHole(sinceNs);
+  }
+
+  // The position nearest to the next one that has this sequence number modulo 2^32.
+  #unwrap(sequence: number): number {
+    return this.next + ((sequence - (this.next >>> 0)) | 0);
+  }
+
+  #handOut(
+    to: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    timeNs: number,
+  ): void {
+    const from = this.next;
+    this.next = to;
+    this.bytes += to - from;
+    this.sink.onBytes(this, from, bytes, start, end, to - from, timeNs);
+  }
+
+  #handOutHeld(timeNs: number): void {
+    let count = 0;
+    for (let held = this.#held[0]; held !== undefined; held = this.#held[count]) {
+      if (held.from > this.next) break;
+      count++;
+      this.heldBytes -= held.bytes.length;
+      this.#handOut(held.to, held.bytes, 0, held.bytes.length, Math.max(held.timeNs, timeNs));
+    }
+    if (count > 0) this.#held.splice(0, count);
+  }
+
+  // Keeps what no held segment has; the list stays sorted and disjoint.
+  #hold(
+    from: number,
+    to: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    timeNs: number,
+  ): void {
+    let at = this.#held.length;
+    while (at > 0 && (this.#held[at - 1] as Held).to > from) at--;
+    let cursor = from;
+    while (cursor < to) {
+      const other = this.#held[at];
+      const stop = other === undefined ? to : Math.min(to, other.from);
+      if (stop > cursor) {
+        const copyFrom = Math.min(end, start + (cursor - from));
+        const copyTo = Math.min(end, start + (stop - from));
+        const copy = bytes.slice(copyFrom, copyTo);
+        this.heldBytes += copy.length;
+        this.#held.splice(at++, 0, { from: cursor, to: stop, bytes: copy, timeNs });
+      }
+      if (other === undefined) break;
+      if (other.from < to) {
+        this.duplicateBytes += Math.min(to, other.to) - Math.max(cursor, other.from);
+      }
+      cursor = Math.max(cursor, other.to);
+      at++;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * --protocol, and the list that `sockeye protocols` prints.
+ * In: names and the registry. Out: which plug-ins run and which records are shown.
+ */
+import type { Plugin } from "../../protocols/protocol.ts";
+import { quote, usageError } from "./errors.ts";
+import { suggest } from "./suggest.ts";
+
+/** The name under which connections of no known protocol are reported. */
+export const UNKNOWN = "unknown";
+
+export interface Selection {
+  /** Plug-ins to try on each connection. */
+  readonly plugins: readonly Plugin[];
+  /** Records of other protocols are not shown; null: all are. */
+  readonly only: ReadonlySet<string> | null;
+  /** Connections of no known protocol are reported; null: not said. */
+  readonly showUnknown: boolean | null;
+}
+
+/** Resolves --protocol; no name means all. */
+export function selectProtocols(names: readonly string[], known: readonly Plugin[]): Selection {
+  if (names.length === 0) return { plugins: known, only: null, showUnknown: null };
+  const all = [...known.map((plugin) => plugin.name), UNKNOWN];
+  for (const name of names) {
+    if (all.includes(name)) continue;
+    const meant = suggest(name, all);
+    throw meant === null
+      ? usageError(
+        `Cannot use --protocol ${quote(name)}: not one of ${all.join(", ")}`,
+      )
+      : usageError(`Cannot use --protocol ${quote(name)}: did you mean ${quote(meant)}?`);
+  }
+  const only = new Set(names);
+  const showUnknown = only.has(UNKNOWN);
+  // To know that a connection is of no known protocol, every one has to be tried.
+  const plugins = showUnknown ? known : known.filter((plugin) => only.has(plugin.name));
+  return { plugins, only, showUnknown };
+}
+
+/** One line a protocol: name, sockets it is found on, usual ports. */
+export function listProtocols(known: readonly Plugin[]): string {
+  const rows = known.map((plugin) => [
+    plugin.name,
+    plugin.transports.map((transport) => transport === "stream" ? "TCP, unix" : "UDP").join(", "),
+    plugin.ports.join(" "),
+  ]);
+  rows.unshift(["PROTOCOL", "SOCKETS", "USUAL PORTS (a hint only)"]);
+  rows.push([UNKNOWN, "any", "connections of no known protocol: totals and first bytes"]);
+  return rows.map(([name = "", sockets = "", ports = ""]) =>
+    `${name.padEnd(12)}${sockets.padEnd(18)}${ports}`.trimEnd() + "\n"
+  ).join("");
+}

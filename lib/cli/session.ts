@@ -1,0 +1,131 @@
+/**
+ * What live traces and replays have in common: the pipeline put together from the options, run to
+ * its end, and summed up. In: a source, options, a sink. Out: records on the sink; a summary.
+ */
+import { plugins } from "../../protocols/registry.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import { type Recorder } from "../capture/recorder.ts";
+import type { CaptureSource } from "../capture/source.ts";
+import type { Log } from "../log.ts";
+import { Pipeline, type PipelineOptions } from "../pipeline.ts";
+import type { Summary, TraceRecord } from "../record/record.ts";
+import { Run } from "../run.ts";
+import type { Sink } from "../sink/sink.ts";
+import { Stats } from "../stats.ts";
+import type { OutputOptions } from "./options.ts";
+import { type Selection, selectProtocols } from "./protocols.ts";
+import { checkWritten, openSink, outputFormat } from "./sinks.ts";
+import { formatSummary, ownCpuSeconds } from "./summary.ts";
+
+/** What is checked and opened before the source: nothing is attached for options that cannot work. */
+export interface Prepared {
+  readonly selection: Selection;
+  readonly sink: Sink;
+}
+
+export function prepare(options: OutputOptions): Prepared {
+  const selection = selectProtocols(options.protocol, plugins);
+  return { selection, sink: openSink(options) };
+}
+
+/** What differs between a live trace and a replay. */
+export interface SessionParts {
+  readonly filter?: PipelineOptions["filter"];
+  readonly verdict?: PipelineOptions["verdict"];
+  /** Processes were chosen: their connections of no known protocol are worth a record. */
+  readonly targeted: boolean;
+  /** The source can wait for a slow reader. */
+  readonly patient: boolean;
+  readonly recorder?: Recorder | null;
+}
+
+export class Session {
+  readonly run: Run;
+  readonly #source: CaptureSource;
+  readonly #options: OutputOptions;
+  readonly #sink: Sink;
+  readonly #stats = new Stats();
+  readonly #pipeline: Pipeline;
+  readonly #only: ReadonlySet<string> | null;
+  readonly #shown = new Map<string, number>();
+  readonly #recorder: Recorder | null;
+  readonly #startMs = performance.now();
+  readonly #startCpu = ownCpuSeconds();
+
+  constructor(
+    source: CaptureSource,
+    options: OutputOptions,
+    { selection, sink }: Prepared,
+    parts: SessionParts,
+  ) {
+    this.#source = source;
+    this.#options = options;
+    this.#sink = sink;
+    this.#only = selection.only;
+    this.#recorder = parts.recorder ?? null;
+    this.run = new Run(source, sink, {
+      durationNs: options.duration === undefined ? null : options.duration * 1e6,
+      maxRecords: options.maxRecords ?? null,
+      patient: parts.patient,
+    });
+    const pipelineOptions: PipelineOptions = {
+      protocols: selection.plugins,
+      showUnknown: selection.showUnknown ?? parts.targeted,
+      role: options.role,
+      maxBodyBytes: options.maxBody,
+      showSecrets: options.showSecrets === true,
+      requestTimeoutMs: options.requestTimeout ?? null,
+      memoryLimitBytes: options.memoryLimit,
+      summaries: outputFormat(options) === "table",
+      filter: parts.filter,
+      verdict: parts.verdict,
+    };
+    this.#pipeline = new Pipeline(
+      source.start,
+      pipelineOptions,
+      this.#stats,
+      (record, summary) => this.#show(record, summary),
+    );
+  }
+
+  /** Runs to the end; throws when records or the recording could not be written. */
+  async work(): Promise<void> {
+    const pipeline = this.#pipeline;
+    const recorder = this.#recorder;
+    await this.run.loop({
+      onEvent: recorder === null ? (event) => pipeline.onEvent(event) : (event: SocketEvent) => {
+        recorder.onEvent(event);
+        pipeline.onEvent(event);
+      },
+      finish: () => pipeline.finish(),
+    });
+    recorder?.close(this.#source.losses());
+  }
+
+  /** The summary on stderr; nothing when the reader went away. Throws when records were not written. */
+  conclude(log: Log, kernelCounters: Readonly<Record<string, number>>): void {
+    checkWritten(this.#sink, this.#options);
+    if (this.run.endReason === "reader_gone") return;
+    this.#stats.droppedRecords = this.#sink.output.droppedRecords;
+    const cpu = ownCpuSeconds();
+    const facts = {
+      records: this.#shown,
+      stats: this.#stats.toJSON(),
+      losses: this.#source.losses(),
+      kernelCounters,
+      seconds: (performance.now() - this.#startMs) / 1000,
+      cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,
+    };
+    for (const line of formatSummary(facts)) log.info(line);
+  }
+
+  #show(record: TraceRecord, summary: Summary | null): void {
+    const protocol = record.protocol;
+    if (this.#only !== null && !this.#only.has(protocol)) return;
+    const before = this.run.records;
+    this.run.emit(record, summary);
+    if (this.run.records > before) {
+      this.#shown.set(protocol, (this.#shown.get(protocol) ?? 0) + 1);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Signals that end a trace. In: SIGINT, SIGTERM, SIGHUP. Out: one call for the first of them; a
+ * second one ends the process at once with 128 + its number.
+ */
+
+const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+export type EndSignal = keyof typeof NUMBERS;
+
+/** Listens until disposed. */
+export function onEndSignal(first: (signal: EndSignal) => void): Disposable {
+  let seen = false;
+  const listeners = (Object.keys(NUMBERS) as EndSignal[]).map((signal) => {
+    const listener = (): void => {
+      if (seen) Deno.exit(128 + NUMBERS[signal]);
+      seen = true;
+      first(signal);
+    };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
+  });
+  return {
+    [Symbol.dispose]: (): void => {
+      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
+    },
+  };
+}

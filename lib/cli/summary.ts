@@ -1,0 +1,82 @@
+/**
+ * The closing lines of a trace. In: what was counted. Out: text, the good news first, every kind of
+ * loss named; nothing is rounded away to zero.
+ */
+import type { BufferLoss } from "../capture/source.ts";
+import { formatSize } from "../sink/format.ts";
+import type { StatsJson } from "../stats.ts";
+
+export interface SummaryFacts {
+  /** Records written, by protocol. */
+  readonly records: ReadonlyMap<string, number>;
+  readonly stats: StatsJson;
+  readonly losses: readonly BufferLoss[];
+  /** The kernel side's own counters; empty for a replay. */
+  readonly kernelCounters: Readonly<Record<string, number>>;
+  /** Wall-clock length of the trace, and CPU time spent meanwhile (null: not known). */
+  readonly seconds: number;
+  readonly cpuSeconds: number | null;
+}
+
+export function formatSummary(facts: SummaryFacts): string[] {
+  const { stats } = facts;
+  const total = [...facts.records.values()].reduce((sum, count) => sum + count, 0);
+  const byProtocol = [...facts.records].sort(([, a], [, b]) => b - a)
+    .map(([protocol, count]) => `${protocol} ${count}`).join(", ");
+  const events = (stats.events.data ?? 0) + (stats.events.open ?? 0) + (stats.events.close ?? 0);
+  // CPU time is told in steps of 10 ms: of less than a second it says nothing.
+  const share = facts.cpuSeconds === null || facts.seconds < 1
+    ? ""
+    : `, own CPU ${(100 * facts.cpuSeconds / facts.seconds).toFixed(1)} %`;
+  const lines = [
+    `${plural(total, "record")}${byProtocol === "" ? "" : `: ${byProtocol}`}`,
+    `${plural(events, "event")} of ${plural(stats.connections.opened, "connection")}, ` +
+    `${formatSize(stats.payload_bytes)}, in ${facts.seconds.toFixed(1)} s${share}`,
+  ];
+  const missing = describeLoss(facts);
+  lines.push(missing.length === 0 ? "nothing lost" : `missing: ${missing.join("; ")}`);
+  return lines;
+}
+
+/** Every reason for which something is not in the records. */
+function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[] {
+  const parts: string[] = [];
+  const lost = new Map<string, number>();
+  for (const { buffer, events } of losses) lost.set(buffer, (lost.get(buffer) ?? 0) + events);
+  for (const [buffer, events] of lost) {
+    if (events > 0) parts.push(`${plural(events, "event")} lost in ${buffer} (--ring-mib)`);
+  }
+  for (const [reason, { count, bytes }] of Object.entries(stats.gaps)) {
+    parts.push(`${plural(count, "gap")} ${reason}, ${formatSize(bytes)}`);
+  }
+  for (const [protocol, reasons] of Object.entries(stats.invalid)) {
+    for (const [reason, count] of Object.entries(reasons)) {
+      parts.push(`${count} invalid in ${protocol}: ${reason}`);
+    }
+  }
+  if (stats.connections.evicted > 0) {
+    parts.push(`${plural(stats.connections.evicted, "connection")} evicted (--memory-limit)`);
+  }
+  if (stats.dropped_records > 0) {
+    parts.push(`${plural(stats.dropped_records, "record")} dropped, the reader was too slow`);
+  }
+  const stateFull = kernelCounters.state_full ?? 0;
+  if (stateFull > 0) parts.push(`${plural(stateFull, "connection")} beyond the kernel's table`);
+  return parts;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** User and system time of this process, all threads, in seconds; null without /proc. */
+export function ownCpuSeconds(): number | null {
+  try {
+    const stat = Deno.readTextFileSync("/proc/self/stat");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // Fields 14 and 15 of proc(5), in USER_HZ, which is 100 on every Linux that Deno runs on.
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return null;
+  }
+}

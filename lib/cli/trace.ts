@@ -1,0 +1,106 @@
+/** `sockeye trace`: a live trace. In: options and COMMAND. Out: records, and an exit code. */
+import { Verdict } from "../capture/abi.ts";
+import { type LiveOptions, type LiveSource, openLive } from "../capture/live.ts";
+import { Recorder } from "../capture/recorder.ts";
+import { compressionOf } from "../capture/recording_format.ts";
+import type { Log } from "../log.ts";
+import { CommandProcess } from "./command_process.ts";
+import { openLog } from "./messages.ts";
+import type { TraceOptions } from "./options.ts";
+import { prepare, Session } from "./session.ts";
+import { onEndSignal } from "./signals.ts";
+import { VERSION } from "./version.ts";
+
+/** Traces until told or done. The exit code is COMMAND's when there is one. */
+export async function trace(options: TraceOptions, command: readonly string[]): Promise<number> {
+  const log = openLog(options);
+  const prepared = prepare(options);
+  using source = openLive(liveOptions(options, command, log));
+  using recorder = openRecorder(options, command, source);
+  const session = new Session(source, options, prepared, {
+    targeted: targetPids(options).length + options.comm.length + command.length > 0,
+    patient: false,
+    recorder,
+    verdict: (conn, verdict) =>
+      source.setVerdict(conn, verdict === "keep" ? Verdict.KEEP : Verdict.STOP),
+  });
+  let held: CommandProcess | null = null;
+  using _signals = onEndSignal((signal) => {
+    session.run.stop("asked");
+    held?.passOn(signal);
+  });
+  try {
+    if (command.length > 0) {
+      held = await CommandProcess.hold(command, options.outputFile !== undefined);
+      source.addTarget(held.pid);
+    }
+    log.info(readyLine(options, command, source));
+    held?.resume();
+    await session.work();
+  } catch (error) {
+    held?.cancel();
+    throw error;
+  }
+  const counters = source.counters();
+  session.conclude(log, counters);
+  return held === null ? 0 : await held.exitCode();
+}
+
+/** --pid, and the seed's flag for it. */
+function targetPids(options: TraceOptions): number[] {
+  const seed = options.test_only_socket_trace_target_pid;
+  return seed === undefined ? options.pid : [...options.pid, seed];
+}
+
+function liveOptions(options: TraceOptions, command: readonly string[], log: Log): LiveOptions {
+  return {
+    way: options.capture,
+    pids: targetPids(options),
+    comm: options.comm,
+    ports: options.port,
+    follow: options.follow,
+    unfiltered: options.unfiltered === true ||
+      options.test_only_socket_trace_target_pid !== undefined,
+    snaplen: options.snaplen,
+    ringMib: options.ringMib,
+    libbpf: options.libbpf,
+    warn: (message) => log.error(`warning: ${message}`),
+    command: command.length > 0,
+  };
+}
+
+function openRecorder(
+  options: TraceOptions,
+  command: readonly string[],
+  source: LiveSource,
+): Recorder | null {
+  if (options.record === undefined) return null;
+  const filters = {
+    pid: targetPids(options),
+    command: command.length > 0,
+    comm: options.comm,
+    port: options.port,
+    follow: options.follow,
+    unfiltered: options.unfiltered === true,
+  };
+  const facts = { version: VERSION, filters };
+  return new Recorder(options.record, source.start, facts, compressionOf(options.record));
+}
+
+/** What is traced, and how; scripts wait for its first two words. */
+function readyLine(
+  options: TraceOptions,
+  command: readonly string[],
+  source: LiveSource,
+): string {
+  const parts: string[] = [];
+  const pids = targetPids(options);
+  const children = options.follow ? " and children" : "";
+  if (command.length > 0) parts.push(`${command[0]}${children}`);
+  if (pids.length > 0) parts.push(`pid ${pids.join(", ")}${children}`);
+  if (options.comm.length > 0) parts.push(`processes named ${options.comm.join(", ")}`);
+  if (parts.length === 0) parts.push("every process");
+  if (options.port.length > 0) parts.push(`port ${options.port.join(", ")}`);
+  const ms = Math.round(performance.now());
+  return `ready after ${ms} ms: tracing ${parts.join(", ")} the ${source.way} way; Ctrl-C ends`;
+}

@@ -1,0 +1,238 @@
+/**
+ * One socket's life: who shares it, its two ends, its trackers, and its end.
+ *
+ * In: every event of one `conn`. Out: calls of its trackers: one for the socket's own bytes, one for
+ * each plain-text stream of a TLS library, or one for a datagram socket. After ENTRY_CLOSE (or the
+ * exit of the last owner) it is closing: bytes still under way are waited for, up to their final
+ * positions, or for CLOSING_NS of event time.
+ */
+import { Family, Flag } from "../capture/abi.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import type { Owner } from "../stream/byte_stream.ts";
+import type { Role, TrackerContext } from "./context.ts";
+import { DatagramTracker } from "./datagram.ts";
+import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
+import type { ConnTrace, TraceSubject } from "./trace.ts";
+import { ConnTracker } from "./tracker.ts";
+
+/** Bytes of a closed connection may come this much later. */
+const CLOSING_NS = 100e6;
+/** Plain-text streams of one socket. */
+const MAX_PLAINTEXTS = 64;
+
+export class Connection implements TraceSubject {
+  readonly id: number;
+  /** Process and descriptor that last moved bytes. */
+  pid = 0;
+  fd = -1;
+  lastNs = 0;
+  /** Had moved nothing before its first event. */
+  fresh = false;
+  roleHint: Role | null = null;
+  local = "";
+  remote = "";
+  localPort = 0;
+  remotePort = 0;
+  trace: ConnTrace | null = null;
+  /** Processes that moved bytes on it and still live. */
+  readonly owners: number[] = [];
+  /** Everything was handed over; only late events may still come. */
+  closed = false;
+
+  readonly #context: TrackerContext;
+  #owner: Owner | null = null;
+  #socket: ConnTracker | null = null;
+  #plaintexts: Map<number, ConnTracker> | null = null;
+  #datagrams: DatagramTracker | null = null;
+  #starts: Positions | null = null;
+  #closingSinceNs = -1;
+  #closingByExit = false;
+  #final: { positions: Positions; totals: Positions; tcp: boolean } | null = null;
+  #kept = false;
+
+  constructor(context: TrackerContext, event: SocketEvent) {
+    this.#context = context;
+    this.id = event.conn;
+    this.lastNs = event.timeNs;
+  }
+
+  /** ENTRY_DATA. True when a process moved bytes on it for the first time. */
+  data(event: SocketEvent, comm: string): boolean {
+    if (this.closed) return false;
+    const isNew = this.#touch(event, comm);
+    if (this.trace !== null && this.trace.level > 1) this.trace.data(this, event);
+    if (this.#owner !== null) this.#route(event, this.#owner);
+    if (this.#closingSinceNs >= 0) {
+      // Somebody still uses it after its known owners are gone.
+      if (this.#closingByExit) this.#closingSinceNs = -1;
+      else this.#finishWhenReached();
+    }
+    return isNew;
+  }
+
+  /** ENTRY_OPEN. */
+  open(event: SocketEvent): void {
+    this.#learn(event);
+    if (event.family === Family.UNIX) {
+      const names = unixNames(event);
+      if (names !== null) this.#setAddresses(names.local, names.remote);
+    }
+    this.#starts = positionsOf(event, false);
+    if (this.#starts !== null) {
+      this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
+    }
+    this.#watch();
+    this.trace?.opened(this, this.fresh);
+  }
+
+  /** ENTRY_EOF. */
+  eof(event: SocketEvent): void {
+    if (this.closed || event.isDatagram) return;
+    const tracker = event.plaintext === 0 ? this.#socket : this.#plaintexts?.get(event.plaintext);
+    tracker?.eof(event.direction, event.position, (event.flags & Flag.TCP_POSITION) !== 0);
+  }
+
+  /** ENTRY_CLOSE. */
+  close(event: SocketEvent): void {
+    if (this.closed) return;
+    this.#closingSinceNs = this.#context.nowNs;
+    this.#closingByExit = false;
+    const positions = positionsOf(event, true);
+    const tcp = (event.flags & Flag.TCP_POSITION) !== 0;
+    const totals = totalsOf(event);
+    if (positions !== null && totals !== null) this.#final = { positions, totals, tcp };
+    this.#finishWhenReached();
+  }
+
+  /** An owner ended. */
+  ownerGone(pid: number): void {
+    const index = this.owners.indexOf(pid);
+    if (index >= 0) this.owners.splice(index, 1);
+    if (this.owners.length > 0 || this.closed || this.#closingSinceNs >= 0) return;
+    this.#closingSinceNs = this.#context.nowNs;
+    this.#closingByExit = true;
+  }
+
+  /** Event time passed. True when the connection can be forgotten. */
+  sweep(): boolean {
+    const nowNs = this.#context.nowNs;
+    const isLate = this.#closingSinceNs >= 0 && nowNs - this.#closingSinceNs >= CLOSING_NS;
+    if (this.closed) return isLate;
+    this.#socket?.sweep();
+    this.#datagrams?.sweep();
+    if (this.#plaintexts !== null) {
+      for (const tracker of this.#plaintexts.values()) tracker.sweep();
+    }
+    if (!isLate) return false;
+    this.finish("closed");
+    return true;
+  }
+
+  /** Hands over everything. */
+  finish(reason: "closed" | "trace_end"): void {
+    if (this.closed) return;
+    this.closed = true;
+    const why = this.#closingSinceNs >= 0 ? "closed" : reason;
+    if (this.#plaintexts !== null) {
+      for (const tracker of this.#plaintexts.values()) tracker.finish(why, false);
+    }
+    this.#socket?.finish(why, this.#plaintexts !== null);
+    this.#datagrams?.finish(why);
+  }
+
+  /** The kernel shall go on sending this connection's payload. */
+  keep(): void {
+    if (this.#kept) return;
+    this.#kept = true;
+    this.#context.verdict(this.id, "keep");
+  }
+
+  #finishWhenReached(): void {
+    const final = this.#final;
+    if (final === null || this.#datagrams !== null || this.#plaintexts !== null) return;
+    const { positions, totals, tcp } = final;
+    const reached = this.#socket === null
+      ? totals.egress === 0 && totals.ingress === 0
+      : this.#socket.reached(positions, totals, tcp);
+    if (reached) this.finish("closed");
+  }
+
+  /** Notes who moved the bytes; true for a process that had not moved any here. */
+  #touch(event: SocketEvent, comm: string): boolean {
+    this.lastNs = event.timeNs;
+    const owner = this.#owner;
+    if (owner !== null && owner.pid === event.pid && owner.fd === event.fd && owner.comm === comm) {
+      if (this.remote === "" && event.remotePort !== 0) this.#learn(event);
+      return false;
+    }
+    this.#owner = { pid: event.pid, fd: event.fd, comm };
+    this.pid = event.pid;
+    this.fd = event.fd;
+    this.#learn(event);
+    this.#watch();
+    if (this.owners.includes(event.pid)) return false;
+    this.owners.push(event.pid);
+    return true;
+  }
+
+  #watch(): void {
+    const trace = this.#context.trace;
+    if (trace !== null) this.trace = trace.wants(this.pid, this.fd) ? trace : null;
+  }
+
+  #learn(event: SocketEvent): void {
+    if ((event.flags & Flag.FRESH) !== 0) this.fresh = true;
+    if ((event.flags & Flag.CLIENT) !== 0) this.roleHint = "client";
+    else if ((event.flags & Flag.SERVER) !== 0) this.roleHint ??= "server";
+    if (event.family === Family.UNIX) {
+      if (this.local === "") this.#setAddresses("unix:", "unix:");
+      return;
+    }
+    if (event.localPort !== 0) this.localPort = event.localPort;
+    if (event.remotePort !== 0 && !event.isDatagram) this.remotePort = event.remotePort;
+    const hasLocal = this.local !== "" || event.localPort === 0;
+    const hasRemote = this.remote !== "" || event.remotePort === 0 || event.isDatagram;
+    if (hasLocal && hasRemote) return;
+    this.#setAddresses(
+      hasLocal ? this.local : event.local(),
+      hasRemote ? this.remote : event.remote(),
+    );
+  }
+
+  #setAddresses(local: string, remote: string): void {
+    this.local = local;
+    this.remote = remote;
+    this.#socket?.addressesLearnt(local, remote);
+    this.#datagrams?.addressesLearnt(local);
+    if (this.#plaintexts !== null) {
+      for (const tracker of this.#plaintexts.values()) tracker.addressesLearnt(local, remote);
+    }
+    this.trace?.addressLearnt(this, local, remote);
+  }
+
+  #route(event: SocketEvent, owner: Owner): void {
+    if (event.isDatagram) {
+      this.#datagrams ??= new DatagramTracker(this.#context, this);
+      this.#datagrams.data(event, owner);
+    } else if (event.plaintext === 0) {
+      if (this.#socket === null) {
+        this.#socket = new ConnTracker(this.#context, this, event);
+        if (this.#starts !== null) {
+          this.#socket.hintStart(this.#starts.egress, this.#starts.ingress);
+        }
+      }
+      this.#socket.data(event, owner);
+    } else this.#plaintextOf(event)?.data(event, owner);
+  }
+
+  #plaintextOf(event: SocketEvent): ConnTracker | null {
+    const plaintexts = this.#plaintexts ??= new Map();
+    let tracker = plaintexts.get(event.plaintext);
+    if (tracker === undefined) {
+      if (plaintexts.size >= MAX_PLAINTEXTS) return null;
+      tracker = new ConnTracker(this.#context, this, event);
+      plaintexts.set(event.plaintext, tracker);
+    }
+    return tracker;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What all trackers of one trace share: options, counters, buffers, the clock and the way out.
+ * Filled in by the pipeline; `nowNs` and `losses` follow the events.
+ */
+import type { Plugin, Summary } from "../../protocols/protocol.ts";
+import type { WallClock } from "../clock.ts";
+import type { TraceRecord } from "../record/record.ts";
+import type { Stats } from "../stats.ts";
+import type { BufferPool } from "../stream/buffer_pool.ts";
+import type { ConnTrace } from "./trace.ts";
+
+export type Role = "client" | "server";
+
+export interface TrackerContext {
+  readonly plugins: readonly Plugin[];
+  readonly showUnknown: boolean;
+  /** Only records of this role of the traced process. */
+  readonly role: Role | undefined;
+  readonly maxBodyBytes: number;
+  readonly showSecrets: boolean;
+  /** Null: the protocol's own, else the default. */
+  readonly requestTimeoutMs: number | null;
+  readonly summaries: boolean;
+  /** A frame in progress may hold this much. */
+  readonly maxFrameBytes: number;
+  readonly stats: Stats;
+  readonly pool: BufferPool;
+  readonly clock: WallClock;
+  readonly trace: ConnTrace | null;
+  readonly emit: (record: TraceRecord, summary: Summary | null) => void;
+  readonly verdict: (conn: number, verdict: "keep" | "stop") => void;
+  /** Event time: the latest seen. */
+  nowNs: number;
+  /** Loss reports so far. */
+  losses: number;
+  /** Frames queued for their other half, over all connections. */
+  queuedFrames: number;
+  /** Trackers alive (streams, plain-text streams, datagram peers). */
+  trackers: number;
+}

@@ -1,0 +1,237 @@
+/**
+ * One protocol at work on one connection (or one datagram peer): two drivers, two queues, stitching.
+ *
+ * In: "this side's stream grew". Out: records, to the context's emit. The protocol's type parameters
+ * live in here and nowhere else.
+ */
+import type {
+  Exchange,
+  IncompleteReason,
+  Plugin,
+  Protocol,
+  Side,
+  StitchContext,
+  Stitched,
+  Timed,
+} from "../../protocols/protocol.ts";
+import { buildRecord, type RecordFacts } from "../record/build.ts";
+import type { ProtocolCounts } from "../stats.ts";
+import type { ByteStream } from "../stream/byte_stream.ts";
+import { type DriverReport, FrameDriver } from "../stream/frame_driver.ts";
+import type { TrackerContext } from "./context.ts";
+import type { ConnTrace, TraceSubject } from "./trace.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** Frames of one side that may wait for their other half. */
+const MAX_QUEUED = 10_000;
+/** Later than any time limit of a stitcher: what the queues hold will not be answered. */
+const LONG_AFTER_NS = 3600e9;
+
+/** Where a session works. */
+export interface SessionPlace {
+  readonly context: TrackerContext;
+  /** Live: addresses may be learnt later. */
+  readonly facts: RecordFacts;
+  readonly subject: TraceSubject;
+  readonly trace: ConnTrace | null;
+  readonly transport: "stream" | "datagram";
+  readonly requestStream: ByteStream;
+  readonly responseStream: ByteStream;
+  readonly midStream: boolean;
+}
+
+export interface Session {
+  /** Set once the protocol handed over to another (null: to none that is known). */
+  readonly switchTo: string | null | undefined;
+  /** Frames found, and failures to find one. */
+  readonly frames: number;
+  readonly failures: number;
+  /** Nothing waits for an answer or for its other bytes. */
+  readonly idle: boolean;
+  /** That side's stream grew. */
+  advance(side: Side): void;
+  /** That side's stream holds one whole datagram. */
+  datagram(side: Side): void;
+  /** Time passed. */
+  tick(): void;
+  /** That side will not grow any more. */
+  endSide(side: Side, reason: IncompleteReason): void;
+  /** Nothing more will come: everything is handed over. */
+  finish(reason: "closed" | "trace_end"): void;
+  /** Hands over what is queued, without asking the streams for more. */
+  settle(): void;
+}
+
+export function openSession(plugin: Plugin, place: SessionPlace): Session {
+  return plugin.open((protocol) => new TypedSession(protocol, place));
+}
+
+class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
+  readonly #protocol: Protocol<F, S, X>;
+  readonly #place: SessionPlace;
+  readonly #counts: ProtocolCounts;
+  readonly #requests: Timed<F>[] = [];
+  readonly #responses: Timed<F>[] = [];
+  readonly #requestDriver: FrameDriver<F, S, X>;
+  readonly #responseDriver: FrameDriver<F, S, X>;
+  readonly #stitchContext: StitchContext<S>;
+  readonly #timeoutNs: number;
+  /** Frames of this session counted in context.queuedFrames. */
+  #queued = 0;
+
+  constructor(protocol: Protocol<F, S, X>, place: SessionPlace) {
+    this.#protocol = protocol;
+    this.#place = place;
+    const context = place.context;
+    this.#counts = context.stats.protocol(protocol.name);
+    const { maxBodyBytes, showSecrets, maxFrameBytes } = context;
+    const state = protocol.createState({ maxBodyBytes, showSecrets });
+    const driver = (side: Side, stream: ByteStream, queue: Timed<F>[]): FrameDriver<F, S, X> =>
+      new FrameDriver(protocol, side, place.transport, state, stream, queue, this, maxFrameBytes);
+    this.#requestDriver = driver("request", place.requestStream, this.#requests);
+    this.#responseDriver = driver("response", place.responseStream, this.#responses);
+    this.#timeoutNs = 1e6 *
+      (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
+    this.#stitchContext = {
+      state,
+      nowNs: 0,
+      requestTimeoutNs: this.#timeoutNs,
+      midStream: place.midStream,
+      ended: null,
+    };
+  }
+
+  get switchTo(): string | null | undefined {
+    const own = this.#requestDriver.switchTo;
+    return own === undefined ? this.#responseDriver.switchTo : own;
+  }
+
+  get frames(): number {
+    return this.#requestDriver.frames + this.#responseDriver.frames;
+  }
+
+  get failures(): number {
+    return this.#requestDriver.failures + this.#responseDriver.failures;
+  }
+
+  get idle(): boolean {
+    return this.#queued === 0 && !this.#requestDriver.waits && !this.#responseDriver.waits;
+  }
+
+  advance(side: Side): void {
+    const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
+    const before = driver.frames;
+    driver.run();
+    if (driver.frames !== before) this.#stitch();
+  }
+
+  datagram(side: Side): void {
+    const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
+    const before = driver.frames;
+    driver.datagram();
+    if (driver.frames !== before) this.#stitch();
+  }
+
+  tick(): void {
+    if (this.#queued > 0) this.#stitch();
+  }
+
+  endSide(side: Side, reason: IncompleteReason): void {
+    const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
+    driver.end(reason);
+    this.advance(side);
+  }
+
+  finish(reason: "closed" | "trace_end"): void {
+    this.#requestDriver.end(reason);
+    this.#responseDriver.end(reason);
+    this.#requestDriver.run();
+    this.#responseDriver.run();
+    this.#stitchContext.ended = reason;
+    this.#stitch();
+  }
+
+  settle(): void {
+    this.#stitchContext.ended = "closed";
+    this.#stitch();
+  }
+
+  // DriverReport.
+
+  frame(side: Side, bytes: number): void {
+    this.#counts.frames++;
+    this.#place.trace?.frame(this.#place.subject, side, bytes);
+  }
+
+  invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void {
+    this.#place.context.stats.invalidFrame(this.#protocol.name, reason);
+    this.#place.trace?.invalid(this.#place.subject, side, reason, bytes, position);
+  }
+
+  resync(side: Side, droppedBytes: number): void {
+    this.#place.context.stats.resync(droppedBytes);
+    this.#place.trace?.resync(this.#place.subject, side, droppedBytes);
+  }
+
+  abandoned(_side: Side, reason: IncompleteReason): void {
+    this.#place.context.stats.abandon(reason);
+  }
+
+  gap(side: Side, bytes: number, reason: string): void {
+    this.#place.trace?.gap(this.#place.subject, side, bytes, reason);
+  }
+
+  #stitch(): void {
+    const stitch = this.#stitchContext;
+    stitch.nowNs = this.#place.context.nowNs;
+    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+    if (this.#requests.length > MAX_QUEUED || this.#responses.length > MAX_QUEUED) {
+      this.#place.trace?.evicted(this.#place.subject, "too many unanswered");
+      stitch.nowNs += LONG_AFTER_NS;
+      stitch.requestTimeoutNs = 0;
+      this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+      stitch.requestTimeoutNs = this.#timeoutNs;
+      // Whatever the plug-in would still keep is not worth unbounded memory.
+      this.#dropOverflow(this.#requests);
+      this.#dropOverflow(this.#responses);
+    }
+    const queued = this.#requests.length + this.#responses.length;
+    this.#place.context.queuedFrames += queued - this.#queued;
+    this.#queued = queued;
+  }
+
+  #dropOverflow(queue: Timed<F>[]): void {
+    if (queue.length <= MAX_QUEUED) return;
+    this.#place.context.stats.abandon("queue_full");
+    queue.length = 0;
+  }
+
+  #handOver(exchanges: Stitched<X>[]): void {
+    for (const stitched of exchanges) this.#emit(stitched);
+    const place = this.#place;
+    if (place.trace !== null && place.trace.level > 1) {
+      const [requests, responses] = [this.#requests.length, this.#responses.length];
+      place.trace.stitched(place.subject, exchanges.length, requests, responses);
+    }
+  }
+
+  #emit(stitched: Stitched<X>): void {
+    const place = this.#place;
+    const context = place.context;
+    const stats = context.stats;
+    if (stitched.request === null) stats.unmatchedResponses++;
+    else if (stitched.response === null) stats.unmatchedRequests++;
+    else this.#stitchContext.midStream = false;
+    if (context.role !== undefined && context.role !== place.facts.role) {
+      stats.filteredRecords++;
+      return;
+    }
+    const record = buildRecord(stitched, place.facts, context.clock);
+    this.#counts.records++;
+    if (record.incomplete !== undefined) {
+      for (const reason of record.incomplete) stats.incompleteRecord(reason);
+    }
+    place.trace?.record(place.subject, record);
+    context.emit(record, context.summaries ? this.#protocol.summarize(stitched.exchange) : null);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * All connections of a trace, by identity of their sockets.
+ *
+ * In: events. Out: calls of their connections. It bounds what all of them hold together: beyond the
+ * limit the connections idle for longest are ended and counted. Time is the events' own.
+ */
+import { EntryKind } from "../capture/abi.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import { CommNames } from "./comm_names.ts";
+import { Connection } from "./connection.ts";
+import type { TrackerContext } from "./context.ts";
+
+/** How often (event time) timeouts are looked at. */
+const SWEEP_NS = 50e6;
+/** What is reckoned for a tracker and for a queued frame, in bytes. */
+const TRACKER_BYTES = 2048;
+const FRAME_BYTES = 1024;
+
+export class ConnTable {
+  readonly #context: TrackerContext;
+  readonly #limitBytes: number;
+  readonly #connections = new Map<number, Connection>();
+  readonly #byOwner = new Map<number, Set<Connection>>();
+  readonly #names = new CommNames();
+  #nextSweepNs = -Infinity;
+
+  constructor(context: TrackerContext, memoryLimitBytes: number) {
+    this.#context = context;
+    this.#limitBytes = memoryLimitBytes;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Name of the process that an event is about, at that moment. */
+  commOf(event: SocketEvent): string {
+    return this.#names.nameOf(event);
+  }
+
+  onEvent(event: SocketEvent): void {
+    const context = this.#context;
+    if (event.timeNs > context.nowNs) context.nowNs = event.timeNs;
+    if (context.nowNs >= this.#nextSweepNs) this.#sweep();
+    switch (event.kind) {
+      case EntryKind.DATA:
+        this.#data(event);
+        break;
+      case EntryKind.OPEN:
+        if (event.conn !== 0) this.#connectionOf(event).open(event);
+        break;
+      case EntryKind.CLOSE:
+        this.#connections.get(event.conn)?.close(event);
+        break;
+      case EntryKind.EOF:
+        this.#connections.get(event.conn)?.eof(event);
+        break;
+      case EntryKind.EXIT:
+        this.#exit(event.pid);
+        break;
+    }
+  }
+
+  /** Nothing more will come. */
+  finish(): void {
+    for (const connection of this.#connections.values()) {
+      connection.finish("trace_end");
+      this.#context.stats.closed++;
+    }
+    this.#connections.clear();
+    this.#byOwner.clear();
+  }
+
+  #data(event: SocketEvent): void {
+    if (event.conn === 0) return;
+    const connection = this.#connectionOf(event);
+    if (connection.data(event, this.#names.nameOf(event))) this.#own(connection, event.pid);
+    if (this.heldBytes > this.#limitBytes) this.#evict();
+  }
+
+  #connectionOf(event: SocketEvent): Connection {
+    let connection = this.#connections.get(event.conn);
+    if (connection === undefined) {
+      connection = new Connection(this.#context, event);
+      this.#connections.set(event.conn, connection);
+      this.#context.stats.opened++;
+    }
+    return connection;
+  }
+
+  #own(connection: Connection, pid: number): void {
+    const owned = this.#byOwner.get(pid);
+    if (owned === undefined) this.#byOwner.set(pid, new Set([connection]));
+    else owned.add(connection);
+  }
+
+  #exit(pid: number): void {
+    const owned = this.#byOwner.get(pid);
+    if (owned === undefined) return;
+    this.#byOwner.delete(pid);
+    for (const connection of owned) connection.ownerGone(pid);
+  }
+
+  #sweep(): void {
+    this.#nextSweepNs = this.#context.nowNs + SWEEP_NS;
+    for (const connection of this.#connections.values()) {
+      if (connection.sweep()) {
+        this.#forget(connection);
+        this.#context.stats.closed++;
+      }
+    }
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection.id);
+    for (const pid of connection.owners) {
+      const owned = this.#byOwner.get(pid);
+      owned?.delete(connection);
+      if (owned?.size === 0) this.#byOwner.delete(pid);
+    }
+  }
+
+  /** Memory reckoned to be in use, in bytes. */
+  get heldBytes(): number {
+    const context = this.#context;
+    return context.pool.lentBytes + context.stats.waitingBytes +
+      context.trackers * TRACKER_BYTES + context.queuedFrames * FRAME_BYTES;
+  }
+
+  /** Ends the connections idle for longest until an eighth of the limit is free again. */
+  #evict(): void {
+    const oldestFirst = [...this.#connections.values()].sort((a, b) => a.lastNs - b.lastNs);
+    const enough = this.#limitBytes - this.#limitBytes / 8;
+    for (const connection of oldestFirst) {
+      if (this.heldBytes <= enough) return;
+      connection.trace?.evicted(connection, "memory limit");
+      connection.finish("closed");
+      this.#forget(connection);
+      this.#context.stats.evicted++;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The seam for connection logs (--conn-trace-*): what the trackers tell about their work.
+ *
+ * Level 1 methods tell what changes a tracker's state, level 2 methods each step. The trackers hold
+ * null where nothing is wanted, so that a call that is not wanted costs one test.
+ */
+import type { Side } from "../../protocols/protocol.ts";
+import type { TraceRecord } from "../record/record.ts";
+import type { SocketEvent } from "../capture/event.ts";
+
+/** Whom an entry is about. */
+export interface TraceSubject {
+  /** Identity of the connection. */
+  readonly id: number;
+  /** Process and descriptor that last moved bytes on it. */
+  readonly pid: number;
+  readonly fd: number;
+  /** Event time, nanoseconds since the trace began. */
+  readonly lastNs: number;
+}
+
+export interface ConnTrace {
+  readonly level: 1 | 2;
+  /** Is this process's descriptor to be logged? Asked at its first event and when they change. */
+  wants(pid: number, fd: number): boolean;
+
+  // Level 1: changes of state.
+  opened(on: TraceSubject, fresh: boolean): void;
+  addressLearnt(on: TraceSubject, local: string, remote: string): void;
+  stateChanged(on: TraceSubject, from: string, to: string, why: string): void;
+  protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void;
+  protocolRefused(on: TraceSubject, protocol: string, why: string): void;
+  tlsSeen(on: TraceSubject): void;
+
+  // Level 2: every step.
+  data(on: TraceSubject, event: SocketEvent): void;
+  frame(on: TraceSubject, side: Side, bytes: number): void;
+  gap(on: TraceSubject, side: Side, bytes: number, reason: string): void;
+  invalid(on: TraceSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void;
+  resync(on: TraceSubject, side: Side, droppedBytes: number): void;
+  evicted(on: TraceSubject, why: string): void;
+  stitched(on: TraceSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void;
+  record(on: TraceSubject, record: TraceRecord): void;
+}

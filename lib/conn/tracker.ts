@@ -1,0 +1,367 @@
+/**
+ * One stream connection: what the traced process says on a socket, or inside its TLS library.
+ *
+ * In: its data events. Out: records, by way of a protocol's session. The states:
+ *
+ *     state     meaning                                   leaves by
+ *     new       nothing moved yet                         first byte → probing
+ *     probing   bytes held (bounded) until a probe tells  yes → parsing · all no → unknown
+ *     parsing   a session takes the bytes                 switch → parsing | unknown
+ *                                                         nothing but failures → unknown
+ *     unknown   bytes counted; every operation probed     yes → parsing · given up: only counted
+ *     closed    everything handed over                    —
+ *
+ * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
+ * the connection's, see connection.ts. It never decides by ports alone.
+ */
+import type { IncompleteReason, Plugin, Side } from "../../protocols/protocol.ts";
+import { Direction, SOURCES } from "../capture/abi.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import { Assembler } from "../stream/assembler.ts";
+import { ByteStream, type Owner } from "../stream/byte_stream.ts";
+import type { Connection } from "./connection.ts";
+import type { Role, TrackerContext } from "./context.ts";
+import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
+import type { Positions } from "./open_names.ts";
+import { openSession, type Session } from "./session.ts";
+import { UnknownTotals } from "./unknown.ts";
+
+/** Operations without a match after which a connection is given up. */
+const MAX_MISSES = 64;
+/** Failures without one frame after which a protocol is refused. */
+const MAX_FAILURES = 8;
+/** Hand-overs from one protocol to the next in one connection. */
+const MAX_SWITCHES = 8;
+
+export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
+
+/** One direction. */
+class Flow {
+  readonly stream: ByteStream;
+  readonly assembler: Assembler;
+  /** Stream position where the latest operation begins. */
+  operationStart = 0;
+  /** Final position, once ENTRY_EOF told it. */
+  eof: { position: number; tcp: boolean } | null = null;
+  ended = false;
+
+  constructor(context: TrackerContext) {
+    this.stream = new ByteStream(context.pool);
+    this.assembler = new Assembler(this.stream, context.stats);
+  }
+}
+
+export class ConnTracker {
+  state: TrackerState = "new";
+  readonly #context: TrackerContext;
+  readonly #connection: Connection;
+  readonly #facts: {
+    protocol: string;
+    role: Role | undefined;
+    local: string;
+    remote: string;
+    conn: number;
+    library: string;
+  };
+  readonly #plaintext: number;
+  readonly #egress: Flow;
+  readonly #ingress: Flow;
+  #session: Session | null = null;
+  #totals: UnknownTotals | null = new UnknownTotals();
+  #firstSpeaker: Role | null = null;
+  #misses = 0;
+  #switches = 0;
+  #givenUp = false;
+  /** Bytes before the first message were not seen, or not understood. */
+  #midStream: boolean;
+
+  constructor(context: TrackerContext, connection: Connection, event: SocketEvent) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#plaintext = event.plaintext;
+    this.#egress = new Flow(context);
+    this.#ingress = new Flow(context);
+    this.#midStream = !connection.fresh;
+    this.#facts = {
+      protocol: "unknown",
+      role: undefined,
+      local: connection.local,
+      remote: connection.remote,
+      conn: connection.id,
+      library: event.source === 0 ? "" : SOURCES[event.source] ?? "",
+    };
+    context.trackers++;
+  }
+
+  /** Next positions of both directions, from ENTRY_OPEN. */
+  hintStart(egress: number, ingress: number): void {
+    this.#egress.assembler.hintStart(egress, this.#context.losses);
+    this.#ingress.assembler.hintStart(ingress, this.#context.losses);
+  }
+
+  addressesLearnt(local: string, remote: string): void {
+    this.#facts.local = local;
+    this.#facts.remote = remote;
+  }
+
+  data(event: SocketEvent, owner: Owner): void {
+    if (this.state === "closed") return;
+    this.#totals?.add(event, owner);
+    if (this.#givenUp) return;
+    const egress = event.direction === Direction.EGRESS;
+    this.#firstSpeaker ??= egress ? "client" : "server";
+    const flow = egress ? this.#egress : this.#ingress;
+    if (event.offset === 0) flow.operationStart = flow.stream.end;
+    flow.assembler.add(event, owner, this.#context.losses);
+    this.#grew(flow);
+    if (flow.eof !== null) this.#checkEof(flow);
+  }
+
+  /** One direction will not move any more bytes than up to `position`. */
+  eof(direction: number, position: number, tcp: boolean): void {
+    const flow = direction === Direction.EGRESS ? this.#egress : this.#ingress;
+    if (flow.ended || this.state === "closed") return;
+    flow.eof = { position, tcp };
+    this.#checkEof(flow);
+  }
+
+  /** Have both directions come up to their final positions? */
+  reached(final: Positions, totals: Positions, tcp: boolean): boolean {
+    const { egress, ingress } = final;
+    return this.#egress.assembler.reached({ position: egress, tcp }, totals.egress > 0) &&
+      this.#ingress.assembler.reached({ position: ingress, tcp }, totals.ingress > 0);
+  }
+
+  /** Event time passed: missing bytes and missing answers may have had theirs. */
+  sweep(): void {
+    if (this.state === "closed") return;
+    this.#expire(this.#egress);
+    this.#expire(this.#ingress);
+    this.#session?.tick();
+  }
+
+  /** Nothing more will come: hands over everything. */
+  finish(reason: "closed" | "trace_end", isEncrypted: boolean): void {
+    if (this.state === "closed") return;
+    for (const flow of [this.#egress, this.#ingress]) {
+      if (flow.assembler.waits) {
+        flow.assembler.flush(this.#context.losses);
+        this.#grew(flow);
+      }
+    }
+    const session = this.#session;
+    if (session !== null) session.finish(reason);
+    else if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
+    this.#egress.stream.clear();
+    this.#ingress.stream.clear();
+    this.#moveTo("closed", reason);
+    this.#context.trackers--;
+  }
+
+  #expire(flow: Flow): void {
+    const assembler = flow.assembler;
+    if (assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses)) {
+      this.#grew(flow);
+    }
+    if (flow.eof !== null) this.#checkEof(flow);
+  }
+
+  #checkEof(flow: Flow): void {
+    const eof = flow.eof;
+    if (eof === null || flow.ended || !flow.assembler.reached(eof, false)) return;
+    flow.ended = true;
+    this.#session?.endSide(this.#sideOf(flow), "closed");
+    this.#afterSession();
+  }
+
+  #sideOf(flow: Flow): Side {
+    return (flow === this.#egress) === (this.#facts.role === "client") ? "request" : "response";
+  }
+
+  #grew(flow: Flow): void {
+    if (this.#givenUp) flow.stream.clear();
+    else if (this.#session === null) this.#probe(flow);
+    else {
+      this.#session.advance(this.#sideOf(flow));
+      this.#afterSession();
+    }
+  }
+
+  // Probing.
+
+  #probe(flow: Flow): void {
+    if (this.state === "new") this.#moveTo("probing", "data");
+    const { plugins } = this.#context;
+    const other = flow === this.#egress ? this.#ingress : this.#egress;
+    // Each turn drops bytes of one direction, so that there are few.
+    for (let turn = 0; turn < 4; turn++) {
+      const found = this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
+      if (found === "unsure") {
+        this.#probeOperation(flow);
+        return;
+      }
+      if (found !== "no") {
+        this.#start(found.plugin, found.role);
+        return;
+      }
+      const head = this.#headOf(flow);
+      if (this.#totals !== null && looksLikeTls(head.bytes)) {
+        if (!this.#totals.tls) this.#connection.trace?.tlsSeen(this.#connection);
+        this.#totals.tls = true;
+        this.#giveUp("tls");
+        return;
+      }
+      if (head.bytes.length === 0) return;
+      if (!fitsAny(plugins, "stream", head)) {
+        this.#missed();
+        if (this.#givenUp || !this.#dropTo(flow)) return;
+      } else if (other.stream.shownBytes > 0) other.stream.clear();
+      else this.#dropTo(flow);
+      this.#midStream = true;
+    }
+    this.#clearFlows();
+  }
+
+  /** Joined in the middle, what came before may be the rest of a message: look at the operation alone. */
+  #probeOperation(flow: Flow): void {
+    const before = flow.operationStart - flow.stream.position;
+    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return;
+    const none: Head = { bytes: new Uint8Array(0), full: false };
+    const head: Head = { bytes: flow.stream.view().subarray(before), full: false };
+    const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
+    if (found === "unsure" || found === "no") return;
+    flow.stream.consume(before);
+    this.#start(found.plugin, found.role);
+  }
+
+  #detect(egress: Head, ingress: Head): Detected | "unsure" | "no" {
+    const connection = this.#connection;
+    return detect(this.#context.plugins, "stream", egress, ingress, {
+      role: connection.roleHint,
+      localPort: connection.localPort,
+      remotePort: connection.remotePort,
+      firstSpeaker: this.#midStream ? null : this.#firstSpeaker,
+    });
+  }
+
+  #headOf(flow: Flow): Head {
+    const stream = flow.stream;
+    while (stream.shownBytes === 0 && stream.gapBytes > 0) {
+      stream.passGap();
+      this.#midStream = true;
+    }
+    const bytes = stream.view();
+    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0 || flow.ended;
+    return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
+  }
+
+  /** Drops what no protocol starts with; true when the latest operation is left to look at. */
+  #dropTo(flow: Flow): boolean {
+    const stream = flow.stream;
+    const before = flow.operationStart - stream.position;
+    if (before > 0 && before < stream.shownBytes) {
+      stream.consume(before);
+      return true;
+    }
+    stream.clear();
+    return false;
+  }
+
+  #missed(): void {
+    this.#misses++;
+    if (this.state === "probing") this.#moveTo("unknown", "no protocol matches");
+    if (this.#misses >= MAX_MISSES) this.#giveUp("no protocol matches");
+  }
+
+  #giveUp(why: string): void {
+    this.#givenUp = true;
+    this.#clearFlows();
+    this.#moveTo("unknown", why);
+    // A library's plain text is no business of the kernel's filter on the socket.
+    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
+  }
+
+  #clearFlows(): void {
+    this.#egress.stream.clear();
+    this.#ingress.stream.clear();
+  }
+
+  // Parsing.
+
+  #start(plugin: Plugin, role: Role): void {
+    this.#facts.protocol = plugin.name;
+    this.#facts.role = role;
+    const client = role === "client";
+    const trace = this.#connection.trace;
+    const session = this.#session = openSession(plugin, {
+      context: this.#context,
+      facts: this.#facts,
+      subject: this.#connection,
+      trace,
+      transport: "stream",
+      requestStream: (client ? this.#egress : this.#ingress).stream,
+      responseStream: (client ? this.#ingress : this.#egress).stream,
+      midStream: this.#midStream,
+    });
+    this.#moveTo("parsing", plugin.name);
+    trace?.protocolDecided(this.#connection, plugin.name, role);
+    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
+    for (const side of ["request", "response"] as const) {
+      session.advance(side);
+      const flow = client === (side === "request") ? this.#egress : this.#ingress;
+      if (flow.ended) session.endSide(side, "closed");
+    }
+    this.#afterSession();
+  }
+
+  /** Did the session hand over, or prove to be the wrong one? */
+  #afterSession(): void {
+    const session = this.#session;
+    if (session === null) return;
+    if (session.switchTo !== undefined) this.#switch(session, session.switchTo);
+    else if (session.frames > 0) this.#totals = null;
+    else if (session.failures >= MAX_FAILURES) this.#refuse();
+  }
+
+  #switch(session: Session, to: string | null): void {
+    session.settle();
+    const role = this.#facts.role ?? "client";
+    const plugin = this.#context.plugins.find(({ name }) => name === to);
+    this.#session = null;
+    this.#totals = null;
+    this.#midStream = false;
+    if (plugin === undefined || ++this.#switches > MAX_SWITCHES) {
+      this.#giveUp(`switched to ${to ?? "an unknown protocol"}`);
+    } else this.#start(plugin, role);
+  }
+
+  #refuse(): void {
+    const protocol = this.#facts.protocol;
+    this.#context.stats.refuse(protocol);
+    this.#connection.trace?.protocolRefused(this.#connection, protocol, "no valid frame");
+    this.#totals?.refuse(protocol, "no_valid_frame");
+    this.#session?.settle();
+    this.#session = null;
+    this.#facts.protocol = "unknown";
+    this.#facts.role = undefined;
+    this.#midStream = true;
+    this.#clearFlows();
+    this.#moveTo("unknown", "no valid frame");
+    this.#missed();
+  }
+
+  #report(reason: "closed" | "trace_end"): void {
+    if (this.#totals === null) return;
+    const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
+    if (!this.#connection.fresh) incomplete.push("mid_stream");
+    this.#facts.role = this.#connection.roleHint ?? undefined;
+    this.#totals.report(this.#context, this.#facts, "stream", incomplete);
+  }
+
+  #moveTo(state: TrackerState, why: string): void {
+    const from = this.state;
+    if (from === state) return;
+    this.state = state;
+    this.#connection.trace?.stateChanged(this.#connection, from, state, why);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * What is said of a connection that no protocol matched: totals, first bytes, and what was tried.
+ * In: its operations. Out: one record at its end. It keeps 64 bytes a direction and never decodes.
+ */
+import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
+import { buildRecord, type RecordFacts } from "../record/build.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import { Direction } from "../capture/abi.ts";
+import type { Owner } from "../stream/byte_stream.ts";
+import { base64, utf8, utf8CutBefore } from "../wire/text.ts";
+import type { Role, TrackerContext } from "./context.ts";
+
+const FIRST_BYTES = 64;
+
+/** Totals of one direction. */
+class DirectionTotals {
+  bytes = 0;
+  first: Uint8Array | null = null;
+  firstLength = 0;
+  span: Span | null = null;
+
+  add(event: SocketEvent, owner: Owner): void {
+    if (event.offset === 0) this.bytes += event.totalBytes;
+    if (this.span === null) {
+      const ns = event.timeNs;
+      const { pid, fd, comm } = owner;
+      this.span = { startNs: ns, endNs: ns, bytes: 0, pid, fd, comm };
+    } else this.span.endNs = event.timeNs;
+    const room = Math.min(FIRST_BYTES - this.firstLength, event.payloadLength);
+    if (room <= 0) return;
+    this.first ??= new Uint8Array(FIRST_BYTES);
+    this.first.set(
+      event.bytes.subarray(event.payloadStart, event.payloadStart + room),
+      this.firstLength,
+    );
+    this.firstLength += room;
+  }
+
+  message(): UnknownMessage {
+    const message: UnknownMessage = { bytes: this.bytes };
+    if (this.first === null || this.firstLength === 0) return message;
+    const end = this.firstLength < FIRST_BYTES
+      ? this.firstLength
+      : utf8CutBefore(this.first, 0, this.firstLength);
+    const text = utf8(this.first, 0, end);
+    if (text !== null) message.first_bytes = text;
+    else message.first_bytes_base64 = base64(this.first, 0, this.firstLength);
+    return message;
+  }
+}
+
+/** One direction of an unknown connection. */
+interface UnknownMessage {
+  bytes: number;
+  first_bytes?: string;
+  first_bytes_base64?: string;
+  /** Protocols that were tried, and why each was not it. */
+  tried?: { protocol: string; why: string }[];
+  /** The bytes are TLS records. */
+  tls?: string;
+}
+
+export class UnknownTotals {
+  readonly #egress = new DirectionTotals();
+  readonly #ingress = new DirectionTotals();
+  readonly #refused = new Map<string, string>();
+  #firstSpeaker: Role | null = null;
+  tls = false;
+
+  add(event: SocketEvent, owner: Owner): void {
+    const egress = event.direction === Direction.EGRESS;
+    this.#firstSpeaker ??= egress ? "client" : "server";
+    (egress ? this.#egress : this.#ingress).add(event, owner);
+  }
+
+  /** Who would be the client if the first byte seen was a request's. */
+  get firstSpeaker(): Role | null {
+    return this.#firstSpeaker;
+  }
+
+  /** That protocol matched at first, and then did not. */
+  refuse(protocol: string, why: string): void {
+    this.#refused.set(protocol, why);
+  }
+
+  /** The connection ended: its record, when anything moved. */
+  report(
+    context: TrackerContext,
+    facts: RecordFacts,
+    transport: "stream" | "datagram",
+    incomplete: IncompleteReason[],
+  ): void {
+    const asClient = (facts.role ?? this.#firstSpeaker) === "client";
+    const [sent, received] = [this.#egress, this.#ingress];
+    const request = asClient ? sent : received;
+    const response = asClient ? received : sent;
+    if (request.span === null && response.span === null) return;
+    if (context.role !== undefined && context.role !== facts.role) {
+      context.stats.filteredRecords++;
+      return;
+    }
+    const why = {
+      tried: context.plugins.filter((plugin) => plugin.transports.includes(transport))
+        .map(({ name }) => ({ protocol: name, why: this.#refused.get(name) ?? "no_match" })),
+      tls: this.tls ? "encrypted: TLS records" : undefined,
+    };
+    const stitched: Stitched<{ request: object | null; response: object | null }> = {
+      exchange: {
+        request: request.span === null ? null : { ...request.message(), ...why },
+        response: response.span === null
+          ? null
+          : { ...response.message(), ...(request.span === null ? why : {}) },
+      },
+      request: spanOf(request),
+      response: spanOf(response),
+      incomplete,
+      redacted: [],
+    };
+    const record = buildRecord(stitched, facts, context.clock);
+    // Two totals are no question and answer.
+    record.latency_ns = undefined;
+    context.stats.protocol("unknown").records++;
+    context.emit(record, context.summaries ? summarize(sent, received, this.tls) : null);
+  }
+}
+
+function spanOf(totals: DirectionTotals): Span | null {
+  if (totals.span !== null) totals.span.bytes = totals.bytes;
+  return totals.span;
+}
+
+function summarize(
+  sent: DirectionTotals,
+  received: DirectionTotals,
+  tls: boolean,
+): { request: string; response: string } {
+  return {
+    request: `${sent.bytes} B sent, ${received.bytes} B received`,
+    response: tls ? "TLS, encrypted" : "no known protocol",
+  };
+}

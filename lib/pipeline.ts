@@ -1,0 +1,124 @@
+/**
+ * The way of the data, on one page: events in, records out.
+ *
+ *     SocketEvent → filter → ConnTable → Connection → ConnTracker   (identity, ends, role, protocol)
+ *                 → Assembler → ByteStream → FrameDriver            (order, gaps, frames)
+ *                 → Protocol.parseFrame → Protocol.stitch           (exchanges)
+ *                 → buildRecord → emit
+ *
+ * What comes out depends on the events alone: no clock is read, so that a recording replays to the
+ * same bytes.
+ */
+import type { Plugin, Summary } from "../protocols/protocol.ts";
+import { EntryKind } from "./capture/abi.ts";
+import type { SocketEvent } from "./capture/event.ts";
+import type { TraceStart } from "./capture/source.ts";
+import { WallClock } from "./clock.ts";
+import type { Role, TrackerContext } from "./conn/context.ts";
+import { ConnTable } from "./conn/table.ts";
+import type { ConnTrace } from "./conn/trace.ts";
+import type { TraceRecord } from "./record/record.ts";
+import type { Stats } from "./stats.ts";
+import { BufferPool } from "./stream/buffer_pool.ts";
+
+/** A frame in progress may hold this much of the memory limit, and never more than this. */
+const MAX_FRAME_BYTES = 16 << 20;
+
+export interface PipelineOptions {
+  protocols: readonly Plugin[];
+  /** One record for each connection that no protocol matched, at its end. */
+  showUnknown: boolean;
+  /** Only exchanges in which the traced process has that role. */
+  role?: Role;
+  maxBodyBytes: number;
+  showSecrets: boolean;
+  /** Null: the protocol's own, else 30 s. */
+  requestTimeoutMs: number | null;
+  memoryLimitBytes: number;
+  /** Make a summary with each record (for people). */
+  summaries: boolean;
+  /** For replay; live traces are filtered in the kernel. All that are given must match. */
+  filter?: {
+    pids?: readonly number[];
+    comm?: readonly string[];
+    ports?: readonly number[];
+  };
+  /** Told once a connection's protocol is decided: does the kernel go on sending its payload? */
+  verdict?: (conn: number, verdict: "keep" | "stop") => void;
+  /** Connection logs; null costs nothing. */
+  trace?: ConnTrace | null;
+}
+
+export class Pipeline {
+  readonly #stats: Stats;
+  readonly #context: TrackerContext;
+  readonly #table: ConnTable;
+  readonly #filter: PipelineOptions["filter"];
+
+  constructor(
+    start: TraceStart,
+    options: PipelineOptions,
+    stats: Stats,
+    emit: (record: TraceRecord, summary: Summary | null) => void,
+  ) {
+    this.#stats = stats;
+    this.#context = {
+      plugins: options.protocols,
+      showUnknown: options.showUnknown,
+      role: options.role,
+      maxBodyBytes: options.maxBodyBytes,
+      showSecrets: options.showSecrets,
+      requestTimeoutMs: options.requestTimeoutMs,
+      summaries: options.summaries,
+      maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
+      stats,
+      pool: new BufferPool(),
+      clock: new WallClock(start),
+      trace: options.trace ?? null,
+      emit,
+      verdict: options.verdict ?? ((): void => {}),
+      nowNs: 0,
+      losses: 0,
+      queuedFrames: 0,
+      trackers: 0,
+    };
+    this.#table = new ConnTable(this.#context, options.memoryLimitBytes);
+    this.#filter = options.filter;
+  }
+
+  /** Takes one event; it may be reused afterwards. */
+  onEvent(event: SocketEvent): void {
+    const stats = this.#stats;
+    stats.event(event.kind);
+    if (event.kind === EntryKind.LOST) {
+      this.#context.losses++;
+      stats.lostEntriesOf("data_events", event.cpu, event.totalBytes);
+    } else if (event.kind === EntryKind.DATA) {
+      if (this.#filter !== undefined && !this.#passes(event)) {
+        stats.filteredEvents++;
+        return;
+      }
+      stats.payloadBytes += event.payloadLength;
+    }
+    this.#table.onEvent(event);
+  }
+
+  /** Nothing more will come: hands over all that is under way. */
+  finish(): void {
+    this.#table.finish();
+  }
+
+  /** Memory reckoned to be in use, in bytes: what the limit is compared with. */
+  get heldBytes(): number {
+    return this.#table.heldBytes;
+  }
+
+  #passes(event: SocketEvent): boolean {
+    const { pids, comm, ports } = this.#filter ?? {};
+    if (pids !== undefined && pids.length > 0 && !pids.includes(event.pid)) return false;
+    if (ports !== undefined && ports.length > 0) {
+      if (!ports.includes(event.localPort) && !ports.includes(event.remotePort)) return false;
+    }
+    return comm === undefined || comm.length === 0 || comm.includes(this.#table.commOf(event));
+  }
+}

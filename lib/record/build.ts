@@ -1,0 +1,71 @@
+/**
+ * Puts a record together. In: what a stitcher handed over, and the facts of its connection. Out: a
+ * TraceRecord whose keys stand in the public order, absent ones undefined. It never looks into the
+ * messages.
+ */
+import type { Exchange, Stitched } from "../../protocols/protocol.ts";
+import type { WallClock } from "../clock.ts";
+import type { IncompleteReason, TraceRecord } from "./record.ts";
+
+/** What all records of one connection share. */
+export interface RecordFacts {
+  readonly protocol: string;
+  readonly role: "client" | "server" | undefined;
+  readonly local: string;
+  readonly remote: string;
+  readonly conn: number;
+  /** TLS library that the plain text was taken from; empty for clear text. */
+  readonly library: string;
+}
+
+/** Reasons in the order in which a record lists them. */
+const ORDER: readonly IncompleteReason[] = [
+  "gap",
+  "truncated",
+  "mid_stream",
+  "lost_events",
+  "closed",
+  "timeout",
+  "one_way",
+  "no_response",
+  "trace_end",
+];
+
+export function buildRecord(
+  stitched: Stitched<Exchange>,
+  facts: RecordFacts,
+  clock: WallClock,
+): TraceRecord {
+  const request = stitched.request;
+  const response = stitched.response;
+  const first = request ?? response;
+  const redacted = stitched.redacted;
+  return {
+    time: clock.format(first === null ? 0 : first.startNs),
+    protocol: facts.protocol,
+    latency_ns: request !== null && response !== null
+      ? Math.max(0, response.endNs - request.startNs)
+      : undefined,
+    pid: first === null || first.pid === 0 ? undefined : first.pid,
+    comm: first === null || first.comm === "" ? undefined : first.comm,
+    fd: first === null || first.fd < 0 ? undefined : first.fd,
+    role: facts.role,
+    local: facts.local === "" ? undefined : facts.local,
+    remote: facts.remote === "" ? undefined : facts.remote,
+    conn: facts.conn,
+    tls: facts.library === "" ? undefined : { library: facts.library },
+    container: undefined,
+    request: stitched.exchange.request,
+    response: stitched.exchange.response,
+    request_bytes: request === null ? undefined : request.bytes,
+    response_bytes: response === null ? undefined : response.bytes,
+    incomplete: inOrder(stitched.incomplete),
+    redacted: redacted.length === 0 ? undefined : redacted,
+  };
+}
+
+function inOrder(reasons: readonly IncompleteReason[]): IncompleteReason[] | undefined {
+  if (reasons.length === 0) return undefined;
+  if (reasons.length === 1) return [...reasons];
+  return ORDER.filter((reason) => reasons.includes(reason));
+}

@@ -1,0 +1,121 @@
+/**
+ * The loop that moves events from a source through the pipeline into a sink, for live traces and
+ * replays alike. In: a source, what to do with each event, a sink. Out: records written, and why it
+ * ended. It knows no protocol, no kernel and no command line.
+ */
+import type { SocketEvent } from "./capture/event.ts";
+import type { CaptureSource } from "./capture/source.ts";
+import type { Summary, TraceRecord } from "./record/record.ts";
+import type { Sink } from "./sink/sink.ts";
+
+/** Why a trace ended, the first reason of several. */
+export type EndReason =
+  | "source_ended" // every target is gone, or the recording is over
+  | "asked" // a signal
+  | "duration"
+  | "max_records"
+  | "reader_gone" // nobody reads the records any more
+  | "write_failed";
+
+/** A drain that takes so long is taken as not having emptied the rings, milliseconds. */
+const BUSY_MS = 2;
+/** Longest time for which finished records are held back while events keep coming, milliseconds. */
+const FLUSH_MS = 10;
+
+export interface RunOptions {
+  /** End at this event time, nanoseconds since the trace began. */
+  durationNs: number | null;
+  maxRecords: number | null;
+  /** The source can wait (a recording): slow readers slow it down instead of losing records. */
+  patient: boolean;
+}
+
+/** What events are given to: the pipeline, with a recorder before it perhaps. */
+export interface EventConsumer {
+  onEvent(event: SocketEvent): void;
+  /** Nothing more will come: every open exchange is to be handed out. */
+  finish(): void;
+}
+
+/** One run. stop() may be called at any time, from a signal's listener for instance. */
+export class Run {
+  /** Records handed to the sink. */
+  records = 0;
+  endReason: EndReason | null = null;
+  readonly #source: CaptureSource;
+  readonly #sink: Sink;
+  readonly #options: RunOptions;
+  #stopped = false;
+  #lastFlushMs = 0;
+
+  constructor(source: CaptureSource, sink: Sink, options: RunOptions) {
+    this.#source = source;
+    this.#sink = sink;
+    this.#options = options;
+  }
+
+  /** What the pipeline emits to. Records beyond --max-records go nowhere. */
+  readonly emit = (record: TraceRecord, summary: Summary | null): void => {
+    if (this.#isFull()) return;
+    this.records++;
+    this.#sink.write(record, summary);
+    if (this.#isFull()) this.stop("max_records");
+  };
+
+  /** No new events from now on; what was captured is still worked off, unless nobody would see it. */
+  stop(reason: EndReason): void {
+    this.endReason ??= reason;
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#source.stop();
+  }
+
+  /** Runs until the source has ended or the run was stopped and worked off. */
+  async loop(consumer: EventConsumer): Promise<void> {
+    const limitNs = this.#options.durationNs ?? Infinity;
+    const handler = (event: SocketEvent): void => {
+      if (event.timeNs < limitNs) consumer.onEvent(event);
+      else this.stop("duration");
+    };
+    while (!this.#source.ended && !this.#isPointless()) {
+      const startMs = performance.now();
+      this.#source.drain(handler);
+      const nowMs = performance.now();
+      await this.#breathe(nowMs, nowMs - startMs < BUSY_MS);
+    }
+    this.endReason ??= "source_ended";
+    if (!this.#isPointless()) consumer.finish();
+    await this.#sink.output.finish();
+    this.#isPointless();
+  }
+
+  /** Lets records out and signals in, and waits where nothing is left to do. */
+  async #breathe(nowMs: number, idle: boolean): Promise<void> {
+    const output = this.#sink.output;
+    if (idle || nowMs - this.#lastFlushMs >= FLUSH_MS) {
+      output.flush();
+      this.#lastFlushMs = nowMs;
+    }
+    // Once stopped nothing is lost by waiting for the reader.
+    if (this.#options.patient || this.#stopped) await output.calm();
+    if (idle && !this.#source.ended) await this.#source.wait();
+    else await nextTurn();
+  }
+
+  #isFull(): boolean {
+    return this.#options.maxRecords !== null && this.records >= this.#options.maxRecords;
+  }
+
+  /** True when whatever is still to come would not be written anywhere. */
+  #isPointless(): boolean {
+    const { readerGone, failure } = this.#sink.output;
+    if (readerGone) this.stop("reader_gone");
+    else if (failure !== null) this.stop("write_failed");
+    return readerGone || failure !== null || this.#isFull();
+  }
+}
+
+/** One turn of the event loop: asynchronous writes go on, signals are heard. A timer costs 2 ms. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,203 @@
+/**
+ * The way out of this process. In: text, a line or more at a time. Out: bytes on a file, pipe or
+ * terminal, in order. It never blocks on a slow reader: a regular file is written at once, anything
+ * else by one asynchronous write at a time behind a bounded queue; what does not fit is dropped
+ * and counted.
+ */
+/** Larger batches fill a pipe and make its reader and us take turns. */
+const BATCH_CHARS = 16 * 1024;
+/** At most this much is joined for one asynchronous write: it costs some 60 µs whatever its size. */
+const JOIN_BYTES = 4 * 1024 * 1024;
+export const QUEUE_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Behind this, a source that can wait (a recording) should. */
+const QUEUE_CALM_BYTES = 8 * 1024 * 1024;
+
+export interface Output {
+  /** Appends whole lines that show `records` records. */
+  write(text: string, records: number): void;
+  /** Hands on what is held back; returns at once. */
+  flush(): void;
+  /** Resolves when the queue is short. */
+  calm(): Promise<void>;
+  /** Resolves when everything has been written, or cannot be any more. */
+  finish(): Promise<void>;
+  /** Nobody reads any more (EPIPE). */
+  readonly readerGone: boolean;
+  /** Why writing failed, other than by a reader that went away. */
+  readonly failure: unknown;
+  /** Records dropped because the reader was too slow. */
+  readonly droppedRecords: number;
+}
+
+interface AsyncWriter {
+  write(bytes: Uint8Array): Promise<number>;
+}
+interface SyncWriter {
+  writeSync(bytes: Uint8Array): number;
+}
+
+const encoder = new TextEncoder();
+
+/** A regular file: written in batches, at once. */
+export class FileOutput implements Output {
+  readonly droppedRecords = 0;
+  readerGone = false;
+  failure: unknown = null;
+  #text = "";
+  readonly #writer: SyncWriter;
+
+  constructor(writer: SyncWriter) {
+    this.#writer = writer;
+  }
+
+  write(text: string, _records: number): void {
+    this.#text += text;
+    if (this.#text.length >= BATCH_CHARS) this.flush();
+  }
+
+  flush(): void {
+    if (this.#text === "") return;
+    const bytes = encoder.encode(this.#text);
+    this.#text = "";
+    if (this.readerGone || this.failure !== null) return;
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#writer.writeSync(bytes.subarray(at));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) this.readerGone = true;
+      else this.failure = error;
+    }
+  }
+
+  calm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  finish(): Promise<void> {
+    this.flush();
+    return Promise.resolve();
+  }
+}
+
+/** A pipe or terminal: asynchronous, with a bounded queue. */
+export class StreamOutput implements Output {
+  droppedRecords = 0;
+  readerGone = false;
+  failure: unknown = null;
+  #text = "";
+  #records = 0;
+  #queue: Uint8Array[] = [];
+  /** Bytes in the queue and in the write under way. */
+  #queuedBytes = 0;
+  #pump: Promise<void> | null = null;
+  #onProgress: (() => void)[] = [];
+  readonly #writer: AsyncWriter;
+  readonly #limitBytes: number;
+
+  constructor(writer: AsyncWriter, limitBytes: number = QUEUE_LIMIT_BYTES) {
+    this.#writer = writer;
+    this.#limitBytes = limitBytes;
+  }
+
+  write(text: string, records: number): void {
+    this.#text += text;
+    this.#records += records;
+    if (this.#text.length >= BATCH_CHARS) this.flush();
+  }
+
+  flush(): void {
+    if (this.#text === "") return;
+    const text = this.#text;
+    const records = this.#records;
+    this.#text = "";
+    this.#records = 0;
+    if (this.readerGone || this.failure !== null) return;
+    // A character is at least one byte: no need to encode what cannot fit.
+    if (this.#queuedBytes + text.length > this.#limitBytes) {
+      this.droppedRecords += records;
+      return;
+    }
+    const bytes = encoder.encode(text);
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    this.#pump ??= this.#writeQueue();
+  }
+
+  async calm(): Promise<void> {
+    while (this.#queuedBytes > QUEUE_CALM_BYTES && this.#pump !== null) {
+      await new Promise<void>((resolve) => this.#onProgress.push(resolve));
+    }
+  }
+
+  async finish(): Promise<void> {
+    this.flush();
+    while (this.#pump !== null) await this.#pump;
+  }
+
+  async #writeQueue(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const bytes = this.#takeJoined();
+        for (let at = 0; at < bytes.length;) at += await this.#writer.write(bytes.subarray(at));
+        this.#queuedBytes -= bytes.length;
+        this.#wake();
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) this.readerGone = true;
+      else this.failure = error;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+    }
+    this.#pump = null;
+    this.#wake();
+  }
+
+  #takeJoined(): Uint8Array {
+    let count = 0;
+    let size = 0;
+    while (count < this.#queue.length && (count === 0 || size < JOIN_BYTES)) {
+      size += this.#queue[count++]?.length ?? 0;
+    }
+    const parts = this.#queue.splice(0, count);
+    const only = parts[0];
+    if (parts.length === 1 && only !== undefined) return only;
+    const joined = new Uint8Array(size);
+    let at = 0;
+    for (const part of parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+
+  #wake(): void {
+    const waiting = this.#onProgress;
+    this.#onProgress = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** Standard output; a regular file behind it ("> out.ndjson") is written at once. */
+export function openStdout(): Output {
+  return isRegularFile("/proc/self/fd/1")
+    ? new FileOutput(Deno.stdout)
+    : new StreamOutput(Deno.stdout);
+}
+
+/**
+ * --output-file: made anew with mode 0600, since records may hold what others must not read.
+ * Throws what the system says.
+ */
+export function openOutputFile(path: string): Output {
+  const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  if (!isRegularFile(path)) return new StreamOutput(file);
+  Deno.chmodSync(path, 0o600);
+  return new FileOutput(file);
+}
+
+function isRegularFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * What a trace counted, by stage, protocol and reason. In: increments from every stage. Out: one
+ * plain object. It never reads a clock; loss that is not counted here is a defect.
+ */
+import type { AssemblyStats } from "./stream/assembler.ts";
+import { gapName } from "./stream/gap.ts";
+
+const KINDS = ["other", "data", "open", "close", "exit", "tick", "lost", "eof", "start"] as const;
+
+/** Counts by name. */
+export type Counts = Record<string, number>;
+
+/** Counts of one protocol; sessions keep hold of theirs. */
+export interface ProtocolCounts {
+  frames: number;
+  records: number;
+}
+
+/** What toJSON() gives. */
+export interface StatsJson {
+  events: Counts;
+  payload_bytes: number;
+  filtered_events: number;
+  connections: { opened: number; closed: number; evicted: number; open: number };
+  lost_entries: Counts;
+  duplicate_bytes: number;
+  reordered: number;
+  gaps: Record<string, { count: number; bytes: number }>;
+  frames: Counts;
+  invalid: Record<string, Counts>;
+  resyncs: { count: number; bytes: number };
+  abandoned: Counts;
+  records: Counts;
+  incomplete: Counts;
+  unmatched: { requests: number; responses: number };
+  filtered_records: number;
+  dropped_records: number;
+  refused: Counts;
+}
+
+export class Stats implements AssemblyStats {
+  readonly events: number[] = KINDS.map(() => 0);
+  payloadBytes = 0;
+  /** Events that a filter of this process took out (replay). */
+  filteredEvents = 0;
+  opened = 0;
+  closed = 0;
+  evicted = 0;
+  duplicateBytes = 0;
+  reordered = 0;
+  waitingBytes = 0;
+  resyncs = 0;
+  resyncBytes = 0;
+  unmatchedRequests = 0;
+  unmatchedResponses = 0;
+  /** Records that a filter of this process took out (--role). */
+  filteredRecords = 0;
+  /** Records that the output could not take in time. */
+  droppedRecords = 0;
+  readonly gaps = new Map<string, { count: number; bytes: number }>();
+  readonly protocols = new Map<string, ProtocolCounts>();
+  readonly invalid = new Map<string, Map<string, number>>();
+  readonly abandoned = new Map<string, number>();
+  readonly incomplete = new Map<string, number>();
+  /** Protocols that a connection was first taken for, and then not. */
+  readonly refused = new Map<string, number>();
+  readonly lost = new Map<string, number>();
+
+  /** One event of that EntryKind. */
+  event(kind: number): void {
+    const known = kind < KINDS.length ? kind : 0;
+    this.events[known] = (this.events[known] as number) + 1;
+  }
+
+  get openConnections(): number {
+    return this.opened - this.closed - this.evicted;
+  }
+
+  get recordCount(): number {
+    let sum = 0;
+    for (const counts of this.protocols.values()) sum += counts.records;
+    return sum;
+  }
+
+  get lostEntries(): number {
+    let sum = 0;
+    for (const count of this.lost.values()) sum += count;
+    return sum;
+  }
+
+  /** `reason` is an index of GAP_REASONS. */
+  gap(bytes: number, reason: number): void {
+    const name = gapName(reason);
+    const counted = this.gaps.get(name);
+    if (counted === undefined) this.gaps.set(name, { count: 1, bytes });
+    else {
+      counted.count++;
+      counted.bytes += bytes;
+    }
+  }
+
+  /** The counts of one protocol, to be counted up by who asks. */
+  protocol(name: string): ProtocolCounts {
+    let counts = this.protocols.get(name);
+    if (counts === undefined) this.protocols.set(name, counts = { frames: 0, records: 0 });
+    return counts;
+  }
+
+  /** Bytes that were no frame of their protocol; traffic cannot make the number of reasons grow. */
+  invalidFrame(protocol: string, reason: string): void {
+    let reasons = this.invalid.get(protocol);
+    if (reasons === undefined) this.invalid.set(protocol, reasons = new Map());
+    bump(reasons, reasons.size < 100 || reasons.has(reason) ? reason : "other");
+  }
+
+  resync(bytes: number): void {
+    this.resyncs++;
+    this.resyncBytes += bytes;
+  }
+
+  /** A frame that ended before it was whole. */
+  abandon(reason: string): void {
+    bump(this.abandoned, reason);
+  }
+
+  incompleteRecord(reason: string): void {
+    bump(this.incomplete, reason);
+  }
+
+  refuse(protocol: string): void {
+    bump(this.refused, protocol);
+  }
+
+  /** Entries that a ring could not take: `buffer` is "data_events" or "conn_events". */
+  lostEntriesOf(buffer: string, cpu: number, entries: number): void {
+    const name = `${buffer}/${cpu}`;
+    this.lost.set(name, (this.lost.get(name) ?? 0) + entries);
+  }
+
+  toJSON(): StatsJson {
+    return {
+      events: Object.fromEntries(KINDS.map((kind, i) => [kind, this.events[i] ?? 0])),
+      payload_bytes: this.payloadBytes,
+      filtered_events: this.filteredEvents,
+      connections: {
+        opened: this.opened,
+        closed: this.closed,
+        evicted: this.evicted,
+        open: this.openConnections,
+      },
+      lost_entries: Object.fromEntries(this.lost),
+      duplicate_bytes: this.duplicateBytes,
+      reordered: this.reordered,
+      gaps: Object.fromEntries(this.gaps),
+      frames: this.#byProtocol("frames"),
+      invalid: Object.fromEntries(
+        [...this.invalid].map(([protocol, reasons]) => [protocol, Object.fromEntries(reasons)]),
+      ),
+      resyncs: { count: this.resyncs, bytes: this.resyncBytes },
+      abandoned: Object.fromEntries(this.abandoned),
+      records: this.#byProtocol("records"),
+      incomplete: Object.fromEntries(this.incomplete),
+      unmatched: { requests: this.unmatchedRequests, responses: this.unmatchedResponses },
+      filtered_records: this.filteredRecords,
+      dropped_records: this.droppedRecords,
+      refused: Object.fromEntries(this.refused),
+    };
+  }
+
+  #byProtocol(what: keyof ProtocolCounts): Counts {
+    const counts: Counts = {};
+    for (const [name, of] of this.protocols) if (of[what] > 0) counts[name] = of[what];
+    return counts;
+  }
+}
+
+function bump(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}

@@ -1,0 +1,255 @@
+/**
+ * Puts one direction's operations in order of their positions.
+ *
+ * In: data events, nearly in order: threads that share a socket may be swapped by microseconds, and
+ * each operation may come in several entries. Out: bytes and gaps appended to a ByteStream. What
+ * lies behind missing bytes waits a bounded time (of the events' own clock) and a bounded size, then
+ * the missing bytes are a gap. It never reorders what was handed on.
+ */
+import { Flag } from "../capture/abi.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import type { ByteStream, Owner } from "./byte_stream.ts";
+import { GAP_LOST, GAP_UNSEEN } from "./gap.ts";
+
+/** Missing bytes may come this much later than those behind them. */
+export const REORDER_NS = 100e6;
+const MAX_WAITING_BYTES = 1 << 20;
+const MAX_WAITING_CHUNKS = 256;
+/** A jump at the very start that is larger than this is a wrong start, not a gap. */
+const MAX_START_GAP = 64 << 20;
+
+/** What lies behind missing bytes; `bytes` is null for bytes known to be missing (`reason`). */
+interface Chunk {
+  position: number;
+  length: number;
+  bytes: Uint8Array | null;
+  reason: number;
+  timeNs: number;
+  owner: Owner;
+}
+
+/** Counts of what one stream, or all of them, suffered. */
+export interface AssemblyStats {
+  duplicateBytes: number;
+  reordered: number;
+  /** Bytes copied aside behind missing ones: part of the memory in use. */
+  waitingBytes: number;
+  gap(bytes: number, reason: number): void;
+}
+
+export class Assembler {
+  readonly stream: ByteStream;
+  readonly #stats: AssemblyStats;
+  #started = false;
+  #moved = false;
+  #startHint: number | null = null;
+  #waiting: Chunk[] | null = null;
+  #waitingBytes = 0;
+  #lossesSeen = 0;
+
+  constructor(stream: ByteStream, stats: AssemblyStats) {
+    this.stream = stream;
+    this.#stats = stats;
+  }
+
+  /** Is something waiting behind missing bytes? */
+  get waits(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Position of the next byte, from ENTRY_OPEN: believed only when the first data fits to it. */
+  hintStart(position: number, losses: number): void {
+    if (this.#started) return;
+    this.#startHint = position;
+    this.#lossesSeen = losses;
+  }
+
+  /**
+   * Takes a data event. `losses` counts the loss reports of the trace so far: a jump with a new one
+   * since this stream's last bytes is "lost_events", another is "unseen".
+   */
+  add(event: SocketEvent, owner: Owner, losses: number): void {
+    const start = this.#unwrap(event) + event.offset;
+    if (!this.#started) this.#begin(start, event, losses);
+    const length = event.payloadLength;
+    const stream = this.stream;
+    if (start > stream.end && event.offset > 0 && event.cut !== 0) {
+      // Within one operation: the kernel itself says why a part of it is missing.
+      if (start - event.offset <= stream.end) {
+        this.#gap(start - stream.end, event.cut, event.timeNs, owner);
+      }
+    }
+    if (length > 0) {
+      if (start === stream.end && this.#waiting === null) {
+        stream.append(event.bytes, event.payloadStart, length, event.timeNs, owner);
+        this.#lossesSeen = losses;
+      } else {
+        this.#place(event, start, length, 0, owner, losses);
+      }
+    }
+    const missing = event.totalBytes - event.offset - length;
+    if (missing > 0 && (event.flags & Flag.LAST_CHUNK) !== 0) {
+      const reason = event.cut === 0 ? GAP_UNSEEN : event.cut;
+      if (start + length === stream.end && this.#waiting === null) {
+        this.#gap(missing, reason, event.timeNs, owner);
+        this.#lossesSeen = losses;
+      } else {
+        this.#place(event, start + length, missing, reason, owner, losses);
+      }
+    }
+    this.#moved = true;
+    if (this.#waiting !== null) this.expire(event.timeNs, losses);
+  }
+
+  /** Gives up on missing bytes that had their time. True when the stream grew. */
+  expire(nowNs: number, losses: number): boolean {
+    let grew = false;
+    while (this.#waiting !== null) {
+      const first = this.#waiting[0] as Chunk;
+      const full = this.#waitingBytes > MAX_WAITING_BYTES ||
+        this.#waiting.length > MAX_WAITING_CHUNKS;
+      if (!full && nowNs - first.timeNs < REORDER_NS) return grew;
+      this.#giveUp(losses);
+      grew = true;
+    }
+    return grew;
+  }
+
+  /** Gives up on everything missing: nothing more will come. */
+  flush(losses: number): void {
+    while (this.#waiting !== null) this.#giveUp(losses);
+  }
+
+  /**
+   * Has everything up to the final position come? TCP counts a FIN as one byte more. Of a direction
+   * that was not seen yet the position tells nothing, only whether anything `hasMoved` on it.
+   */
+  reached(final: { position: number; tcp: boolean }, hasMoved: boolean): boolean {
+    if (this.#waiting !== null) return false;
+    if (!this.#moved) return !hasMoved;
+    const end = this.stream.end;
+    const left = final.tcp ? (final.position - end) | 0 : final.position - end;
+    return left <= (final.tcp ? 1 : 0);
+  }
+
+  #unwrap(event: SocketEvent): number {
+    if ((event.flags & Flag.TCP_POSITION) === 0) return event.position;
+    const reference = this.#started ? this.stream.end : this.#startHint ?? event.position;
+    return reference + ((event.position - reference) | 0);
+  }
+
+  #begin(start: number, event: SocketEvent, losses: number): void {
+    this.#started = true;
+    const hint = this.#startHint;
+    let from = start;
+    if (hint === null) this.#lossesSeen = losses;
+    else if (start > hint && start - hint <= MAX_START_GAP) {
+      // A hint taken before the handshake does not count the SYN.
+      const handshake = (event.flags & Flag.TCP_POSITION) !== 0 && start - hint === 1;
+      if (!handshake) from = hint;
+    }
+    this.stream.startAt(from);
+  }
+
+  #gap(length: number, reason: number, timeNs: number, owner: Owner): void {
+    this.#stats.gap(length, reason);
+    this.stream.appendGap(length, reason, timeNs, owner);
+  }
+
+  /** Puts a piece (reason 0: the event's payload) where it belongs, before or behind others. */
+  #place(
+    event: SocketEvent,
+    start: number,
+    length: number,
+    reason: number,
+    owner: Owner,
+    losses: number,
+  ): void {
+    const end = this.stream.end;
+    let from = start;
+    let left = length;
+    const clash = this.#clash(start, length);
+    if (clash !== null) {
+      const before = this.#holeBefore(clash);
+      // Two writers at once: both positions were taken after both had moved, so that the bytes of
+      // one of them lie just before where they claim to be.
+      if (before === length) from = clash.position - length;
+      else if (clash.position > from) left = clash.position - from;
+      else left = 0;
+    } else if (from < end) {
+      left = Math.max(0, start + length - end);
+      from = end;
+    }
+    if (left < length) this.#stats.duplicateBytes += length - left;
+    if (left === 0) return;
+    const skipped = from === start || clash !== null ? 0 : from - start;
+    const bytes = reason === 0
+      ? event.bytes.slice(event.payloadStart + skipped, event.payloadStart + skipped + left)
+      : null;
+    this.#wait({ position: from, length: left, bytes, reason, timeNs: event.timeNs, owner });
+    this.#drain(losses);
+  }
+
+  #clash(start: number, length: number): Chunk | null {
+    if (this.#waiting === null) return null;
+    for (const chunk of this.#waiting) {
+      if (chunk.position < start + length && start < chunk.position + chunk.length) return chunk;
+    }
+    return null;
+  }
+
+  #holeBefore(chunk: Chunk): number {
+    let end = this.stream.end;
+    for (const other of this.#waiting ?? []) {
+      if (other === chunk) break;
+      end = other.position + other.length;
+    }
+    return chunk.position - end;
+  }
+
+  #wait(chunk: Chunk): void {
+    const waiting = this.#waiting ??= [];
+    let i = waiting.length;
+    while (i > 0 && (waiting[i - 1] as Chunk).position > chunk.position) i--;
+    waiting.splice(i, 0, chunk);
+    this.#count(chunk, 1);
+    if (chunk.position > this.stream.end) this.#stats.reordered++;
+  }
+
+  #count(chunk: Chunk, sign: number): void {
+    if (chunk.bytes === null) return;
+    this.#waitingBytes += sign * chunk.length;
+    this.#stats.waitingBytes += sign * chunk.length;
+  }
+
+  /** Hands on what is no longer behind missing bytes. */
+  #drain(losses: number): void {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    let taken = 0;
+    while (taken < waiting.length) {
+      const chunk = waiting[taken] as Chunk;
+      const end = this.stream.end;
+      if (chunk.position > end) break;
+      taken++;
+      this.#count(chunk, -1);
+      const known = end - chunk.position;
+      if (known >= chunk.length) continue;
+      const length = chunk.length - known;
+      if (chunk.bytes === null) this.#gap(length, chunk.reason, chunk.timeNs, chunk.owner);
+      else this.stream.append(chunk.bytes, known, length, chunk.timeNs, chunk.owner);
+      this.#lossesSeen = losses;
+    }
+    if (taken === waiting.length) this.#waiting = null;
+    else if (taken > 0) waiting.splice(0, taken);
+  }
+
+  #giveUp(losses: number): void {
+    const first = this.#waiting?.[0];
+    if (first === undefined) return;
+    const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_UNSEEN;
+    const missing = first.position - this.stream.end;
+    if (missing > 0) this.#gap(missing, reason, first.timeNs, first.owner);
+    this.#drain(losses);
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * One direction's bytes in order of position, gaps explicit.
+ *
+ * In: bytes and gaps, each at the stream's end, with when and by whom they moved. Out: a view of the
+ * bytes at the front, up to the first gap, consumed from there. The payload is copied once, here;
+ * bytes that are skipped before they come are not copied at all. It never invents bytes and never
+ * waits: order is the assembler's work.
+ */
+import type { BufferPool } from "./buffer_pool.ts";
+
+/** Who moved bytes; one object for as long as nothing changes. */
+export interface Owner {
+  readonly pid: number;
+  readonly fd: number;
+  readonly comm: string;
+}
+
+/** From `position` on bytes moved at that time. */
+interface Mark {
+  position: number;
+  timeNs: number;
+  owner: Owner;
+  next: Mark | null;
+}
+
+interface Gap {
+  position: number;
+  length: number;
+  reason: number;
+  next: Gap | null;
+}
+
+/** More operations than this within one message share the time of the last one marked. */
+const MAX_MARKS = 65536;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
+
+export class ByteStream {
+  /** Stream position of the first byte that is not consumed. */
+  position = 0;
+  /** Stream position behind the last byte (or gap) that came. */
+  end = 0;
+  /** Time of the last byte consumed. */
+  lastNs = 0;
+  /** Bytes still to be skipped that have not come yet. */
+  skipLeft = 0;
+  /** Reasons (bit `1 << reason`) of the gaps that a skip went over; the reader resets it. */
+  skippedGaps = 0;
+
+  readonly #pool: BufferPool;
+  #buffer: Uint8Array = EMPTY;
+  #head = 0;
+  #tail = 0;
+  #firstGap: Gap | null = null;
+  #lastGap: Gap | null = null;
+  #firstMark: Mark | null = null;
+  #lastMark: Mark | null = null;
+  #marks = 0;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** Where the stream begins; only before anything came. */
+  startAt(position: number): void {
+    this.position = position;
+    this.end = position;
+  }
+
+  /** Bytes at the front, before the first gap. */
+  get shownBytes(): number {
+    return (this.#firstGap === null ? this.end : this.#firstGap.position) - this.position;
+  }
+
+  /** Length of the gap behind the shown bytes; 0 when there is none. */
+  get gapBytes(): number {
+    return this.#firstGap === null ? 0 : this.#firstGap.length;
+  }
+
+  /** Reason of that gap (an index of GAP_REASONS). */
+  get gapReason(): number {
+    return this.#firstGap === null ? 0 : this.#firstGap.reason;
+  }
+
+  /** Bytes of memory held. */
+  get heldBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** When the first byte not consumed moved. */
+  get frontNs(): number {
+    return this.#front()?.timeNs ?? this.lastNs;
+  }
+
+  /** Who moved it. */
+  get frontOwner(): Owner {
+    return this.#front()?.owner ?? NOBODY;
+  }
+
+  /** Copies `length` bytes of `source` to the stream's end. */
+  append(source: Uint8Array, start: number, length: number, timeNs: number, owner: Owner): void {
+    this.#mark(timeNs, owner);
+    this.end += length;
+    let from = start;
+    let left = length;
+    if (this.skipLeft > 0) {
+      const skipped = Math.min(this.skipLeft, left);
+      this.skipLeft -= skipped;
+      this.#moveTo(this.position + skipped);
+      from += skipped;
+      left -= skipped;
+    }
+    if (left === 0) return;
+    if (this.#tail + left > this.#buffer.length) this.#makeRoom(left);
+    if (from === 0 && left === source.length) this.#buffer.set(source, this.#tail);
+    else this.#buffer.set(source.subarray(from, from + left), this.#tail);
+    this.#tail += left;
+  }
+
+  /** `length` bytes at the stream's end are missing. */
+  appendGap(length: number, reason: number, timeNs: number, owner: Owner): void {
+    this.#mark(timeNs, owner);
+    const position = this.end;
+    this.end += length;
+    let left = length;
+    if (this.skipLeft > 0) {
+      const skipped = Math.min(this.skipLeft, left);
+      this.skipLeft -= skipped;
+      this.skippedGaps |= 1 << reason;
+      this.#moveTo(this.position + skipped);
+      left -= skipped;
+    }
+    if (left === 0) return;
+    const last = this.#lastGap;
+    if (last !== null && last.reason === reason && last.position + last.length === position) {
+      last.length += left;
+      return;
+    }
+    const gap: Gap = { position: position + length - left, length: left, reason, next: null };
+    if (last === null) this.#firstGap = gap;
+    else last.next = gap;
+    this.#lastGap = gap;
+  }
+
+  /** The bytes at the front, up to the first gap; valid until the stream changes. */
+  view(): Uint8Array {
+    const shown = this.shownBytes;
+    return shown === 0 ? EMPTY : this.#buffer.subarray(this.#head, this.#head + shown);
+  }
+
+  /** Is done with `length` of the shown bytes. */
+  consume(length: number): void {
+    this.#head += length;
+    this.#moveTo(this.position + length);
+    if (this.#head === this.#tail) this.#release();
+  }
+
+  /** Is done with the gap at the front. */
+  passGap(): void {
+    const gap = this.#firstGap;
+    if (gap === null || gap.position !== this.position) return;
+    this.#firstGap = gap.next;
+    if (gap.next === null) this.#lastGap = null;
+    this.#moveTo(gap.position + gap.length);
+  }
+
+  /** Is done with `length` bytes from the front on: shown ones, gaps, and those still to come. */
+  skip(length: number): void {
+    let left = length;
+    while (left > 0) {
+      const shown = Math.min(this.shownBytes, left);
+      if (shown > 0) this.consume(shown);
+      left -= shown;
+      if (left === 0) return;
+      const gap = this.#firstGap;
+      if (gap === null) break;
+      this.skippedGaps |= 1 << gap.reason;
+      if (gap.length <= left) {
+        left -= gap.length;
+        this.passGap();
+      } else {
+        gap.position += left;
+        gap.length -= left;
+        this.#moveTo(this.position + left);
+        return;
+      }
+    }
+    this.skipLeft += left;
+  }
+
+  /** Is done with everything that came, and with what was still to be skipped. */
+  clear(): void {
+    this.skipLeft = 0;
+    this.skippedGaps = 0;
+    this.#firstGap = null;
+    this.#lastGap = null;
+    this.#head = this.#tail;
+    this.#moveTo(this.end);
+    this.#release();
+  }
+
+  #front(): Mark | null {
+    let mark = this.#firstMark;
+    while (mark !== null && mark.next !== null && mark.next.position <= this.position) {
+      mark = mark.next;
+    }
+    return mark;
+  }
+
+  #mark(timeNs: number, owner: Owner): void {
+    const last = this.#lastMark;
+    if (last !== null && last.timeNs === timeNs && last.owner === owner) return;
+    if (this.#marks >= MAX_MARKS) return;
+    this.#marks++;
+    const mark: Mark = { position: this.end, timeNs, owner, next: null };
+    if (last === null) this.#firstMark = mark;
+    else last.next = mark;
+    this.#lastMark = mark;
+  }
+
+  #moveTo(position: number): void {
+    if (position === this.position) return;
+    this.position = position;
+    let mark = this.#firstMark;
+    if (mark === null) return;
+    while (mark.next !== null && mark.next.position < position) {
+      mark = mark.next;
+      this.#marks--;
+    }
+    this.lastNs = mark.timeNs;
+    if (position === this.end) {
+      this.#firstMark = null;
+      this.#lastMark = null;
+      this.#marks = 0;
+    } else this.#firstMark = mark;
+  }
+
+  #makeRoom(length: number): void {
+    const live = this.#tail - this.#head;
+    // Moving down is paid for by at least as many bytes consumed before.
+    if (this.#head >= live && live + length <= this.#buffer.length) {
+      this.#buffer.copyWithin(0, this.#head, this.#tail);
+    } else {
+      const grown = this.#pool.lend(live + length);
+      if (live > 0) grown.set(this.#buffer.subarray(this.#head, this.#tail));
+      if (this.#buffer.length > 0) this.#pool.giveBack(this.#buffer);
+      this.#buffer = grown;
+    }
+    this.#head = 0;
+    this.#tail = live;
+  }
+
+  #release(): void {
+    if (this.#buffer.length > 0) this.#pool.giveBack(this.#buffer);
+    this.#buffer = EMPTY;
+    this.#head = 0;
+    this.#tail = 0;
+  }
+}

@@ -1,0 +1,28 @@
+/** Why bytes of a stream are missing, and what a record says of it. */
+import { Cut } from "../capture/abi.ts";
+import type { IncompleteReason } from "../record/record.ts";
+
+/** Index is enum cut (0 stands for no known reason); then what only user space can tell. */
+export const GAP_REASONS = [
+  "unseen",
+  "snaplen",
+  "unreadable",
+  "unseen",
+  "filtered",
+  "abi",
+  "lost_events",
+] as const;
+
+export const GAP_UNSEEN: number = Cut.UNSEEN;
+export const GAP_LOST = 6;
+
+/** What a message says that has lost bytes for that reason. */
+export function incompleteOfGap(reason: number): IncompleteReason {
+  if (reason === Cut.SNAPLEN) return "truncated";
+  return reason === GAP_LOST ? "lost_events" : "gap";
+}
+
+/** Name for statistics and logs. */
+export function gapName(reason: number): string {
+  return GAP_REASONS[reason] ?? "unseen";
+}

@@ -1,0 +1,141 @@
+/**
+ * Cuts datagrams and streams into DNS messages.
+ *
+ * In: bytes of one side. Out: one frame a message; over a stream each has two bytes of length in
+ * front (RFC 1035 section 4.2.2). It never keeps bytes: of a message with a gap it keeps what it
+ * decoded before the gap, until the rest went by.
+ */
+import type { ParseContext, ParseResult, ProtocolOptions, Side } from "../protocol.ts";
+import { Opcode } from "./codes.ts";
+import { decodeMessage } from "./message.ts";
+import { HEADER_BYTES, messageShape, streamShape } from "./probe.ts";
+import type { Transfer } from "./transfer.ts";
+import type { DnsFrame, DnsMessage } from "./types.ts";
+
+const PREFIX_BYTES = 2;
+
+export interface DnsState {
+  maxDataBytes: number;
+  /** What is known of a message whose other bytes are missing, by side. */
+  partial: { request: DnsFrame | null; response: DnsFrame | null };
+  /** Zone transfers under way, by message id. */
+  transfers: Map<number, Transfer>;
+}
+
+export function createState(options: ProtocolOptions): DnsState {
+  return {
+    maxDataBytes: options.maxBodyBytes,
+    partial: { request: null, response: null },
+    transfers: new Map(),
+  };
+}
+
+export function parseFrame(
+  bytes: Uint8Array,
+  context: ParseContext<DnsState>,
+): ParseResult<DnsFrame> {
+  return context.transport === "datagram"
+    ? parseDatagram(bytes, context)
+    : parseStream(bytes, context);
+}
+
+/** A datagram is one message, whole or cut by the capture; never more. */
+function parseDatagram(
+  bytes: Uint8Array,
+  context: ParseContext<DnsState>,
+): ParseResult<DnsFrame> {
+  if (bytes.length < HEADER_BYTES) return { kind: "invalid", reason: "short_message" };
+  const message = decodeMessage(bytes, 0, bytes.length, context.state.maxDataBytes);
+  if (message === null) return { kind: "invalid", reason: "bad_question" };
+  if (context.gapBytes === 0) return frameOf(message, bytes.length);
+  message.malformed = null; // cut by the capture, not by the sender
+  return { kind: "frame", frame: newFrame(message), length: bytes.length, incomplete: "truncated" };
+}
+
+function parseStream(
+  bytes: Uint8Array,
+  context: ParseContext<DnsState>,
+): ParseResult<DnsFrame> {
+  const { state, side } = context;
+  const partial = state.partial[side];
+  if (partial !== null) {
+    state.partial[side] = null;
+    return { kind: "frame", frame: partial, length: 0 };
+  }
+  if (bytes.length < PREFIX_BYTES) return { kind: "need_more", minBytes: PREFIX_BYTES };
+  const size = ((bytes[0] as number) << 8) | (bytes[1] as number);
+  if (size < HEADER_BYTES) return { kind: "invalid", reason: "short_message" };
+  if (!isPlausible(bytes, size)) return { kind: "invalid", reason: "not_dns" };
+  const length = PREFIX_BYTES + size;
+  if (bytes.length < length) return parseCut(bytes, length, context);
+  const message = decodeMessage(bytes, PREFIX_BYTES, length, state.maxDataBytes);
+  if (message === null) return { kind: "invalid", reason: "bad_question" };
+  return frameOf(message, length);
+}
+
+/** The shape that a probe wants, or a lone header, which a probe must not take for proof. */
+function isPlausible(bytes: Uint8Array, size: number): boolean {
+  if (bytes.length < PREFIX_BYTES + 4) return true;
+  const side = sideOf(bytes, PREFIX_BYTES);
+  return size === HEADER_BYTES
+    ? ((bytes[PREFIX_BYTES + 2] as number) >> 3 & 15) <= Opcode.DSO
+    : messageShape(bytes, PREFIX_BYTES, bytes.length, size, side) !== "no";
+}
+
+function sideOf(bytes: Uint8Array, at: number): Side {
+  return (bytes[at + 2] as number) > 127 ? "response" : "request";
+}
+
+/** The rest of the message is not here: it comes, or is lost in a gap, or by the end of the stream. */
+function parseCut(
+  bytes: Uint8Array,
+  length: number,
+  context: ParseContext<DnsState>,
+): ParseResult<DnsFrame> {
+  const { state, side } = context;
+  const more: ParseResult<DnsFrame> = { kind: "need_more", minBytes: length };
+  if (context.gapBytes === 0 && !context.ended) return more;
+  const message = decodeMessage(bytes, PREFIX_BYTES, bytes.length, state.maxDataBytes);
+  if (message === null) return more;
+  message.malformed = null;
+  state.partial[side] = newFrame(message);
+  return context.gapBytes > 0 ? { kind: "skip", length } : more; // at the end, abandon() hands it over
+}
+
+function frameOf(message: DnsMessage, length: number): ParseResult<DnsFrame> {
+  const frame = newFrame(message);
+  return message.dropped > 0
+    ? { kind: "frame", frame, length, incomplete: "truncated" }
+    : { kind: "frame", frame, length };
+}
+
+function newFrame(message: DnsMessage): DnsFrame {
+  return { key: keyOf(message), message, messages: 1 };
+}
+
+/** What a response repeats: an id alone is only 16 bits, and soon used again. */
+function keyOf(message: DnsMessage): string {
+  const question = message.questions[0];
+  return question === undefined
+    ? `${message.id}`
+    : `${message.id} ${question.type} ${question.name.toLowerCase()}`;
+}
+
+/** Over a stream: a length and a message of that side which fits it. A datagram has no second start. */
+export function findBoundary(
+  bytes: Uint8Array,
+  from: number,
+  context: ParseContext<DnsState>,
+): number {
+  if (context.transport === "datagram") return from === 0 ? 0 : bytes.length;
+  for (let at = from; at < bytes.length; at++) {
+    if (streamShape(bytes, at, context.side) !== "no") return at;
+  }
+  return bytes.length;
+}
+
+export function abandon(context: ParseContext<DnsState>): DnsFrame | null {
+  const frame = context.state.partial[context.side];
+  context.state.partial[context.side] = null;
+  return frame;
+}

@@ -1,0 +1,175 @@
+/**
+ * Header and trailer fields (RFC 9110 section 5, RFC 9112 section 5).
+ *
+ * In: bytes of a field block, and the same as text. Out: HeaderFields. Values are text where they
+ * are valid UTF-8, else one character a byte; secrets are left out and named instead.
+ */
+import { utf8 } from "../../lib/wire/text.ts";
+import type { Head } from "./head.ts";
+import { knownName, Name, NAMES, SPECIAL_NAMES } from "./names.ts";
+import { COLON, CR, HT, isToken, LF, SP } from "./shape.ts";
+import type { HeaderFields } from "./types.ts";
+
+/**
+ * Reads the fields of [start, end), up to the empty line, into `fields`. `text` holds the bytes from
+ * `base` on, a character each. `place` names the fields in `head.redacted`.
+ */
+export function readFields(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  text: string,
+  base: number,
+  head: Head,
+  fields: HeaderFields,
+  place: "headers" | "trailers",
+  showSecrets: boolean,
+): void {
+  let name = "";
+  let at = start;
+  while (at < end) {
+    const first = bytes[at] as number;
+    if (first === LF || (first === CR && bytes[at + 1] === LF)) return;
+    let nameStart = at;
+    if (first === SP || first === HT) {
+      if (at > start) {
+        at = readFolded(bytes, at, end, text, base, head, fields, name);
+        continue;
+      }
+      head.note("space_before_first_header");
+      nameStart = skipSpace(bytes, at, end);
+    }
+    let colon = nameStart;
+    while (colon < end && bytes[colon] !== COLON && bytes[colon] !== LF) colon++;
+    if (colon >= end || bytes[colon] === LF) {
+      head.note("header_without_colon");
+      name = "";
+      at = colon + 1;
+      continue;
+    }
+    let nameEnd = colon;
+    while (nameEnd > nameStart && isSpace(bytes[nameEnd - 1])) nameEnd--;
+    if (nameEnd < colon) head.note("space_before_colon");
+    const valueStart = skipSpace(bytes, colon + 1, end);
+    const ended = lineEnd(bytes, valueStart, end, head);
+    const value = fieldValue(bytes, valueStart, ended, text, base);
+    const known = knownName(bytes, nameStart, nameEnd);
+    name = known >= 0
+      ? NAMES[known] as string
+      : unusualName(bytes, nameStart, nameEnd, text, base, head);
+    if (known >= 0 && known < SPECIAL_NAMES) {
+      if (place === "headers") head.seen |= 1 << known;
+      if (known >= Name.AUTHORIZATION && !showSecrets) {
+        const hidden = `${head.side}.${place}.${name}`;
+        if (!head.redacted.includes(hidden)) head.redacted.push(hidden);
+        name = "";
+      }
+    }
+    if (name !== "") addField(fields, name, value);
+    at = (ended < 0 ? ~ended : ended) + 1;
+  }
+}
+
+function addField(fields: HeaderFields, name: string, value: string): void {
+  const old = fields[name];
+  if (old === undefined) fields[name] = value;
+  else if (typeof old === "string") fields[name] = [old, value];
+  else old.push(value);
+}
+
+/** An obsolete continuation line (RFC 9112 section 5.2) belongs to the last value, if that is shown. */
+function readFolded(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  text: string,
+  base: number,
+  head: Head,
+  fields: HeaderFields,
+  name: string,
+): number {
+  head.note("obsolete_line_folding");
+  const start = skipSpace(bytes, at, end);
+  const ended = lineEnd(bytes, start, end, head);
+  const next = (ended < 0 ? ~ended : ended) + 1;
+  if (name === "") return next;
+  const more = fieldValue(bytes, start, ended, text, base);
+  const old = fields[name];
+  if (typeof old === "string") fields[name] = `${old} ${more}`;
+  else if (old !== undefined) old[old.length - 1] = `${old[old.length - 1]} ${more}`;
+  return next;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === SP || byte === HT;
+}
+
+function skipSpace(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && isSpace(bytes[at])) at++;
+  return at;
+}
+
+/**
+ * Offset of the line feed that ends the value at `start`, at most `end`; names what is odd in it.
+ * The complement (~offset) when the value has bytes that are not ASCII.
+ */
+function lineEnd(bytes: Uint8Array, start: number, end: number, head: Head): number {
+  let bits = 0;
+  let at = start;
+  while (at < end) {
+    const byte = bytes[at] as number;
+    if (byte < SP) {
+      if (byte === LF) break;
+      noteControl(bytes, at, head);
+    }
+    bits |= byte;
+    at++;
+  }
+  if (bytes[at - 1] !== CR) head.note("bare_lf");
+  return bits < 128 ? at : ~at;
+}
+
+function noteControl(bytes: Uint8Array, at: number, head: Head): void {
+  const byte = bytes[at];
+  if (byte === CR) {
+    if (bytes[at + 1] !== LF) head.note("bare_cr");
+  } else if (byte !== HT) head.note("control_character");
+}
+
+/** The value that begins at `start`; `ended` is what lineEnd() said. */
+function fieldValue(
+  bytes: Uint8Array,
+  start: number,
+  ended: number,
+  text: string,
+  base: number,
+): string {
+  let end = ended < 0 ? ~ended : ended;
+  if (end > start && bytes[end - 1] === CR) end--;
+  while (end > start && isSpace(bytes[end - 1])) end--;
+  const plain = text.substring(start - base, end - base);
+  return ended < 0 ? utf8(bytes, start, end) ?? plain : plain;
+}
+
+function unusualName(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  text: string,
+  base: number,
+  head: Head,
+): string {
+  if (start === end) {
+    head.note("empty_header_name");
+    return "";
+  }
+  let isNumber = true;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte < 0x30 || byte > 0x39) isNumber = false;
+    if (!isToken(byte)) head.note("invalid_header_name");
+  }
+  if (isNumber) head.note("numeric_header_name");
+  return text.substring(start - base, end - base).toLowerCase();
+}

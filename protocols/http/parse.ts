@@ -1,0 +1,332 @@
+/**
+ * The HTTP/1.0 and 1.1 parser (RFC 9112).
+ *
+ * In: one side's bytes from the first that no frame had yet. Out: one frame a message, interim
+ * responses merged into the final one. Heads are waited for, bodies are not: what is shown is kept,
+ * the rest is skipped. It never buffers a body, never throws, never loops over messages.
+ */
+import type { ParseContext, ParseResult } from "../protocol.ts";
+import { Body, showWhole } from "./body.ts";
+import { type Progress, readChunked, Step } from "./chunked.ts";
+import { type Head, readHead } from "./head.ts";
+import { Name } from "./names.ts";
+import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
+import { disturb, type HttpState, Phase, pushMethod, type Reader, takeMethod } from "./state.ts";
+import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
+
+/** Largest head. Servers stop at 8 to 64 KiB. */
+const MAX_HEAD = 256 * 1024;
+/** Bytes of empty lines before a head. */
+const MAX_EMPTY = 64;
+/** Interim responses that are listed. */
+const MAX_INTERIM = 16;
+/** So much of an unfinished first line is judged before its end is there. */
+const EARLY_BYTES = 512;
+/** "HTTP/1.": a response that starts where a body was thinkable. */
+const PEEK_BYTES = 7;
+
+type Result = ParseResult<HttpFrame>;
+type Context = ParseContext<HttpState>;
+
+export function parseFrame(bytes: Uint8Array, context: Context): Result {
+  const reader = context.state[context.side];
+  if (reader.head === null) return parseHead(bytes, reader, context);
+  return parseBody(bytes, 0, reader, reader.head, context);
+}
+
+/** As Protocol.abandon. */
+export function abandon(context: Context): HttpFrame | null {
+  const { state, side } = context;
+  const reader = state[side];
+  const { head, body } = reader;
+  let frame: HttpFrame | null = null;
+  if (head !== null) {
+    const message = startMessage(head);
+    const shown = body === null ? 0 : body.show(message, head, state.options);
+    // The body that was announced did not come to its end, whatever of it is shown.
+    if (reader.phase !== Phase.UNTIL_CLOSE) message.body_truncated = true;
+    frame = toFrame(head, message, reader, reader.doneBytes, shown, false);
+  }
+  if (context.ended) reader.reset();
+  else disturb(state, side);
+  return frame;
+}
+
+function needMore(bytes: Uint8Array): Result {
+  return { kind: "need_more", minBytes: bytes.length + 1 };
+}
+
+function skip(reader: Reader, length: number): Result {
+  reader.doneBytes += length;
+  reader.scanned = reader.phase === Phase.TRAILERS ? reader.scanned : 0;
+  return { kind: "skip", length };
+}
+
+function invalid(reader: Reader, reason: string): Result {
+  reader.scanned = 0;
+  return { kind: "invalid", reason };
+}
+
+function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result {
+  const start = skipEmptyLines(bytes, 0);
+  if (start > MAX_EMPTY) return invalid(reader, "empty_lines");
+  if (start === bytes.length) return needMore(bytes);
+  const from = Math.max(start, Math.min(reader.scanned, bytes.length));
+  const end = findHeadEnd(bytes, start, from);
+  if (end < 0 || end - start > MAX_HEAD) return partialHead(bytes, start, end, reader, context);
+  reader.scanned = 0;
+  const { side, state } = context;
+  const head = readHead(bytes, start, end, side, state.options.showSecrets);
+  if (head === null) return invalid(reader, side === "request" ? "request_line" : "status_line");
+  return side === "request"
+    ? beginRequest(bytes, end, reader, head, context)
+    : beginResponse(bytes, end, reader, head, context);
+}
+
+/** No head ends here yet: may it still? */
+function partialHead(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  reader: Reader,
+  { side }: Context,
+): Result {
+  const shape = side === "request"
+    ? requestLineShape(bytes, start, Math.min(bytes.length, start + EARLY_BYTES))
+    : statusLineShape(bytes, start);
+  if (shape === "no") return invalid(reader, side === "request" ? "request_line" : "status_line");
+  if (end >= 0 || bytes.length - start > MAX_HEAD) return invalid(reader, "head_too_large");
+  reader.scanned = Math.max(start, bytes.length - 3);
+  return needMore(bytes);
+}
+
+function beginRequest(
+  bytes: Uint8Array,
+  end: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+): Result {
+  pushMethod(context.state, head.method);
+  let phase: Phase = Phase.LENGTH;
+  if (head.isChunked) phase = Phase.CHUNK_SIZE;
+  // A server cannot tell where such a request ends: it must refuse it and close.
+  else if (head.hasTransferEncoding) phase = Phase.UNTIL_CLOSE;
+  else reader.remaining = Math.max(0, head.contentLength);
+  return beginBody(bytes, end, reader, head, phase, context);
+}
+
+function beginResponse(
+  bytes: Uint8Array,
+  end: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+): Result {
+  const { status } = head;
+  if (status < 200 && status !== 101) {
+    reader.interim ??= [];
+    if (reader.interim.length < MAX_INTERIM) reader.interim.push(status);
+    return skip(reader, end);
+  }
+  const { state } = context;
+  const method = takeMethod(state);
+  const isTunnel = status === 101 || (method === "CONNECT" && status < 300);
+  if (isTunnel || method === "HEAD" || status === 204 || status === 304) {
+    if ((status === 204 || isTunnel) && (head.contentLength > 0 || head.hasTransferEncoding)) {
+      head.note("framing_without_body");
+    }
+    return finish(bytes, end, end, reader, head, context, isTunnel);
+  }
+  let phase: Phase = Phase.UNTIL_CLOSE;
+  if (head.isChunked) phase = Phase.CHUNK_SIZE;
+  else if (!head.hasTransferEncoding && head.contentLength >= 0) {
+    phase = Phase.LENGTH;
+    reader.remaining = head.contentLength;
+  }
+  const mayBeHead = (method === null || state.uncertain) &&
+    (phase !== Phase.LENGTH || reader.remaining >= PEEK_BYTES);
+  if (!mayBeHead) return beginBody(bytes, end, reader, head, phase, context);
+  reader.next = phase;
+  return beginBody(bytes, end, reader, head, Phase.PEEK, context);
+}
+
+/** The head is done: with a body that is not all here, its bytes are let go of at once. */
+function beginBody(
+  bytes: Uint8Array,
+  end: number,
+  reader: Reader,
+  head: Head,
+  phase: Phase,
+  context: Context,
+): Result {
+  if (phase === Phase.LENGTH && bytes.length - end >= reader.remaining) {
+    return finish(bytes, end, end + reader.remaining, reader, head, context, false);
+  }
+  reader.head = head;
+  reader.body = new Body(head, context.state.options);
+  reader.phase = phase;
+  return parseBody(bytes, end, reader, head, context);
+}
+
+/** Goes on with the body; bytes before `at` are the head. */
+function parseBody(
+  bytes: Uint8Array,
+  at: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+): Result {
+  const body = reader.body;
+  if (body === null) return invalid(reader, "no_body");
+  switch (reader.phase) {
+    case Phase.PEEK:
+      return peek(bytes, at, reader, head, context);
+    case Phase.LENGTH:
+      return parseLength(bytes, at, reader, head, body, context);
+    case Phase.UNTIL_CLOSE:
+      return parseUntilClose(bytes, at, reader, head, body, context);
+    default:
+      return parseChunks(bytes, at, reader, head, body, context);
+  }
+}
+
+/**
+ * The request was not seen, it may have been HEAD: if the next response starts right here, it was.
+ */
+function peek(
+  bytes: Uint8Array,
+  at: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+): Result {
+  const shape = bytes.length > at ? statusLineShape(bytes, at) : "unsure";
+  const there = bytes.length - at;
+  if (shape !== "no" && there >= PEEK_BYTES) {
+    return finish(bytes, at, at, reader, head, context, false);
+  }
+  if (shape === "unsure" && context.gapBytes === 0) {
+    if (!context.ended) return at > 0 ? skip(reader, at) : needMore(bytes);
+    // Nothing more comes: a body that was only announced is taken for the answer to HEAD.
+    if (there === 0) return finish(bytes, at, at, reader, head, context, false);
+  }
+  reader.phase = reader.next;
+  return parseBody(bytes, at, reader, head, context);
+}
+
+function parseLength(
+  bytes: Uint8Array,
+  at: number,
+  reader: Reader,
+  head: Head,
+  body: Body,
+  context: Context,
+): Result {
+  const there = Math.min(reader.remaining, bytes.length - at);
+  body.add(bytes, at, at + there);
+  reader.remaining -= there;
+  if (reader.remaining === 0) {
+    return finish(bytes, at, at + there, reader, head, context, false);
+  }
+  if (context.gapBytes > 0 || !body.wantsMore) {
+    const rest = reader.remaining;
+    body.pass(rest);
+    reader.remaining = 0;
+    return skip(reader, at + there + rest);
+  }
+  return at + there > 0 ? skip(reader, at + there) : needMore(bytes);
+}
+
+function parseUntilClose(
+  bytes: Uint8Array,
+  at: number,
+  reader: Reader,
+  head: Head,
+  body: Body,
+  context: Context,
+): Result {
+  body.add(bytes, at, bytes.length);
+  const { gapBytes } = context;
+  if (gapBytes > 0) {
+    body.pass(gapBytes);
+    return skip(reader, bytes.length + gapBytes);
+  }
+  if (context.ended) return finish(bytes, at, bytes.length, reader, head, context, false);
+  return bytes.length > 0 ? skip(reader, bytes.length) : needMore(bytes);
+}
+
+function parseChunks(
+  bytes: Uint8Array,
+  at: number,
+  reader: Reader,
+  head: Head,
+  body: Body,
+  context: Context,
+): Result {
+  const progress: Progress = { at, reason: "" };
+  const { gapBytes, state } = context;
+  const { showSecrets } = state.options;
+  switch (readChunked(bytes, at, gapBytes, reader, head, body, showSecrets, progress)) {
+    case Step.DONE:
+      return finish(bytes, at, progress.at, reader, head, context, false);
+    case Step.INVALID:
+      return invalid(reader, progress.reason);
+    default:
+      return progress.at > 0 ? skip(reader, progress.at) : needMore(bytes);
+  }
+}
+
+/** The message ends at `end`; its body, if no Body has it, begins at `bodyStart`. */
+function finish(
+  bytes: Uint8Array,
+  bodyStart: number,
+  end: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+  isTunnel: boolean,
+): Result {
+  const { options } = context.state;
+  const message = startMessage(head);
+  let shown = 0;
+  if (reader.body !== null) shown = reader.body.show(message, head, options);
+  else if (end > bodyStart) shown = showWhole(message, head, options, bytes, bodyStart, end);
+  const frame = toFrame(head, message, reader, reader.doneBytes + end, shown, true);
+  reader.reset();
+  return isTunnel
+    ? { kind: "frame", frame, length: end, switchTo: nextProtocol(head) }
+    : { kind: "frame", frame, length: end };
+}
+
+function startMessage(head: Head): HttpRequest | HttpResponse {
+  const { headers, version } = head;
+  const message: HttpRequest | HttpResponse = head.side === "request"
+    ? { method: head.method, path: head.path, version, headers, body_bytes: 0 }
+    : { status: head.status, reason: head.reason, version, headers, body_bytes: 0 };
+  if (head.trailers !== null) message.trailers = head.trailers;
+  return message;
+}
+
+function toFrame(
+  head: Head,
+  message: HttpRequest | HttpResponse,
+  reader: Reader,
+  wireBytes: number,
+  shownBytes: number,
+  complete: boolean,
+): HttpFrame {
+  if (head.anomalies !== null) message.anomalies = head.anomalies;
+  const { redacted } = head;
+  if ("method" in message) {
+    return { side: "request", message, redacted, complete, wireBytes, shownBytes };
+  }
+  if (reader.interim !== null) message.interim = reader.interim;
+  return { side: "response", message, redacted, complete, wireBytes, shownBytes };
+}
+
+/** After 101 the protocol that was agreed on, after CONNECT none that is known. */
+function nextProtocol(head: Head): string | null {
+  const upgrade = head.has(Name.UPGRADE) ? head.headers["upgrade"] : undefined;
+  return typeof upgrade === "string" && upgrade.toLowerCase() === "websocket" ? "websocket" : null;
+}

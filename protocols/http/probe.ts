@@ -1,0 +1,135 @@
+/**
+ * Is this HTTP/1, and where does the next message start?
+ *
+ * In: the first bytes of a direction, or bytes from anywhere in it. Out: a verdict, or an offset.
+ * It never needs more of a line than PROBE_BYTES when the method is a known one: an unmatched
+ * connection's payload stops early in the kernel.
+ */
+import type { ParseContext, Side } from "../protocol.ts";
+import { disturb, type HttpState } from "./state.ts";
+import {
+  CR,
+  isRequestLine,
+  isToken,
+  knownMethod,
+  LF,
+  MAX_METHOD,
+  requestLineShape,
+  type Shape,
+  skipEmptyLines,
+  SP,
+  statusLineShape,
+} from "./shape.ts";
+
+/** A known method and so many bytes of a request target are enough. */
+const PROBE_BYTES = 200;
+/** With another method the whole line must be there, within this. */
+const PROBE_LINE = 16 * 1024;
+/** Empty lines that may stand before the first request, bytes. */
+const MAX_EMPTY = 8;
+
+export function probe(head: Uint8Array, side: Side): Shape {
+  if (side === "response") return statusLineShape(head, 0);
+  const start = skipEmptyLines(head, 0);
+  if (start > MAX_EMPTY) return "no";
+  if (start === head.length) return "unsure";
+  const isKnown = knownMethod(head, start, head.length) > 0;
+  const limit = start + (isKnown ? PROBE_BYTES : PROBE_LINE);
+  const shape = requestLineShape(head, start, Math.min(head.length, limit));
+  if (shape !== "unsure" || head.length < limit) return shape;
+  return isKnown ? "yes" : "no";
+}
+
+/** As Protocol.findBoundary. A request may start in the middle of a line: bodies end anywhere. */
+export function findBoundary(
+  bytes: Uint8Array,
+  from: number,
+  context: ParseContext<HttpState>,
+): number {
+  disturb(context.state, context.side);
+  return context.side === "request" ? findRequest(bytes, from) : findResponse(bytes, from);
+}
+
+function findResponse(bytes: Uint8Array, from: number): number {
+  for (let i = from; i < bytes.length; i++) {
+    if (bytes[i] === 0x48 && statusLineShape(bytes, i) !== "no") return i;
+  }
+  return bytes.length;
+}
+
+function findRequest(bytes: Uint8Array, from: number): number {
+  let line = from;
+  while (line < bytes.length) {
+    const found = bytes.indexOf(LF, line);
+    const end = found < 0 ? bytes.length : found;
+    // All starts within one line share its end, so one look at the end spares the whole line.
+    if (found < 0 || endsInVersion(bytes, line, end)) {
+      const start = findInLine(bytes, line, end, found >= 0);
+      if (start >= 0) return start;
+    }
+    line = end + 1;
+  }
+  return bytes.length;
+}
+
+/** The shortest line that fits is asked for: "M / HTTP/1.1". */
+function endsInVersion(bytes: Uint8Array, line: number, lineFeed: number): boolean {
+  const end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+  return end - line >= 12 && bytes[end - 9] === SP && bytes[end - 8] === 0x48;
+}
+
+/** The first start of a request in [line, end); -1 when there is none. */
+function findInLine(bytes: Uint8Array, line: number, end: number, isWhole: boolean): number {
+  const first = afterControls(bytes, line, end);
+  const tail = isWhole ? end - 12 : end - 1;
+  for (let i = first; i <= tail; i++) {
+    const length = i === line ? anyMethod(bytes, i, end) : knownMethod(bytes, i, end);
+    if (length === 0) continue;
+    const target = i + length + 1;
+    // The method, or what stands behind it, is not all there yet.
+    if (length < 0 || target >= end) {
+      if (!isWhole) return i;
+    } else if (startsTarget(bytes, i, target) && (!isWhole || isRequestLine(bytes, i, end))) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/** No request line goes over a control character. */
+function afterControls(bytes: Uint8Array, line: number, end: number): number {
+  // The CR of a line end is none, nor is one that may become so.
+  let at = bytes[end - 1] === CR ? end - 1 : end;
+  while (at > line && (bytes[at - 1] as number) >= SP) at--;
+  return at;
+}
+
+/**
+ * As knownMethod(), of any method in capitals where a line may start. 0 when a known one is in it,
+ * which is then the likelier start: the line began with the end of a body.
+ */
+function anyMethod(bytes: Uint8Array, at: number, end: number): number {
+  const known = knownMethod(bytes, at, end);
+  if (known !== 0) return known;
+  let space = at;
+  while (space < end && isCapital(bytes[space] as number)) {
+    if (space > at && knownMethod(bytes, space, end) !== 0) return 0;
+    space++;
+  }
+  const length = space - at;
+  if (length > MAX_METHOD) return 0;
+  if (space === end) return -1;
+  return length >= 3 && bytes[space] === SP ? length : 0;
+}
+
+function isCapital(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
+}
+
+/** Origin form, asterisk form, the "h" of an absolute one, or what CONNECT names. */
+function startsTarget(bytes: Uint8Array, method: number, target: number): boolean {
+  const byte = bytes[target] as number;
+  if (byte === 0x2f || byte === 0x2a || byte === 0x68) return true;
+  const isConnect = target - method === 8 && bytes[method + 2] === 0x4e;
+  return isConnect && (isToken(byte) || byte === 0x5b);
+}

@@ -1,0 +1,156 @@
+/**
+ * The shapes of first lines: what probe, resync and parser agree on.
+ *
+ * In: ranges of bytes. Out: verdicts and offsets. It never looks further than the line.
+ */
+
+export const SP = 0x20;
+export const HT = 0x09;
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const COLON = 0x3a;
+
+/** Longest method token: the registry's longest has 16 letters. */
+export const MAX_METHOD = 32;
+
+/** "HTTP/1." */
+const VERSION = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e]);
+
+/** tchar of RFC 9110 section 5.6.2: 1. */
+const TOKEN = new Uint8Array(256);
+for (const range of ["!!", "#'", "*+", "-.", "09", "AZ", "^z", "||", "~~"]) {
+  TOKEN.fill(1, range.charCodeAt(0), range.charCodeAt(1) + 1);
+}
+
+export function isToken(byte: number): boolean {
+  return TOKEN[byte] === 1;
+}
+
+export type Shape = "yes" | "no" | "unsure";
+
+/** Offset of the first byte at or after `from` that is no part of a token, at most `end`. */
+export function tokenEnd(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && TOKEN[bytes[at] as number] === 1) at++;
+  return at;
+}
+
+/** Does [at, at + 8) say "HTTP/1." and a digit? The caller knows that the bytes are there. */
+export function isVersion(bytes: Uint8Array, at: number): boolean {
+  if (at < 0) return false;
+  for (let i = 0; i < VERSION.length; i++) {
+    if (bytes[at + i] !== VERSION[i]) return false;
+  }
+  return isDigit(bytes[at + 7] as number);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** Does a status line ("HTTP/1.1 200 …") start at `at`? */
+export function statusLineShape(bytes: Uint8Array, at: number): Shape {
+  const end = Math.min(bytes.length, at + 13);
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i] as number;
+    const nth = i - at;
+    if (nth < 7 ? byte !== VERSION[nth] : !isStatusByte(nth, byte)) return "no";
+  }
+  return end - at === 13 ? "yes" : "unsure";
+}
+
+function isStatusByte(nth: number, byte: number): boolean {
+  if (nth === 7 || nth === 10 || nth === 11) return isDigit(byte);
+  if (nth === 8) return byte === SP;
+  if (nth === 9) return byte >= 0x31 && byte <= 0x39;
+  return byte === SP || byte === CR || byte === LF;
+}
+
+/**
+ * Does a request line ("TOKEN SP target SP HTTP/1.x") start at `at`? It is looked for up to `end`:
+ * without a line end before it, the answer is "no" or "unsure".
+ */
+export function requestLineShape(bytes: Uint8Array, at: number, end: number): Shape {
+  const space = tokenEnd(bytes, at, Math.min(end, at + MAX_METHOD + 1));
+  if (space === end) return space - at <= MAX_METHOD ? "unsure" : "no";
+  if (space === at || bytes[space] !== SP) return "no";
+  for (let i = space + 1; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte === LF) return isRequestLine(bytes, at, i) ? "yes" : "no";
+    if (byte <= SP && !isInnerSpace(bytes, space, i, end)) return "no";
+  }
+  return "unsure";
+}
+
+/** A space behind the target's first byte, or the CR of the line end. */
+function isInnerSpace(bytes: Uint8Array, space: number, at: number, end: number): boolean {
+  const byte = bytes[at];
+  if (byte === SP) return at > space + 1;
+  return byte === CR && (at + 1 >= end || bytes[at + 1] === LF);
+}
+
+/** Is [at, lineFeed) a whole request line, but for the CR that may end it? */
+export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): boolean {
+  const end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+  const version = end - 8;
+  if (version - at < 4 || bytes[version - 1] !== SP || !isVersion(bytes, version)) return false;
+  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD + 1));
+  return space > at && bytes[space] === SP && space + 1 < version - 1 &&
+    (bytes[space + 1] as number) > SP;
+}
+
+const KNOWN_METHODS = [
+  "GET POST PUT HEAD DELETE OPTIONS PATCH CONNECT TRACE",
+  "PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT PURGE QUERY",
+].join(" ").split(" ").map((method) => new TextEncoder().encode(`${method} `));
+
+/**
+ * Length of the known method at `at`, its space excluded; 0 when there is none; -1 when the bytes up
+ * to `end` are the beginning of one.
+ */
+export function knownMethod(bytes: Uint8Array, at: number, end: number): number {
+  const first = bytes[at] as number;
+  if (first < 0x43 || first > 0x55) return 0; // C … U
+  let isBeginning = false;
+  for (const method of KNOWN_METHODS) {
+    if (method[0] !== first) continue;
+    const there = Math.min(method.length, end - at);
+    let same = 1;
+    while (same < there && bytes[at + same] === method[same]) same++;
+    if (same < there) continue;
+    if (same === method.length) return method.length - 1;
+    isBeginning = true;
+  }
+  return isBeginning ? -1 : 0;
+}
+
+/** End of the empty lines that servers should ignore before a request (RFC 9112 section 2.2). */
+export function skipEmptyLines(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && (bytes[at] === LF || bytes[at] === CR)) at++;
+  return at;
+}
+
+/**
+ * Offset behind the empty line that ends a head, -1 when it is not there. `start` is the head's
+ * first byte, `from` where to look on. Every second byte is enough to meet two line feeds.
+ */
+export function findHeadEnd(bytes: Uint8Array, start: number, from: number): number {
+  const end = bytes.length;
+  let i = from;
+  while (i < end) {
+    const byte = bytes[i] as number;
+    if (byte > CR) {
+      i += 2;
+      continue;
+    }
+    if (byte === LF) {
+      const next = bytes[i + 1];
+      if (next === LF) return i + 2;
+      if (next === CR && bytes[i + 2] === LF) return i + 3;
+      if (i > start && bytes[i - 1] === LF) return i + 1;
+    } else if (byte === CR && i > start && bytes[i - 1] === LF && bytes[i + 1] === LF) return i + 2;
+    i++;
+  }
+  return -1;
+}

@@ -1,0 +1,106 @@
+/**
+ * What the parser remembers of a connection: of each side the message in progress, and the methods
+ * of the requests that wait for their response (RFC 9112 section 6.3: HEAD and CONNECT decide
+ * whether a response has a body).
+ */
+import type { ProtocolOptions, Side } from "../protocol.ts";
+import type { Body } from "./body.ts";
+import type { Head } from "./head.ts";
+
+/** Requests that may wait for their response; beyond it the oldest is forgotten. */
+const MAX_METHODS = 1024;
+
+/** Where in its message a reader stands. */
+export const Phase = {
+  HEAD: 0,
+  /** The method is not known: does a body follow, or already the next response? */
+  PEEK: 1,
+  LENGTH: 2,
+  UNTIL_CLOSE: 3,
+  CHUNK_SIZE: 4,
+  CHUNK_DATA: 5,
+  CHUNK_END: 6,
+  TRAILERS: 7,
+} as const;
+export type Phase = typeof Phase[keyof typeof Phase];
+
+/** One side's message in progress. */
+export class Reader {
+  phase: Phase = Phase.HEAD;
+  /** Phase behind Phase.PEEK. */
+  next: Phase = Phase.HEAD;
+  head: Head | null = null;
+  body: Body | null = null;
+  /** Bytes of the body, or of the chunk, still to come. */
+  remaining = 0;
+  /** Where to look on for the end of a head: bytes before it were looked at. */
+  scanned = 0;
+  /** Bytes of this unit that were already done with. */
+  doneBytes = 0;
+  /** Status codes of interim responses before the one in progress. */
+  interim: number[] | null = null;
+
+  reset(): void {
+    this.phase = Phase.HEAD;
+    this.head = null;
+    this.body = null;
+    this.remaining = 0;
+    this.scanned = 0;
+    this.doneBytes = 0;
+    this.interim = null;
+  }
+}
+
+/** State of one connection. */
+export class HttpState {
+  readonly options: ProtocolOptions;
+  readonly request = new Reader();
+  readonly response = new Reader();
+  /** Methods of unanswered requests, oldest first. */
+  readonly methods: string[] = [];
+  /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
+  uncertain = false;
+  /** Something was lost here once. */
+  disturbed = false;
+  /** The client was seen to send a request before the last one was answered. */
+  pipelined = false;
+
+  constructor(options: ProtocolOptions) {
+    this.options = options;
+  }
+}
+
+export function createState(options: ProtocolOptions): HttpState {
+  return new HttpState(options);
+}
+
+/** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */
+export function disturb(state: HttpState, side: Side): void {
+  state[side].reset();
+  state.uncertain = true;
+  state.disturbed = true;
+}
+
+export function pushMethod(state: HttpState, method: string): void {
+  const { methods } = state;
+  if (methods.length > 0) {
+    if (!state.uncertain) state.pipelined = true;
+    if (methods.length >= MAX_METHODS) methods.shift();
+  }
+  methods.push(method);
+}
+
+/** Method of the request that the response at hand answers; null when it is not known. */
+export function takeMethod(state: HttpState): string | null {
+  const { methods } = state;
+  if (methods.length === 0) {
+    state.uncertain = true;
+    return null;
+  }
+  if (!state.uncertain || state.pipelined) return methods.shift() ?? null;
+  // Out of step: without pipelining only the newest can be unanswered.
+  state.uncertain = false;
+  const newest = methods[methods.length - 1] ?? null;
+  methods.length = 0;
+  return newest;
+}

@@ -1,0 +1,154 @@
+/**
+ * Pairs requests with responses by order, as RFC 9112 section 9.3.2 has it.
+ *
+ * In: both queues of a connection. Out: exchanges. After a loss it aligns anew: without pipelining
+ * only the newest request can be the one that is answered. A response waits while its request is
+ * still being sent.
+ */
+import { pairInOrder } from "../../lib/stitch/in_order.ts";
+import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
+import type { HttpState } from "./state.ts";
+import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
+
+type Queue = Timed<HttpFrame>[];
+type Emit = (
+  request: Timed<HttpFrame> | null,
+  response: Timed<HttpFrame> | null,
+  reason: IncompleteReason | null,
+) => void;
+
+/** Responses that wait for the end of a request that is under way. */
+const MAX_HELD = 64;
+
+export function stitch(
+  requests: Queue,
+  responses: Queue,
+  context: StitchContext<HttpState>,
+): Stitched<HttpExchange>[] {
+  const out: Stitched<HttpExchange>[] = [];
+  const emit: Emit = (request, response, reason) => {
+    out.push(stitched(request, response, reason));
+  };
+  const held = heldBack(requests, responses, context);
+  if (responses.length === 0 || !context.state.disturbed) {
+    pairInOrder(requests, responses, context, emit);
+  } else pairDisturbed(requests, responses, context, emit);
+  if (held !== null) responses.push(...held);
+  return out;
+}
+
+/** A server may answer before the request is complete: such a response is no stray. */
+function heldBack(
+  requests: Queue,
+  responses: Queue,
+  { state, ended }: StitchContext<HttpState>,
+): Queue | null {
+  const surplus = responses.length - requests.length;
+  if (ended !== null || surplus <= 0 || surplus > MAX_HELD) return null;
+  return state.request.head === null ? null : responses.splice(requests.length);
+}
+
+/** As pairInOrder(), where frames may be missing just before those that are marked so. */
+function pairDisturbed(
+  requests: Queue,
+  responses: Queue,
+  context: StitchContext<HttpState>,
+  emit: Emit,
+): void {
+  const careful = context.midStream ? context : { ...context, midStream: true };
+  while (true) {
+    if (responses[0]?.afterGap === true) dropUnanswered(requests, responses[0], context, emit);
+    const cut = responses.findIndex((response, i) => i > 0 && response.afterGap === true);
+    if (cut < 0) break;
+    const later = responses.splice(cut);
+    // Requests that get no answer here may get it from those behind the gap.
+    pairInOrder(
+      requests,
+      responses,
+      { ...careful, ended: null, requestTimeoutNs: Infinity },
+      emit,
+    );
+    const isStuck = responses.length > 0;
+    responses.push(...later);
+    if (isStuck) break;
+  }
+  pairInOrder(requests, responses, careful, emit);
+}
+
+/** The responses of the older requests are among what was lost. */
+function dropUnanswered(
+  requests: Queue,
+  response: Timed<HttpFrame>,
+  { state }: StitchContext<HttpState>,
+  emit: Emit,
+): void {
+  if (state.pipelined) return;
+  let answered = 0;
+  while (answered < requests.length) {
+    if ((requests[answered] as Timed<HttpFrame>).startNs > response.startNs) break;
+    answered++;
+  }
+  for (const request of requests.splice(0, Math.max(0, answered - 1))) emit(request, null, "gap");
+}
+
+function stitched(
+  request: Timed<HttpFrame> | null,
+  response: Timed<HttpFrame> | null,
+  reason: IncompleteReason | null,
+): Stitched<HttpExchange> {
+  const asked = request === null ? null : requestOf(request);
+  const answer = response === null ? null : responseOf(response);
+  if (answer !== null && request !== null && response !== null) {
+    const waitedNs = response.startNs - request.startNs;
+    if (waitedNs >= 0) answer.time_to_first_byte_ns = waitedNs;
+  }
+  return {
+    exchange: { request: asked, response: answer },
+    request,
+    response,
+    incomplete: merged(request?.incomplete, response?.incomplete, reason),
+    redacted: joined(request?.frame.redacted, response?.frame.redacted),
+  };
+}
+
+function requestOf(timed: Timed<HttpFrame>): HttpRequest | null {
+  const { frame } = timed;
+  if (frame.side !== "request") return null;
+  if (!frame.complete) settle(frame, timed.bytes);
+  return frame.message;
+}
+
+function responseOf(timed: Timed<HttpFrame>): HttpResponse | null {
+  const { frame } = timed;
+  if (frame.side !== "response") return null;
+  if (!frame.complete) settle(frame, timed.bytes);
+  return frame.message;
+}
+
+/** Of a message that broke off, less came than the parser had asked to skip. */
+function settle(frame: HttpFrame, wireBytes: number): void {
+  const { message } = frame;
+  const missing = Math.max(0, frame.wireBytes - wireBytes);
+  message.body_bytes = Math.max(frame.shownBytes, 0, message.body_bytes - missing);
+}
+
+const NOTHING: readonly never[] = [];
+
+function merged(
+  first: readonly IncompleteReason[] = NOTHING,
+  second: readonly IncompleteReason[] = NOTHING,
+  reason: IncompleteReason | null,
+): IncompleteReason[] {
+  if (first.length === 0 && second.length === 0) return reason === null ? [] : [reason];
+  const all = new Set([...first, ...second]);
+  if (reason !== null) all.add(reason);
+  return [...all];
+}
+
+function joined(
+  first: readonly string[] = NOTHING,
+  second: readonly string[] = NOTHING,
+): string[] {
+  if (second.length === 0) return first.length === 0 ? [] : [...first];
+  return [...first, ...second];
+}

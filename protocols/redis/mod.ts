@@ -1,0 +1,25 @@
+/**
+ * Redis and Valkey: RESP2, RESP3 and inline commands (https://redis.io/docs/reference/protocol-spec).
+ *
+ * In: the bytes of both directions. Out: one exchange a command, and one with a null request for
+ * everything the server sends unasked. See types.ts for how values look, stitch.ts for pairing.
+ */
+import { definePlugin, type Plugin } from "../protocol.ts";
+import { abandon, findBoundary, parseFrame } from "./parse.ts";
+import { probe } from "./probe.ts";
+import { stitch } from "./stitch.ts";
+import { summarize } from "./summarize.ts";
+import { createState, type RedisExchange, type RedisFrame, type RedisState } from "./types.ts";
+
+export const redis: Plugin = definePlugin<RedisFrame, RedisState, RedisExchange>({
+  name: "redis",
+  ports: [6379, 6380, 26379],
+  transports: ["stream"],
+  probe,
+  createState,
+  parseFrame,
+  findBoundary,
+  abandon,
+  stitch,
+  summarize,
+});

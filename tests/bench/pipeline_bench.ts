@@ -1,0 +1,127 @@
+/**
+ * How many records a second one core makes of events: entries in memory → NDJSON text.
+ *
+ *     deno run -A tests/bench/pipeline_bench.ts [http|redis|redis-pipelined] [rounds]
+ *
+ * Connections speak in turn, as on a busy server; entries are laid out in batches, as the kernel
+ * sends them, and read in place. Nothing is written anywhere: the text is measured and dropped.
+ * Time is the process's own CPU time, so that a busy machine does not count.
+ */
+import process from "node:process";
+import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
+import { Pipeline } from "../../lib/pipeline.ts";
+import { Stats } from "../../lib/stats.ts";
+import { plugins } from "../../protocols/registry.ts";
+import { bytesOf, concat, Conversation, START } from "../support/events.ts";
+
+const CONNECTIONS = 32;
+const EXCHANGES = 200;
+
+interface Load {
+  port: number;
+  request: Uint8Array;
+  response: Uint8Array;
+  records: number;
+}
+
+const httpRequest = "GET /index.html?id=12345 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" +
+  "User-Agent: wrk/4.1.0\r\nAccept: */*\r\n\r\n";
+const httpResponse = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n" +
+  "Date: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: 128\r\n" +
+  'Last-Modified: Sat, 21 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\nETag: "65"\r\n' +
+  "Accept-Ranges: bytes\r\n\r\n" + "<html>".padEnd(128, "x");
+const redisRequest = "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000001234\r\n$5\r\nhello\r\n";
+const redisResponse = "+OK\r\n";
+
+function load(port: number, request: string, response: string, depth: number): Load {
+  const repeated = (text: string): Uint8Array => bytesOf(text.repeat(depth));
+  return { port, request: repeated(request), response: repeated(response), records: depth };
+}
+
+const LOADS: Record<string, Load> = {
+  http: load(8080, httpRequest, httpResponse, 1),
+  redis: load(6379, redisRequest, redisResponse, 1),
+  "redis-pipelined": load(6379, redisRequest, redisResponse, 16),
+};
+
+/** All entries of a load, one behind the other. */
+function entriesOf({ port, request, response }: Load): Uint8Array {
+  const all: Conversation[] = [];
+  for (let i = 0; i < CONNECTIONS; i++) {
+    const place = { conn: i + 1, fd: i + 8, localPort: port, remotePort: 40000 + i };
+    all.push(new Conversation({ ...place, startNs: 1e6 + i * 10, stepNs: 10_000 }));
+  }
+  const parts: Uint8Array[] = [];
+  for (let n = 0; n < EXCHANGES; n++) {
+    for (const conversation of all) conversation.say("request", request);
+    for (const conversation of all) conversation.say("response", response);
+  }
+  for (let at = 0; at < EXCHANGES * 2; at++) {
+    for (const { entries } of all) {
+      const fields = entries[at];
+      if (fields !== undefined) parts.push(encodeEntry(fields));
+    }
+  }
+  return concat(parts);
+}
+
+/** One run over all entries; seconds of it, and what came out. */
+function once(bytes: Uint8Array): { seconds: number; records: number; events: number } {
+  let records = 0;
+  let textBytes = 0;
+  const pipeline = new Pipeline(
+    START,
+    {
+      protocols: plugins,
+      showUnknown: false,
+      maxBodyBytes: 4096,
+      showSecrets: false,
+      requestTimeoutMs: null,
+      memoryLimitBytes: 256 << 20,
+      summaries: false,
+    },
+    new Stats(),
+    (record) => {
+      records++;
+      textBytes += JSON.stringify(record).length;
+    },
+  );
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  const event = new SocketEvent();
+  const started = process.cpuUsage();
+  let events = 0;
+  for (let at = 0; at < bytes.length; at += event.entrySize) {
+    if (!event.read(words, bytes, at, bytes.length, START.base)) {
+      throw new Error(`Cannot read entry at ${at}`);
+    }
+    pipeline.onEvent(event);
+    events++;
+  }
+  const used = process.cpuUsage(started);
+  const seconds = (used.user + used.system) / 1e6;
+  pipeline.finish();
+  if (textBytes === 0) throw new Error("Cannot measure: no records came out");
+  return { seconds, records, events };
+}
+
+if (import.meta.main) {
+  const names = Deno.args[0] === undefined ? Object.keys(LOADS) : [Deno.args[0]];
+  const rounds = Number(Deno.args[1] ?? 40);
+  for (const name of names) {
+    const chosen = LOADS[name];
+    if (chosen === undefined) throw new Error(`Cannot bench "${name}": no such load`);
+    const bytes = entriesOf(chosen);
+    const want = CONNECTIONS * EXCHANGES * chosen.records;
+    const rates: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const { seconds, records } = once(bytes);
+      if (records !== want) throw new Error(`Cannot count ${name}: ${records} of ${want} records`);
+      rates.push(records / seconds);
+    }
+    rates.sort((a, b) => b - a);
+    const best = rates[0] ?? 0;
+    const median = rates[rates.length >> 1] ?? 0;
+    const thousand = (rate: number): string => `${Math.round(rate / 1000)} k`;
+    console.log(`${name}: ${thousand(median)} records/s (best ${thousand(best)})`);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Small commands and their replies through parser and stitcher, a second. Run:
+ * deno run tests/bench/redis_parse_bench.ts
+ */
+import type { ParseContext, Timed } from "../../protocols/protocol.ts";
+import { parseFrame } from "../../protocols/redis/parse.ts";
+import { stitch } from "../../protocols/redis/stitch.ts";
+import { createState, type RedisFrame, type RedisState } from "../../protocols/redis/types.ts";
+
+const PAIRS = 64;
+const ROUNDS = 16_000;
+
+const encoder = new TextEncoder();
+const CASES = [
+  { name: "GET", ask: "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000042\r\n", reply: "$3\r\nxxx\r\n" },
+  { name: "SET", ask: "*3\r\n$3\r\nSET\r\n$5\r\nkey:1\r\n$3\r\nxxx\r\n", reply: "+OK\r\n" },
+  {
+    name: "LRANGE",
+    ask: "*4\r\n$6\r\nLRANGE\r\n$1\r\nl\r\n$1\r\n0\r\n$1\r\n9\r\n",
+    reply: `*10\r\n${"$3\r\nabc\r\n".repeat(10)}`,
+  },
+];
+
+function takeAll(
+  bytes: Uint8Array,
+  context: ParseContext<RedisState>,
+  queue: Timed<RedisFrame>[],
+): void {
+  let pos = 0;
+  while (pos < bytes.length) {
+    const result = parseFrame(bytes.subarray(pos), context);
+    if (result.kind !== "frame") throw new Error(`Cannot parse: ${result.kind}`);
+    pos += result.length;
+    queue.push({
+      startNs: 1,
+      endNs: 2,
+      bytes: result.length,
+      pid: 1,
+      fd: 3,
+      comm: "bench",
+      frame: result.frame,
+      incomplete: [],
+      redacted: result.redacted ?? [],
+    });
+  }
+}
+
+for (const { name, ask, reply } of CASES) {
+  const state = createState({ maxBodyBytes: 4096, showSecrets: false });
+  const common = { state, ended: false, gapBytes: 0, transport: "stream" as const };
+  const asks = encoder.encode(ask.repeat(PAIRS));
+  const replies = encoder.encode(reply.repeat(PAIRS));
+  const requests: Timed<RedisFrame>[] = [];
+  const responses: Timed<RedisFrame>[] = [];
+  const options = { state, nowNs: 3, requestTimeoutNs: 30e9, midStream: false, ended: null };
+  for (const rounds of [ROUNDS / 10, ROUNDS]) {
+    let pairs = 0;
+    const start = performance.now();
+    for (let i = 0; i < rounds; i++) {
+      takeAll(asks, { ...common, side: "request" }, requests);
+      takeAll(replies, { ...common, side: "response" }, responses);
+      pairs += stitch(requests, responses, options).length;
+    }
+    const seconds = (performance.now() - start) / 1000;
+    if (pairs !== rounds * PAIRS) throw new Error(`Lost pairs: ${pairs}`);
+    if (rounds === ROUNDS) console.log(`${name}: ${Math.round(pairs / seconds)} pairs/s`);
+  }
+}

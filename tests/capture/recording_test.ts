@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { ENTRY_SIZE, EntryKind } from "../../lib/capture/abi.ts";
+import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
+import { Recorder } from "../../lib/capture/recorder.ts";
+import {
+  BLOCK_HEAD_BYTES,
+  type Compression,
+  compressionOf,
+  encodeBlockHead,
+  RecordingError,
+} from "../../lib/capture/recording_format.ts";
+import { openReplay } from "../../lib/capture/replay.ts";
+import type { TraceStart } from "../../lib/capture/source.ts";
+import { drainAll } from "../support/pcap.ts";
+
+const start: TraceStart = {
+  base: { low: 4_000_000_000, high: 7 },
+  wallSeconds: 1_700_000_000,
+  wallNanos: 5,
+  way: "socket",
+  hostname: "node-1",
+  kernel: "6.1.0",
+};
+const facts = { version: "0.1.0", filters: { pid: [12] } };
+
+/** Entries of all kinds and awkward sizes, `count` of them. */
+function entries(count: number, stepNs = 1000): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => {
+    const timeNs = i * stepNs;
+    if (i % 50 === 49) return encodeEntry({ kind: EntryKind.TICK, timeNs }, start.base);
+    if (i % 70 === 69) return encodeEntry({ kind: EntryKind.LOST, timeNs, total: 3 }, start.base);
+    const payload = new Uint8Array((i * 37) % 3000).fill(i);
+    return encodeEntry({ kind: EntryKind.DATA, timeNs, conn: i, pid: 9, payload }, start.base);
+  });
+}
+
+function record(recorder: Recorder, all: readonly Uint8Array[]): void {
+  const event = new SocketEvent();
+  for (const bytes of all) {
+    // Never at the buffer's start: the recorder must copy the entry, not the buffer.
+    const shifted = new Uint8Array(bytes.length + 16);
+    shifted.set(bytes, 8);
+    const words = new Uint32Array(shifted.buffer);
+    assert.ok(event.read(words, shifted, 8, shifted.length - 8, start.base));
+    recorder.onEvent(event);
+  }
+}
+
+function withFile(work: (path: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    work(`${folder}/trace.rec`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Offsets at which the blocks of a recording start, its end included. */
+function blockOffsets(file: Uint8Array): number[] {
+  const view = new DataView(file.buffer);
+  const offsets: number[] = [];
+  let at = 24 + view.getUint32(12, true);
+  while (at < file.length) {
+    offsets.push(at);
+    at += BLOCK_HEAD_BYTES + view.getUint32(at + 12, true);
+  }
+  return [...offsets, at];
+}
+
+for (const compression of ["none", "gzip", "zstd"] as const) {
+  Deno.test(`Recorder and openReplay() give the same entries back, compression ${compression}`, () => {
+    withFile((path) => {
+      const all = entries(2000);
+      const recorder = new Recorder(path, start, facts, compression);
+      record(recorder, all);
+      const losses = [{ buffer: "data_events", cpu: 1, events: 84 } as const];
+      const closed = recorder.close(losses);
+      assert.equal(closed.events, 2000);
+      assert.equal(closed.bytes, Deno.statSync(path).size);
+      assert.deepEqual(recorder.close(), closed);
+      using source = openReplay(path);
+      assert.deepEqual(source.start, start);
+      assert.deepEqual(source.facts, facts);
+      const seen = drainAll(source);
+      assert.deepEqual(seen.map((event) => event.entry), all);
+      assert.equal(source.failure, null);
+      assert.deepEqual(source.losses(), losses);
+      assert.equal(source.counts().closed, 1);
+    });
+  });
+}
+
+Deno.test("Recorder makes its file unreadable for others, one that was there before too", () => {
+  withFile((path) => {
+    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
+    new Recorder(path, start, facts).close();
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  });
+});
+
+Deno.test("Recorder writes a block a second of event time, and one when 256 KiB are full", () => {
+  withFile((path) => {
+    const recorder = new Recorder(path, start, facts);
+    record(recorder, entries(30, 100e6));
+    assert.equal(blockOffsets(Deno.readFileSync(path)).length - 1, 2);
+    recorder.close();
+    const large = new Recorder(path, start, facts);
+    const payload = new Uint8Array(200_000);
+    record(
+      large,
+      [1, 2].map(() => encodeEntry({ kind: EntryKind.DATA, conn: 1, payload }, start.base)),
+    );
+    assert.equal(blockOffsets(Deno.readFileSync(path)).length - 1, 1);
+    large.close();
+  });
+});
+
+Deno.test("Recorder keeps an entry larger than a block", () => {
+  withFile((path) => {
+    const payload = new Uint8Array(1 << 20).fill(7);
+    const all = [1, 2].map((conn) =>
+      encodeEntry({ kind: EntryKind.DATA, conn, payload }, start.base)
+    );
+    using recorder = new Recorder(path, start, facts);
+    record(recorder, all);
+    recorder.close();
+    using source = openReplay(path);
+    assert.deepEqual(drainAll(source).map((event) => event.entry), all);
+  });
+});
+
+Deno.test("Recorder says which file cannot be written", () => {
+  assert.throws(
+    () => new Recorder("/nowhere/x.rec", start, facts),
+    (error) => error instanceof RecordingError && error.message.includes("/nowhere/x.rec"),
+  );
+});
+
+function recorded(compression: Compression, count = 900): Uint8Array {
+  let file = new Uint8Array(0);
+  withFile((path) => {
+    const recorder = new Recorder(path, start, facts, compression);
+    record(recorder, entries(count, 2e6));
+    recorder.close();
+    file = Deno.readFileSync(path);
+  });
+  return file;
+}
+
+function replayed(file: Uint8Array): { events: number; failure: RecordingError | null } {
+  let result: { events: number; failure: RecordingError | null } = { events: 0, failure: null };
+  withFile((path) => {
+    Deno.writeFileSync(path, file);
+    try {
+      using source = openReplay(path);
+      const events = drainAll(source).length;
+      result = { events, failure: source.failure };
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      result = { events: 0, failure: error };
+    }
+  });
+  return result;
+}
+
+Deno.test("openReplay() hands out the whole blocks of a cut recording and says where it is cut", () => {
+  const file = recorded("zstd");
+  const offsets = blockOffsets(file);
+  const last = offsets[offsets.length - 2] as number;
+  const before = replayed(file.subarray(0, last));
+  assert.deepEqual(before, { events: 900, failure: null }, "killed between two blocks");
+  for (const length of [last + 1, last + 31, file.length - 1]) {
+    const { events, failure } = replayed(file.subarray(0, length));
+    assert.equal(events, 900);
+    assert.equal(failure?.offset, last);
+    assert.ok(failure?.message.endsWith(`block at offset ${last} is cut`), failure?.message);
+  }
+  const second = offsets[1] as number;
+  const { events, failure } = replayed(file.subarray(0, second + 100));
+  assert.ok(events > 0 && events < 900);
+  assert.equal(failure?.offset, second);
+});
+
+Deno.test("openReplay() gives all blocks before a damaged byte, whichever byte it is", () => {
+  const file = recorded("none", 1200);
+  const offsets = blockOffsets(file);
+  const second = offsets[1] as number;
+  const clean = replayed(file.subarray(0, second)).events;
+  assert.ok(clean > 0);
+  // Bytes 6 and 7 are reserved, and checked all the same.
+  for (const at of [0, 4, 5, 6, 8, 12, 16, 20, 24, 32, 40, 500]) {
+    const damaged = file.slice();
+    damaged[second + at] = (damaged[second + at] as number) ^ 0x41;
+    const { events, failure } = replayed(damaged);
+    assert.equal(events, clean, `byte ${at}`);
+    assert.ok(failure?.message.includes(`block at offset ${second} is `), failure?.message);
+  }
+});
+
+Deno.test("openReplay() never throws anything but RecordingError on mutated recordings", () => {
+  let seed = 42;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return Math.floor(seed / 4294967296 * below);
+  };
+  for (const compression of ["none", "gzip", "zstd"] as const) {
+    const file = recorded(compression, 120);
+    for (let i = 0; i < 60; i++) {
+      const mutated = file.slice(0, file.length - random(3) * random(200));
+      for (let j = 0; j <= random(3); j++) mutated[random(mutated.length)] = random(256);
+      assert.ok(replayed(mutated).events <= 120);
+    }
+  }
+});
+
+Deno.test("openReplay() refuses entries that a right checksum makes no better", () => {
+  const file = recorded("none", 3);
+  const [first = 0, second = 0] = blockOffsets(file);
+  const cases = [
+    { name: "size beyond the block", at: 0, value: 255 },
+    { name: "an OPEN without its names", at: 56, value: EntryKind.OPEN },
+    { name: "a CLOSE without its totals", at: 56, value: EntryKind.CLOSE },
+    { name: "a third direction", at: 57, value: 2 },
+    { name: "a time out of all bounds", at: 15, value: 255 },
+  ];
+  for (const { name, at, value } of cases) {
+    const forged = file.slice();
+    const stored = forged.subarray(first + BLOCK_HEAD_BYTES, second);
+    assert.equal(stored.length % 8, 0);
+    stored[at] = value;
+    const head = forged.subarray(first, first + BLOCK_HEAD_BYTES);
+    const block = { type: 1, compression: 0, events: 3 };
+    const lengths = { rawLength: stored.length, storedLength: stored.length };
+    encodeBlockHead(head, { ...block, ...lengths }, { low: 0, high: 0 }, stored);
+    const { events, failure } = replayed(forged);
+    assert.equal(events, 0, name);
+    assert.ok(failure?.message.includes("event 1 is none"), name);
+  }
+  assert.ok(ENTRY_SIZE > 57);
+});
+
+Deno.test("openReplay() tells what a file is instead of a recording", () => {
+  const file = recorded("none", 3);
+  const newer = file.slice();
+  newer[8] = 2;
+  const changed = file.slice();
+  changed[30] = 0;
+  const cases = [
+    { bytes: new Uint8Array(0), want: "it is empty" },
+    {
+      bytes: new TextEncoder().encode("GET / HTTP/1.1\r\n"),
+      want: "it is neither a recording nor",
+    },
+    { bytes: new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0]), want: "zcat FILE | sockeye replay -" },
+    { bytes: file.subarray(0, 5), want: "its head is cut" },
+    { bytes: file.subarray(0, 40), want: "its head is cut" },
+    { bytes: newer, want: "format version 2, this reads version 1: use a newer sockeye" },
+    { bytes: changed, want: "its head is damaged" },
+  ];
+  for (const { bytes, want } of cases) {
+    const { failure } = replayed(bytes);
+    assert.ok(failure?.message.includes(want), `${want}: ${failure?.message}`);
+  }
+  assert.throws(() => openReplay("/nowhere/x.rec"), RecordingError);
+});
+
+Deno.test("openReplay() reads standard input, however slowly it comes", async () => {
+  const file = recorded("none", 300);
+  const script = `
+    const { openReplay } = await import(${
+    JSON.stringify(new URL("../../lib/capture/replay.ts", import.meta.url).href)
+  });
+    using source = openReplay("-");
+    let events = 0;
+    while (!source.ended) { source.drain(() => events++); if (!source.ended) await source.wait(); }
+    console.log(events, source.failure?.message ?? "whole");`;
+  for (
+    const { bytes, want } of [
+      { bytes: file, want: "300 whole" },
+      {
+        bytes: file.subarray(0, file.length - 5),
+        want: "300 Cannot read recording from standard input",
+      },
+    ]
+  ) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-check", script],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    for (let at = 0; at < bytes.length; at += 50_000) {
+      await writer.write(bytes.subarray(at, at + 50_000));
+    }
+    await writer.close();
+    const { stdout } = await child.output();
+    assert.ok(new TextDecoder().decode(stdout).startsWith(want));
+  }
+});
+
+Deno.test("compressionOf() goes by the end of the file's name", () => {
+  assert.equal(compressionOf("a.rec"), "none");
+  assert.equal(compressionOf("a.rec.gz"), "gzip");
+  assert.equal(compressionOf("a.rec.zst"), "zstd");
+});

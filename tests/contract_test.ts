@@ -1,0 +1,120 @@
+/**
+ * The plug-in contract, for every protocol of the registry on every sample of every protocol: it
+ * never throws, always moves on, keeps nothing, and gives the same records however bytes are chunked.
+ */
+import assert from "node:assert/strict";
+import { plugins } from "../protocols/registry.ts";
+import {
+  chopped,
+  contents,
+  cutAt,
+  inEntries,
+  joinedAt,
+  missing,
+  mutated,
+  places,
+  run,
+  type Sample,
+  splitAt,
+  whole,
+} from "./support/contract.ts";
+import type { Trace } from "./support/events.ts";
+
+const PLACES = 120;
+const MUTATIONS = 60;
+/** Samples larger than this are not chopped to single bytes. */
+const LARGE_BYTES = 32 << 10;
+
+const samplesOf = new Map<string, Sample[]>();
+for (const { name } of plugins) {
+  const module: { samples: Sample[] } = await import(`./protocols/${name}/samples.ts`);
+  samplesOf.set(name, module.samples);
+}
+
+function sizeOf(sample: Sample): number {
+  return sample.steps.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function countOf(trace: Trace, protocol: string): number {
+  return trace.records.filter((record) => record.protocol === protocol).length;
+}
+
+for (const plugin of plugins) {
+  const name = plugin.name;
+  const samples = samplesOf.get(name) ?? [];
+
+  Deno.test(`${name} contract: each sample gives its exchanges, as itself`, () => {
+    assert.ok(samples.length > 0, "no samples");
+    for (const sample of samples) {
+      const trace = run(plugins, whole(sample));
+      assert.equal(countOf(trace, name), sample.exchanges, sample.name);
+      assert.equal(trace.records.length, sample.exchanges, `${sample.name}: other records`);
+    }
+  });
+
+  Deno.test(`${name} contract: the same records however the bytes are chunked`, () => {
+    for (const sample of samples) {
+      const want = contents(run(plugins, whole(sample)));
+      assert.deepEqual(contents(run(plugins, inEntries(sample, 7))), want, sample.name);
+      if (sample.transport === "datagram") continue;
+      const sizes = sizeOf(sample) > LARGE_BYTES ? [1000] : [1, 2, 3, 7];
+      for (const size of sizes) {
+        const got = contents(run(plugins, chopped(sample, size)));
+        assert.deepEqual(got, want, `${sample.name}, ${size} at a time`);
+      }
+      for (const place of places(sample, PLACES)) {
+        if (place.offset === 0) continue;
+        const got = contents(run(plugins, splitAt(sample, place)));
+        assert.deepEqual(got, want, `${sample.name}, split at ${place.step}:${place.offset}`);
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: a conversation cut anywhere ends with a reason`, () => {
+    for (const sample of samples) {
+      for (const place of places(sample, PLACES)) {
+        const trace = run(plugins, cutAt(sample, place));
+        for (const { protocol, request, response, incomplete } of trace.records) {
+          if (protocol === "unknown" || (request !== null && response !== null)) continue;
+          assert.ok(incomplete !== undefined, `${sample.name} at ${place.step}:${place.offset}`);
+        }
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: bytes missing anywhere are survived and counted`, () => {
+    for (const sample of samples) {
+      for (const place of places(sample, PLACES)) {
+        for (const length of [1, 50, Infinity]) run(plugins, missing(sample, place, length));
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: a trace may begin anywhere`, () => {
+    for (const sample of samples) {
+      for (const place of places(sample, PLACES)) {
+        run(plugins, joinedAt(sample, place));
+        run([plugin], joinedAt(sample, place));
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: another protocol's bytes give no records`, () => {
+    for (const [other, foreign] of samplesOf) {
+      if (other === name) continue;
+      for (const sample of foreign) {
+        const trace = run([plugin], whole(sample));
+        assert.equal(countOf(trace, name), 0, `${other}: ${sample.name}`);
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: damaged bytes never throw`, () => {
+    for (const sample of samples) {
+      for (let seed = 0; seed < MUTATIONS; seed++) {
+        run(plugins, mutated(sample, seed));
+        run([plugin], mutated(sample, seed));
+      }
+    }
+  });
+}

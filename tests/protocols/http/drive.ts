@@ -1,0 +1,283 @@
+/**
+ * A driver small enough to be seen through, for the tests of the HTTP plug-in.
+ *
+ * In: steps of a conversation. Out: what the stitcher hands over, and why bytes were invalid.
+ */
+import assert from "node:assert/strict";
+import type {
+  IncompleteReason,
+  ParseContext,
+  ProtocolOptions,
+  Side,
+  Stitched,
+  Timed,
+} from "../../../protocols/protocol.ts";
+import { abandon, parseFrame } from "../../../protocols/http/parse.ts";
+import { findBoundary } from "../../../protocols/http/probe.ts";
+import { createState, type HttpState } from "../../../protocols/http/state.ts";
+import { stitch } from "../../../protocols/http/stitch.ts";
+import type { HttpExchange, HttpFrame } from "../../../protocols/http/types.ts";
+
+/** Bytes that moved, or the number of bytes that were missed. */
+export interface Step {
+  side: Side;
+  bytes: Uint8Array | number;
+}
+
+export interface Outcome {
+  exchanges: Stitched<HttpExchange>[];
+  invalid: string[];
+  /** Protocol after a switch; undefined without one. */
+  switchTo: string | null | undefined;
+  /** Most bytes a side ever had to keep. */
+  peakBytes: number;
+}
+
+export interface DriveOptions {
+  maxBodyBytes?: number;
+  showSecrets?: boolean;
+  /** Bytes a piece; whole steps by default. */
+  piece?: number;
+  midStream?: boolean;
+  /** Without it the conversation is closed at its end. */
+  open?: boolean;
+}
+
+export function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export function req(text: string): Step {
+  return { side: "request", bytes: encode(text) };
+}
+
+export function res(text: string): Step {
+  return { side: "response", bytes: encode(text) };
+}
+
+class Lane {
+  bytes: Uint8Array = new Uint8Array(0);
+  gapBytes = 0;
+  skipLeft = 0;
+  begun = false;
+  /** When the first of the bytes that are shown came. */
+  frontNs = 0;
+  startNs = 0;
+  unitBytes = 0;
+  reasons: IncompleteReason[] = [];
+  resyncing = false;
+  afterGap = false;
+  readonly queue: Timed<HttpFrame>[] = [];
+  readonly context: ParseContext<HttpState>;
+
+  constructor(side: Side, state: HttpState) {
+    this.context = { side, state, ended: false, gapBytes: 0, transport: "stream" };
+  }
+}
+
+class Drive {
+  readonly outcome: Outcome = { exchanges: [], invalid: [], switchTo: undefined, peakBytes: 0 };
+  readonly state: HttpState;
+  readonly lanes: Record<Side, Lane>;
+  nowNs = 0;
+
+  constructor(options: DriveOptions) {
+    const protocolOptions: ProtocolOptions = {
+      maxBodyBytes: options.maxBodyBytes ?? 4096,
+      showSecrets: options.showSecrets ?? false,
+    };
+    this.state = createState(protocolOptions);
+    this.lanes = {
+      request: new Lane("request", this.state),
+      response: new Lane("response", this.state),
+    };
+    for (const lane of [this.lanes.request, this.lanes.response]) {
+      lane.resyncing = options.midStream ?? false;
+    }
+  }
+
+  feed(lane: Lane, bytes: Uint8Array): void {
+    this.nowNs += 1000;
+    if (lane.bytes.length === 0) lane.frontNs = this.nowNs;
+    const passed = Math.min(lane.skipLeft, bytes.length);
+    this.pass(lane, passed);
+    lane.skipLeft -= passed;
+    const joined = new Uint8Array(lane.bytes.length + bytes.length - passed);
+    joined.set(lane.bytes);
+    joined.set(bytes.subarray(passed), lane.bytes.length);
+    lane.bytes = joined;
+    this.run(lane);
+  }
+
+  gap(lane: Lane, length: number): void {
+    this.nowNs += 1000;
+    const passed = Math.min(lane.skipLeft, length);
+    if (passed > 0) this.note(lane, "gap");
+    this.pass(lane, passed);
+    lane.skipLeft -= passed;
+    lane.gapBytes = length - passed;
+    this.run(lane);
+  }
+
+  note(lane: Lane, reason: IncompleteReason): void {
+    if (!lane.reasons.includes(reason)) lane.reasons.push(reason);
+  }
+
+  pass(lane: Lane, length: number): void {
+    if (!lane.begun && length > 0) {
+      lane.begun = true;
+      lane.startNs = lane.frontNs;
+    }
+    lane.unitBytes += length;
+  }
+
+  take(lane: Lane, length: number): void {
+    this.pass(lane, length);
+    lane.bytes = lane.bytes.subarray(length);
+    lane.frontNs = this.nowNs;
+  }
+
+  push(lane: Lane, frame: HttpFrame): void {
+    const { startNs, unitBytes, reasons, afterGap } = lane;
+    const span = { startNs, endNs: this.nowNs, bytes: unitBytes, pid: 1, fd: 3, comm: "test" };
+    lane.queue.push({ ...span, frame, incomplete: reasons, redacted: [], afterGap });
+    lane.afterGap = false;
+    this.endUnit(lane);
+  }
+
+  endUnit(lane: Lane): void {
+    lane.begun = false;
+    lane.unitBytes = 0;
+    lane.reasons = [];
+  }
+
+  abandon(lane: Lane, reason: IncompleteReason): void {
+    if (!lane.begun && lane.bytes.length === 0) return;
+    this.take(lane, lane.bytes.length);
+    lane.skipLeft = 0;
+    this.note(lane, reason);
+    const frame = abandon(lane.context);
+    if (frame !== null) this.push(lane, frame);
+    else this.endUnit(lane);
+  }
+
+  startResync(lane: Lane): void {
+    lane.resyncing = true;
+    lane.afterGap = true;
+  }
+
+  run(lane: Lane): void {
+    this.outcome.peakBytes = Math.max(this.outcome.peakBytes, lane.bytes.length);
+    const { context } = lane;
+    for (let turn = 0; this.outcome.switchTo === undefined; turn++) {
+      assert.ok(turn < 1e6, "the parser moves on");
+      if (lane.skipLeft > 0) {
+        if (context.ended) this.abandon(lane, "closed");
+        return;
+      }
+      context.gapBytes = lane.gapBytes;
+      if (lane.resyncing) {
+        lane.bytes = lane.bytes.subarray(findBoundary(lane.bytes, 0, context));
+        lane.resyncing = lane.bytes.length === 0;
+      }
+      const ends = lane.gapBytes > 0 || context.ended;
+      if (lane.bytes.length === 0 && !(lane.begun)) {
+        if (lane.gapBytes > 0) this.startResync(lane);
+        lane.gapBytes = 0;
+        return;
+      }
+      const result = parseFrame(lane.bytes, context);
+      switch (result.kind) {
+        case "frame":
+          assert.ok(result.length <= lane.bytes.length);
+          assert.ok(result.length > 0 || lane.begun);
+          this.take(lane, result.length);
+          this.push(lane, result.frame);
+          this.outcome.switchTo = result.switchTo;
+          break;
+        case "skip":
+          this.skip(lane, result.length);
+          break;
+        case "need_more":
+          assert.ok(result.minBytes > lane.bytes.length);
+          if (!ends) return;
+          this.abandon(lane, context.ended ? "closed" : "gap");
+          if (context.ended) return;
+          this.startResync(lane);
+          break;
+        case "invalid": {
+          this.outcome.invalid.push(result.reason);
+          const half = abandon(context);
+          if (half !== null) this.push(lane, half);
+          this.endUnit(lane);
+          lane.bytes = lane.bytes.subarray(1);
+          this.startResync(lane);
+          break;
+        }
+        default:
+          assert.fail("HTTP never switches without a frame");
+      }
+    }
+  }
+
+  skip(lane: Lane, length: number): void {
+    assert.ok(length > 0);
+    const there = Math.min(length, lane.bytes.length);
+    this.take(lane, there);
+    let left = length - there;
+    if (left > 0 && lane.gapBytes > 0) {
+      const passed = Math.min(left, lane.gapBytes);
+      this.note(lane, "gap");
+      this.pass(lane, passed);
+      lane.gapBytes -= passed;
+      left -= passed;
+    }
+    lane.skipLeft = left;
+  }
+
+  stitch(ended: "closed" | null, midStream: boolean): void {
+    const { request, response } = this.lanes;
+    const context = {
+      state: this.state,
+      nowNs: this.nowNs,
+      requestTimeoutNs: 30e9,
+      midStream,
+      ended,
+    };
+    this.outcome.exchanges.push(...stitch(request.queue, response.queue, context));
+  }
+}
+
+/** Runs a conversation; the clock moves 1000 ns a piece. */
+export function drive(steps: readonly Step[], options: DriveOptions = {}): Outcome {
+  const drive = new Drive(options);
+  const midStream = options.midStream ?? false;
+  for (const { side, bytes } of steps) {
+    const lane = drive.lanes[side];
+    if (typeof bytes === "number") {
+      drive.gap(lane, bytes);
+      continue;
+    }
+    const piece = options.piece ?? Math.max(1, bytes.length);
+    for (let at = 0; at < bytes.length; at += piece) {
+      drive.feed(lane, bytes.subarray(at, at + piece));
+      drive.stitch(null, midStream);
+    }
+  }
+  if (options.open === true) return drive.outcome;
+  for (const lane of [drive.lanes.request, drive.lanes.response]) {
+    lane.context.ended = true;
+    drive.run(lane);
+  }
+  drive.stitch("closed", midStream);
+  return drive.outcome;
+}
+
+/** The exchanges as they would be printed. */
+export function printed({ exchanges }: Outcome): HttpExchange[] {
+  return exchanges.map(({ exchange }) => {
+    const { request, response } = JSON.parse(JSON.stringify(exchange));
+    if (response !== null) delete response.time_to_first_byte_ns;
+    return { request, response };
+  });
+}

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { BufferPool } from "../../lib/stream/buffer_pool.ts";
+import { ByteStream } from "../../lib/stream/byte_stream.ts";
+import { FrameDriver } from "../../lib/stream/frame_driver.ts";
+import {
+  type Exchange,
+  type ParseContext,
+  type ParseResult,
+  type Protocol,
+  type Timed,
+} from "../../protocols/protocol.ts";
+import { bytesOf } from "../support/events.ts";
+
+const OWNER = { pid: 9, fd: 3, comm: "a" };
+type Parse = (bytes: Uint8Array, context: ParseContext<null>) => ParseResult<string>;
+
+/** A driver over a protocol whose parseFrame() is given; "." is where frames may start. */
+function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 << 20) {
+  const protocol: Protocol<string, null, Exchange> = {
+    name: "test",
+    ports: [],
+    transports: ["stream"],
+    probe: () => "yes",
+    createState: () => null,
+    parseFrame: parse,
+    findBoundary(bytes, from) {
+      const at = bytes.indexOf(0x2e, from);
+      return at < 0 ? bytes.length : at;
+    },
+    abandon: () => abandoned,
+    stitch: () => [],
+    summarize: () => ({ request: "", response: "" }),
+  };
+  const stream = new ByteStream(new BufferPool());
+  const queue: Timed<string>[] = [];
+  const seen = { invalid: [] as string[], resynced: 0, abandoned: [] as string[], frames: 0 };
+  const report = {
+    frame: () => seen.frames++,
+    invalid: (_side: string, reason: string) => seen.invalid.push(reason),
+    resync: (_side: string, bytes: number) => seen.resynced += bytes,
+    abandoned: (_side: string, reason: string) => seen.abandoned.push(reason),
+    gap: () => {},
+  };
+  const driver = new FrameDriver(
+    protocol,
+    "request",
+    "stream",
+    null,
+    stream,
+    queue,
+    report,
+    maxFrameBytes,
+  );
+  const put = (text: string, timeNs = 0): void => {
+    stream.append(bytesOf(text), 0, text.length, timeNs, OWNER);
+    driver.run();
+  };
+  const gap = (length: number, reason: number): void => {
+    stream.appendGap(length, reason, 0, OWNER);
+    driver.run();
+  };
+  return { driver, stream, queue, seen, put, gap };
+}
+
+/** Frames ".xyz;" of any length. */
+const parseDots: Parse = (bytes, { ended }) => {
+  if (bytes.length === 0) return { kind: "need_more", minBytes: 1 };
+  if (bytes[0] !== 0x2e) return { kind: "invalid", reason: "no_dot" };
+  const end = bytes.indexOf(0x3b);
+  if (end < 0 && !ended) return { kind: "need_more", minBytes: bytes.length + 1 };
+  if (end < 0) return { kind: "need_more", minBytes: Infinity };
+  return { kind: "frame", frame: String.fromCharCode(...bytes.subarray(0, end)), length: end + 1 };
+};
+
+Deno.test("FrameDriver takes every frame and gives each its span", () => {
+  const { put, queue } = setUp(parseDots);
+  put(".a", 10);
+  put("b;.c", 20);
+  put(";", 30);
+  assert.deepEqual(
+    queue.map(({ frame, startNs, endNs, bytes, pid }) => ({ frame, startNs, endNs, bytes, pid })),
+    [
+      { frame: ".ab", startNs: 10, endNs: 20, bytes: 4, pid: 9 },
+      { frame: ".c", startNs: 20, endNs: 30, bytes: 3, pid: 9 },
+    ],
+  );
+});
+
+Deno.test("FrameDriver counts what is invalid and goes on at the next boundary", () => {
+  const { put, queue, seen } = setUp(parseDots);
+  put("garbage.a;");
+  assert.deepEqual(queue.map(({ frame, afterGap }) => [frame, afterGap]), [[".a", true]]);
+  assert.deepEqual([seen.invalid, seen.resynced], [["no_dot"], 7]);
+});
+
+Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
+  const { put, gap, queue, seen } = setUp(parseDots, "half");
+  put(".a;.bc");
+  gap(5, 6);
+  put("rest;.d;");
+  assert.deepEqual(
+    queue.map(({ frame, incomplete, afterGap }) => [frame, incomplete.join(), afterGap]),
+    [[".a", "", false], ["half", "lost_events", false], [".d", "", true]],
+  );
+  assert.deepEqual(seen.abandoned, ["lost_events"]);
+});
+
+Deno.test("FrameDriver marks a frame whose skipped bytes have a gap", () => {
+  let skipped = false;
+  const { put, gap, queue } = setUp((bytes) => {
+    if (skipped) {
+      skipped = false;
+      return { kind: "frame", frame: "body", length: 0 };
+    }
+    if (bytes.length === 0) return { kind: "need_more", minBytes: 1 };
+    skipped = true;
+    return { kind: "skip", length: 100 };
+  });
+  put("x".repeat(40), 1);
+  gap(30, 1);
+  assert.equal(queue.length, 0);
+  put("x".repeat(30), 7);
+  assert.deepEqual(
+    queue.map(({ frame, bytes, incomplete, startNs, endNs }) => [
+      frame,
+      bytes,
+      incomplete.join(),
+      startNs,
+      endNs,
+    ]),
+    [["body", 100, "truncated", 1, 7]],
+  );
+});
+
+Deno.test("FrameDriver.end() settles a frame whose skipped bytes never came", () => {
+  const { driver, put, queue } = setUp(() => ({ kind: "skip", length: 100 }), "half");
+  put("x".repeat(40));
+  driver.end("closed");
+  driver.run();
+  assert.deepEqual(queue.map(({ frame, incomplete }) => [frame, incomplete]), [
+    ["half", ["closed"]],
+  ]);
+});
+
+Deno.test("FrameDriver abandons a frame beyond its bound as truncated", () => {
+  const { put, queue, stream, seen } = setUp(parseDots, "half", 1000);
+  put("." + "x".repeat(2000));
+  assert.deepEqual(queue.map(({ incomplete }) => incomplete), [["truncated"]]);
+  assert.equal(stream.heldBytes, 0);
+  put("rest.a;");
+  assert.equal(queue[1]?.frame, ".a");
+  assert.equal(seen.resynced, 4);
+});
+
+const stubborn: { name: string; result: ParseResult<string> }[] = [
+  { name: "a frame of no length", result: { kind: "frame", frame: "", length: 0 } },
+  { name: "a frame longer than what is there", result: { kind: "frame", frame: "", length: 99 } },
+  { name: "a frame of negative length", result: { kind: "frame", frame: "", length: -1 } },
+  { name: "a frame of half a byte", result: { kind: "frame", frame: "", length: 0.5 } },
+  { name: "a frame of NaN bytes", result: { kind: "frame", frame: "", length: NaN } },
+  { name: "a skip of nothing", result: { kind: "skip", length: 0 } },
+  { name: "a skip backwards", result: { kind: "skip", length: -5 } },
+  { name: "a skip of NaN bytes", result: { kind: "skip", length: NaN } },
+];
+for (const { name, result } of stubborn) {
+  Deno.test(`FrameDriver takes ${name} for invalid and moves on`, () => {
+    const { put, queue, stream, seen } = setUp(() => result);
+    put("..........");
+    assert.equal(queue.length, 0);
+    assert.equal(stream.shownBytes, 0);
+    assert.equal(seen.invalid.length, 10);
+    assert.equal(seen.invalid[0], "no_progress");
+  });
+}
+
+Deno.test("FrameDriver waits when need_more asks for less than is there", () => {
+  let calls = 0;
+  const { put } = setUp(() => {
+    calls++;
+    return { kind: "need_more", minBytes: 0 };
+  });
+  put("..");
+  assert.equal(calls, 1);
+  put(".");
+  assert.equal(calls, 2);
+});
+
+Deno.test("FrameDriver does not ask again before the bytes asked for are there", () => {
+  let calls = 0;
+  const { put } = setUp((bytes) => {
+    calls++;
+    return bytes.length < 100
+      ? { kind: "need_more", minBytes: 100 }
+      : { kind: "frame", frame: "x", length: 100 };
+  });
+  for (let i = 0; i < 100; i++) put("x");
+  assert.equal(calls, 2);
+});
+
+Deno.test("FrameDriver stops at a switch and leaves the rest", () => {
+  const { driver, put, stream } = setUp(() => ({ kind: "switch", length: 3, to: "other" }));
+  put("abcdef");
+  assert.equal(driver.switchTo, "other");
+  assert.equal(stream.shownBytes, 3);
+});

@@ -30,9 +30,9 @@ async function main(args: readonly string[]): Promise<number> {
       await traced(replay(options, file));
     },
     demo: async (options) => {
-      const { demoCommand } = await import("./lib/cli/demo.ts");
+      const { demoCommand, demoOptions } = await import("./lib/cli/demo.ts");
       const { trace } = await import("./lib/cli/trace.ts");
-      await traced(trace(options, demoCommand()));
+      await traced(trace(demoOptions(options), demoCommand(), "a small server"));
     },
     demoPeer: async (role, url) => {
       const { demoPeer } = await import("./lib/cli/demo.ts");

@@ -230,13 +230,15 @@ static __always_inline bool count_may_wait(struct batch *batch, struct conn_stat
 }
 
 static __always_inline void emit_small(void *ctx, struct batch *batch, struct sock *sk,
-				       struct conn_state *state, u32 n, u64 now, bool direct)
+				       struct conn_state *state, u64 now, bool direct)
 {
 	struct io_operation *op = &batch->op;
-	u64 used;
+	u32 kept, n = op->wanted;
 	struct entry *e;
-	u32 kept;
+	u64 used;
 
+	if (n > SMALL_BYTES)
+		n = SMALL_BYTES;
 	if (batch->used + sizeof(struct entry) + n + 8 > BATCH_BYTES)
 		send_batch(ctx, batch);
 	used = batch->used;
@@ -367,13 +369,13 @@ static long walk_callback(u32 index, struct walk_context *context)
 }
 
 static __always_inline void emit_large(void *ctx, struct batch *batch, struct sock *sk,
-				       struct conn_state *state, u32 n, u64 now, enum large large,
+				       struct conn_state *state, u64 now, enum large large,
 				       bool direct)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
 	struct io_operation *op = &batch->op;
-	u32 kept = n;
+	u32 n = op->wanted, kept = n;
 
 	if (!s)
 		return;
@@ -433,11 +435,12 @@ static __always_inline void emit_operation(void *ctx, struct batch *batch, struc
 		n = config.snaplen;
 	if (!op->iov && n > op->length)
 		n = op->length;
+	op->wanted = n;
 	if (large != LARGE_CUT && op->cut == CUT_NONE &&
 	    (n > SMALL_BYTES || op->pieces > SMALL_PIECES))
-		emit_large(ctx, batch, sk, state, n, now, large, direct);
+		emit_large(ctx, batch, sk, state, now, large, direct);
 	else
-		emit_small(ctx, batch, sk, state, n > SMALL_BYTES ? SMALL_BYTES : n, now, direct);
+		emit_small(ctx, batch, sk, state, now, direct);
 }
 
 /* Connection events are rare: each is a sample of its own. */

@@ -23,7 +23,7 @@
 
 /* Bytes of text looked at: the longest registered HTTP method, UPDATEREDIRECTREF, has 17. */
 #define INFER_TEXT_SIZE 24
-#define INFER_MAX_LABELS 8
+#define INFER_MAX_LABELS 5
 
 #define DNS_HEADER_SIZE 12
 #define DNS_TYPE_OPT 41
@@ -294,18 +294,28 @@ name_ended:
 	return (class >= 1 && class <= 4) || class == 254 || class == 255;
 }
 
-/* A message at `start` (RFC 1035 section 4.1.1, opcodes as of RFC 8490). */
+/*
+ * A message at `start` (RFC 1035 section 4.1.1, opcodes as of RFC 8490): 0 in a datagram, 2 in a
+ * stream, where two bytes of length come first (section 4.2.2).
+ */
 static __always_inline int infer_dns(const unsigned char *head, unsigned int start,
 				     unsigned int length)
 {
-	unsigned int opcode, questions, records;
+	unsigned int flags, opcode, questions, records;
 
+	if (start) {
+		if (length < 2)
+			return 1;
+		if (infer_u16(head, 0) < DNS_HEADER_SIZE)
+			return 0;
+	}
 	if (length < start + 4)
 		return 1;
-	opcode = head[start + 2] >> 3 & 15;
+	flags = infer_u16(head, start + 2);
+	opcode = flags >> 11 & 15;
 	if (opcode == 3 || opcode > DNS_OPCODE_STATEFUL)
 		return 0;
-	if (head[start + 3] & 0x40) /* Z: must be zero */
+	if (flags & 0x40) /* Z: must be zero */
 		return 0;
 	if (length < start + 6)
 		return 1;
@@ -324,18 +334,8 @@ static __always_inline int infer_dns(const unsigned char *head, unsigned int sta
 	if (records > DNS_MAX_RECORDS)
 		return 0;
 	if (questions == 0 && records == 0)
-		return (head[start + 2] & 0x80) || opcode == DNS_OPCODE_STATEFUL;
+		return (flags & 0x8000) || opcode == DNS_OPCODE_STATEFUL;
 	return infer_dns_entry(head, start + DNS_HEADER_SIZE, length);
-}
-
-/* Over a stream two bytes of length come first (RFC 1035 section 4.2.2). */
-static __always_inline int infer_dns_stream(const unsigned char *head, unsigned int length)
-{
-	if (length < 2)
-		return 1;
-	if (infer_u16(head, 0) < DNS_HEADER_SIZE)
-		return 0;
-	return infer_dns(head, 2, length);
 }
 
 /*
@@ -345,20 +345,21 @@ static __always_inline int infer_dns_stream(const unsigned char *head, unsigned 
 static __always_inline enum suspect infer_protocol(const unsigned char *head, unsigned int length,
 						   unsigned int is_datagram)
 {
-	unsigned int text;
+	unsigned int text, start = is_datagram ? 0 : 2;
 
 	if (length == 0)
 		return SUSPECT_NONE;
 	if (length > INFER_HEAD_SIZE)
 		length = INFER_HEAD_SIZE;
-	if (is_datagram)
-		return infer_dns(head, 0, length) ? SUSPECT_DNS : SUSPECT_NONE;
-	text = infer_text(head, length);
-	if (text != SUSPECT_NONE)
-		return text;
-	if (infer_tls(head, length))
-		return SUSPECT_TLS;
-	return infer_dns_stream(head, length) ? SUSPECT_DNS : SUSPECT_NONE;
+	if (!is_datagram) {
+		text = infer_text(head, length);
+		if (text != SUSPECT_NONE)
+			return text;
+		if (infer_tls(head, length))
+			return SUSPECT_TLS;
+	}
+	asm volatile("" : "+r"(start)); /* one walk for both forms */
+	return infer_dns(head, start, length) ? SUSPECT_DNS : SUSPECT_NONE;
 }
 
 #endif

@@ -41,7 +41,8 @@ struct io_operation {
 	u8 family;
 	u8 kind; /* of the socket: kind_of() */
 	u8 has_peer;
-	u8 pad[2];
+	u8 pad[6];
+	u32 wanted; /* bytes of payload to be sent: within the buffer and --snaplen */
 	u32 copied; /* bytes that copy_small() got */
 	/* Where the bytes are in the process: one range, or a vector of them. */
 	u64 base;

@@ -35,7 +35,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	to = mark_of(child->tgid);
 	if (!from || !to)
 		return 0;
-	marks = *from;
+	marks = *from & ~MARK_NEVER; /* what sockeye itself starts may be traced */
 	if (!config.follow)
 		marks &= ~MARK_TREE;
 	*to = marks;

@@ -117,10 +117,10 @@ async function compiled(): Promise<void> {
   Deno.renameSync(output, EXECUTABLE);
 }
 
-/** A file that is no denort also compiles, but not to sockeye. */
+/** With a base that is no denort, `deno compile` succeeds all the same, but not in making sockeye. */
 async function mustStart(executable: string): Promise<void> {
   const said = await run(executable, ["--version"], { timeoutMs: START_MS });
-  if (said.startsWith("deno ")) throw new BuildError("the base is Deno itself, not a denort");
+  if (!said.startsWith("sockeye ")) throw new BuildError("what it makes does not start as sockeye");
 }
 
 async function packed(stamps: Stamps): Promise<void> {

@@ -1,6 +1,7 @@
 /** The whole way, with a protocol small enough to see through (support/lines.ts). */
 import assert from "node:assert/strict";
 import { Cut, Direction, EntryKind, Family, Flag, OpenNames } from "../lib/capture/abi.ts";
+import { definePlugin } from "../protocols/protocol.ts";
 import { bytesOf, Conversation, type ConversationOptions, Trace } from "./support/events.ts";
 import { linesNamed } from "./support/lines.ts";
 
@@ -86,13 +87,24 @@ Deno.test("ConnTracker finds a protocol that starts in the middle of a connectio
 });
 
 Deno.test("ConnTracker refuses a protocol of which no frame comes, and finds the next", () => {
-  const talk = new Conversation()
-    .say("request", "?no end of line here")
-    .say("response", "!" + "\u0000")
-    .say("request", "?a\n");
-  const wrong = "!!\n".repeat(3);
-  talk.say("response", wrong);
-  assert.ok(run(talk).records.length > 0);
+  const liar = definePlugin({
+    name: "liar",
+    ports: [],
+    transports: ["stream"],
+    probe: (head) => head[0] === 0x78 ? "yes" : "no",
+    createState: () => null,
+    parseFrame: () => ({ kind: "invalid", reason: "lie" }),
+    findBoundary: (_bytes, from) => from,
+    abandon: () => null,
+    stitch: () => [],
+    summarize: () => ({ request: "", response: "" }),
+  });
+  const talk = new Conversation().say("request", "xxxxxxxxxxxx").say("response", "xx");
+  const unknown = run(talk, { protocols: [liar, lines], showUnknown: true });
+  assert.match(JSON.stringify(unknown.records[0]), /"liar","why":"no_valid_frame"/);
+  assert.equal(unknown.stats.refused.get("liar"), 1);
+  talk.say("request", "?a\n").say("response", "!b\n");
+  assert.deepEqual(brief(run(talk, { protocols: [liar, lines] })), ["lines server a/b"]);
 });
 
 Deno.test("a response whose frames were lost does not shift all later pairs", () => {

@@ -8,7 +8,7 @@
  * Within a round the ring with the oldest entry is read until another ring's is older, so that the
  * cost of choosing (a heap of rings) is paid for each change of ring, not for each entry.
  */
-import { Cut, Entry, ENTRY_SIZE, EntryKind } from "./abi.ts";
+import { Entry, ENTRY_SIZE, EntryKind } from "./abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "./event.ts";
 import type { BufferLoss, EventHandler } from "./source.ts";
 
@@ -41,8 +41,6 @@ class Lane {
   end = 0;
   /** Sequence number that the next entry has unless something was lost. */
   expected = 0;
-  /** Entries that overtook a waiting batch, and came before their number's turn. */
-  ahead = 0;
   lost = 0;
 
   constructor(ring: SampleRing, buffer: BufferLoss["buffer"]) {
@@ -146,10 +144,9 @@ export class Merger {
   ): number {
     const lane = this.#lanes.find((it) => it.buffer === buffer && it.ring.cpu === cpu);
     if (!lane) return 0;
-    const lost = ((sent - lane.expected) | 0) - lane.ahead;
+    const lost = (sent - lane.expected) | 0;
     if (lost <= 0) return 0;
     lane.expected = sent >>> 0;
-    lane.ahead = 0;
     this.#reportLost(lane, lost, this.#latest, handler);
     return 1;
   }
@@ -180,20 +177,16 @@ export class Merger {
     return event.entrySize;
   }
 
-  /** The number is not the expected one: entries are missing, or this one overtook its batch. */
+  /** The number is not the expected one: entries before this one are missing. */
   #checkSequence(lane: Lane, event: SocketEvent, handler: EventHandler): void {
     const jump = (event.sequence - lane.expected) | 0;
-    if (jump < 0) return;
-    const overtakes = event.payloadLength === 0 && event.cut === Cut.UNREADABLE &&
-      lane.start === lane.ring.start && lane.end - lane.start < 2 * ENTRY_SIZE;
-    if (overtakes) {
-      lane.ahead++;
+    if (jump < 0) {
+      // An interrupt's entry overtook this one, which was taken for lost.
+      lane.lost = Math.max(0, lane.lost - 1);
       return;
     }
-    const lost = jump - lane.ahead;
     lane.expected = (event.sequence + 1) >>> 0;
-    lane.ahead = 0;
-    if (lost > 0) this.#reportLost(lane, lost, event.timeNs, handler);
+    this.#reportLost(lane, jump, event.timeNs, handler);
   }
 
   #reportLost(lane: Lane, lost: number, timeNs: number, handler: EventHandler): void {

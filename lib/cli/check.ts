@@ -2,17 +2,9 @@
  * `sockeye check`: what this kernel and these privileges allow.
  * In: the findings of the probing functions. Out: a line for each, remedies, and an exit code.
  */
-import { probeKernel } from "../capture/probe.ts";
+import { type Check, probeKernel } from "../capture/probe.ts";
 import { escapeText } from "../sink/escape.ts";
 import { answer } from "./messages.ts";
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy?: string;
-}
 
 /** Prints the findings; the exit code is 1 when tracing cannot work. */
 export function check(): Promise<number> {
@@ -22,15 +14,15 @@ export function check(): Promise<number> {
   return Promise.resolve(findings.every((finding) => finding.ok) ? 0 : 1);
 }
 
-/** The text of all findings; what fails has its remedy below it. */
-export function formatFindings(findings: readonly Finding[], colour: boolean): string {
+/** The text of all findings; what fails, or could be better, has its remedy below it. */
+export function formatFindings(findings: readonly Check[], colour: boolean): string {
   const width = Math.max(...findings.map((finding) => finding.name.length), 0) + 2;
   let text = "";
   for (const finding of findings) {
     const mark = finding.ok ? "ok  " : "FAIL";
     const painted = colour ? `\x1b[${finding.ok ? 32 : 31}m${mark}\x1b[0m` : mark;
     text += `${painted}  ${finding.name.padEnd(width)}${escapeText(finding.detail)}\n`;
-    if (!finding.ok && finding.remedy !== undefined) {
+    if (finding.remedy !== undefined) {
       text += `${" ".repeat(6 + width)}→ ${escapeText(finding.remedy)}\n`;
     }
   }

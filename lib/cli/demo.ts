@@ -3,6 +3,8 @@
  * same executable, started as a traced COMMAND would be. In: nothing. Out: a live table for some
  * seconds. It listens on loopback only, on a port that the kernel chooses.
  */
+import type { TraceOptions } from "./options.ts";
+
 const CLIENTS = 2;
 const REQUESTS = 12;
 const PAUSE_MS = 220;
@@ -17,6 +19,11 @@ export function ownCommand(): string[] {
 /** The COMMAND that a demo traces. */
 export function demoCommand(): string[] {
   return [...ownCommand(), "demo-peer", "server"];
+}
+
+/** The options of a demo's trace: without --protocol, what is not the demo's own is left out. */
+export function demoOptions(options: TraceOptions): TraceOptions {
+  return options.protocol.length > 0 ? options : { ...options, protocol: ["http"] };
 }
 
 /** A process of the demo; "server" starts the clients and ends with them. */

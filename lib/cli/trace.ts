@@ -11,8 +11,15 @@ import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
-/** Traces until told or done. The exit code is COMMAND's when there is one. */
-export async function trace(options: TraceOptions, command: readonly string[]): Promise<number> {
+/**
+ * Traces until told or done. The exit code is COMMAND's when there is one; `name` is what the ready
+ * line calls it.
+ */
+export async function trace(
+  options: TraceOptions,
+  command: readonly string[],
+  name: string = command[0] ?? "",
+): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
   using source = openLive(liveOptions(options, command, log));
@@ -34,7 +41,7 @@ export async function trace(options: TraceOptions, command: readonly string[]): 
       held = await CommandProcess.hold(command, options.outputFile !== undefined);
       source.addTarget(held.pid);
     }
-    log.info(readyLine(options, command, source));
+    log.info(readyLine(options, name, source));
     held?.resume();
     await session.work();
   } catch (error) {
@@ -90,13 +97,13 @@ function openRecorder(
 /** What is traced, and how; scripts wait for its first two words. */
 function readyLine(
   options: TraceOptions,
-  command: readonly string[],
+  command: string,
   source: LiveSource,
 ): string {
   const parts: string[] = [];
   const pids = targetPids(options);
   const children = options.follow ? " and children" : "";
-  if (command.length > 0) parts.push(`${command[0]}${children}`);
+  if (command !== "") parts.push(`${command}${children}`);
   if (pids.length > 0) parts.push(`pid ${pids.join(", ")}${children}`);
   if (options.comm.length > 0) parts.push(`processes named ${options.comm.join(", ")}`);
   if (parts.length === 0) parts.push("every process");

@@ -81,6 +81,10 @@ export class Connection implements TraceSubject {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
+    if (this.#owner === null) {
+      this.pid = event.pid;
+      this.fd = event.fd;
+    }
     this.#watch();
     this.trace?.opened(this, this.fresh);
   }

@@ -2,7 +2,8 @@
  * The seam for connection logs (--conn-trace-*): what the trackers tell about their work.
  *
  * Level 1 methods tell what changes a tracker's state, level 2 methods each step. The trackers hold
- * null where nothing is wanted, so that a call that is not wanted costs one test.
+ * null where nothing is wanted, so that a call that is not wanted costs one test. An implementation
+ * of level 1 ignores the calls of level 2.
  */
 import type { Side } from "../../protocols/protocol.ts";
 import type { TraceRecord } from "../record/record.ts";

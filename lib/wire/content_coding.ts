@@ -46,7 +46,7 @@ export interface Decoded {
 }
 
 /** Why nothing was decoded. */
-export type DecodeFailure = "unknown_coding" | "corrupt" | "too_large";
+export type DecodeFailure = "unknown_coding" | "corrupt" | "too_large" | "too_short";
 
 /**
  * The codings of Content-Encoding or Transfer-Encoding values in the order they were applied, lower
@@ -123,7 +123,7 @@ function run(
 ): Decoded | DecodeFailure {
   if (bytes.length === 0) return { bytes, complete: whole };
   let input = bytes;
-  let failure: DecodeFailure = "corrupt";
+  let failure: DecodeFailure = whole ? "corrupt" : "too_short";
   if (whole) {
     try {
       const out = decode(bytes, { maxOutputLength });
@@ -142,7 +142,7 @@ function run(
       const out = decode(input, { maxOutputLength, finishFlush: flush });
       return out.length > 0 ? { bytes: out, complete: false } : failure;
     } catch (error) {
-      if (!isTooLarge(error)) return failure;
+      if (!isTooLarge(error)) return failure === "too_large" ? failure : "corrupt";
       failure = "too_large";
       input = sixteenth(input);
     }

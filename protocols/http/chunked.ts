@@ -173,7 +173,8 @@ function readTrailers(
   if (end - at > 2) {
     const trailers = new HeaderFields();
     const text = latin1(bytes, at, end);
-    readFields(bytes, at, end, text, at, head, trailers, "trailers", showSecrets);
+    const block = { bytes, start: at, end, text, base: at };
+    readFields(block, head, trailers, "trailers", showSecrets);
     head.trailers = trailers;
   }
   progress.at = end;

@@ -10,21 +10,27 @@ import { knownName, Name, NAMES, SPECIAL_NAMES } from "./names.ts";
 import { COLON, CR, HT, isToken, LF, SP } from "./shape.ts";
 import type { HeaderFields } from "./types.ts";
 
-/**
- * Reads the fields of [start, end), up to the empty line, into `fields`. `text` holds the bytes from
- * `base` on, a character each. `place` names the fields in `head.redacted`.
- */
+/** The lines of a field section. */
+export interface FieldBlock {
+  bytes: Uint8Array;
+  /** First line. */
+  start: number;
+  /** End of the block, its empty line included. */
+  end: number;
+  /** The bytes from `base` on, a character each. */
+  text: string;
+  base: number;
+}
+
+/** Reads the fields of a block into `fields`; `place` names them in `head.redacted`. */
 export function readFields(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  text: string,
-  base: number,
+  block: FieldBlock,
   head: Head,
   fields: HeaderFields,
   place: "headers" | "trailers",
   showSecrets: boolean,
 ): void {
+  const { bytes, start, end } = block;
   let name = "";
   let at = start;
   while (at < end) {
@@ -33,7 +39,7 @@ export function readFields(
     let nameStart = at;
     if (first === SP || first === HT) {
       if (at > start) {
-        at = readFolded(bytes, at, end, text, base, head, fields, name);
+        at = readFolded(block, at, head, fields, name);
         continue;
       }
       head.note("space_before_first_header");
@@ -47,27 +53,36 @@ export function readFields(
       at = colon + 1;
       continue;
     }
-    let nameEnd = colon;
-    while (nameEnd > nameStart && isSpace(bytes[nameEnd - 1])) nameEnd--;
-    if (nameEnd < colon) head.note("space_before_colon");
+    name = fieldName(block, nameStart, colon, head, place, showSecrets);
     const valueStart = skipSpace(bytes, colon + 1, end);
     const ended = lineEnd(bytes, valueStart, end, head);
-    const value = fieldValue(bytes, valueStart, ended, text, base);
-    const known = knownName(bytes, nameStart, nameEnd);
-    name = known >= 0
-      ? NAMES[known] as string
-      : unusualName(bytes, nameStart, nameEnd, text, base, head);
-    if (known >= 0 && known < SPECIAL_NAMES) {
-      if (place === "headers") head.seen |= 1 << known;
-      if (known >= Name.AUTHORIZATION && !showSecrets) {
-        const hidden = `${head.side}.${place}.${name}`;
-        if (!head.redacted.includes(hidden)) head.redacted.push(hidden);
-        name = "";
-      }
-    }
-    if (name !== "") addField(fields, name, value);
+    if (name !== "") addField(fields, name, fieldValue(block, valueStart, ended));
     at = (ended < 0 ? ~ended : ended) + 1;
   }
+}
+
+/** The name before `colon`; empty when the field is not to be shown. */
+function fieldName(
+  block: FieldBlock,
+  start: number,
+  colon: number,
+  head: Head,
+  place: "headers" | "trailers",
+  showSecrets: boolean,
+): string {
+  const { bytes } = block;
+  let end = colon;
+  while (end > start && isSpace(bytes[end - 1])) end--;
+  if (end < colon) head.note("space_before_colon");
+  const known = knownName(bytes, start, end);
+  if (known < 0) return unusualName(block, start, end, head);
+  const name = NAMES[known] as string;
+  if (known >= SPECIAL_NAMES) return name;
+  if (place === "headers") head.seen |= 1 << known;
+  if (known < Name.AUTHORIZATION || showSecrets) return name;
+  const withheld = `${head.side}.${place}.${name}`;
+  if (!head.redacted.includes(withheld)) head.redacted.push(withheld);
+  return "";
 }
 
 function addField(fields: HeaderFields, name: string, value: string): void {
@@ -79,21 +94,19 @@ function addField(fields: HeaderFields, name: string, value: string): void {
 
 /** An obsolete continuation line (RFC 9112 section 5.2) belongs to the last value, if that is shown. */
 function readFolded(
-  bytes: Uint8Array,
+  block: FieldBlock,
   at: number,
-  end: number,
-  text: string,
-  base: number,
   head: Head,
   fields: HeaderFields,
   name: string,
 ): number {
+  const { bytes, end } = block;
   head.note("obsolete_line_folding");
   const start = skipSpace(bytes, at, end);
   const ended = lineEnd(bytes, start, end, head);
   const next = (ended < 0 ? ~ended : ended) + 1;
   if (name === "") return next;
-  const more = fieldValue(bytes, start, ended, text, base);
+  const more = fieldValue(block, start, ended);
   const old = fields[name];
   if (typeof old === "string") fields[name] = `${old} ${more}`;
   else if (old !== undefined) old[old.length - 1] = `${old[old.length - 1]} ${more}`;
@@ -138,13 +151,7 @@ function noteControl(bytes: Uint8Array, at: number, head: Head): void {
 }
 
 /** The value that begins at `start`; `ended` is what lineEnd() said. */
-function fieldValue(
-  bytes: Uint8Array,
-  start: number,
-  ended: number,
-  text: string,
-  base: number,
-): string {
+function fieldValue({ bytes, text, base }: FieldBlock, start: number, ended: number): string {
   let end = ended < 0 ? ~ended : ended;
   if (end > start && bytes[end - 1] === CR) end--;
   while (end > start && isSpace(bytes[end - 1])) end--;
@@ -153,11 +160,9 @@ function fieldValue(
 }
 
 function unusualName(
-  bytes: Uint8Array,
+  { bytes, text, base }: FieldBlock,
   start: number,
   end: number,
-  text: string,
-  base: number,
   head: Head,
 ): string {
   if (start === end) {

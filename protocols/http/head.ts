@@ -6,6 +6,7 @@
  */
 import type { Side } from "../protocol.ts";
 import { latin1, utf8 } from "../../lib/wire/text.ts";
+import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
 import { CR, isRequestLine, SP, statusLineShape, tokenEnd } from "./shape.ts";
@@ -22,7 +23,7 @@ export class Head {
   headers: HeaderFields = new HeaderFields();
   trailers: HeaderFields | null = null;
   redacted: string[] = [];
-  anomalies: string[] | null = null;
+  anomalies: Anomaly[] | null = null;
   /** Bit 1 << Name.X: the field is there. */
   seen = 0;
   /** Value of Content-Length; -1 when absent or not usable. */
@@ -35,7 +36,7 @@ export class Head {
     this.side = side;
   }
 
-  note(anomaly: string): void {
+  note(anomaly: Anomaly): void {
     if (this.anomalies === null) this.anomalies = [anomaly];
     else if (!this.anomalies.includes(anomaly)) this.anomalies.push(anomaly);
   }
@@ -61,7 +62,8 @@ export function readHead(
     : readStatusLine(head, bytes, start, lineFeed, text);
   if (!isKept) return null;
   if (start > 0) head.note("leading_empty_lines");
-  readFields(bytes, lineFeed + 1, end, text, start, head, head.headers, "headers", showSecrets);
+  const block = { bytes, start: lineFeed + 1, end, text, base: start };
+  readFields(block, head, head.headers, "headers", showSecrets);
   if (head.seen !== 0) settleFraming(head);
   if (side === "request" && !head.has(Name.HOST) && head.version === "1.1") {
     head.note("missing_host");

@@ -78,9 +78,19 @@ function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result 
   const { side, state } = context;
   const head = readHead(bytes, start, end, side, state.options.showSecrets);
   if (head === null) return invalid(reader, side === "request" ? "request_line" : "status_line");
+  if (reader.isJoining) {
+    if (side === "request" && !hasUsualTarget(head)) return invalid(reader, "request_line");
+    reader.isJoining = false;
+  }
   return side === "request"
     ? beginRequest(bytes, end, reader, head, context)
     : beginResponse(bytes, end, reader, head, context);
+}
+
+/** Text in a body may look like a request line, but for its target. */
+function hasUsualTarget({ method, path }: Head): boolean {
+  if (path.includes(" ")) return false;
+  return path.startsWith("/") || path.startsWith("http") || path === "*" || method === "CONNECT";
 }
 
 /** No head ends here yet: may it still? */

@@ -39,6 +39,8 @@ export class Reader {
   doneBytes = 0;
   /** Status codes of interim responses before the one in progress. */
   interim: number[] | null = null;
+  /** The next head was looked for, not expected: it must look the part. */
+  isJoining = false;
 
   reset(): void {
     this.phase = Phase.HEAD;
@@ -48,6 +50,7 @@ export class Reader {
     this.scanned = 0;
     this.doneBytes = 0;
     this.interim = null;
+    this.isJoining = false;
   }
 }
 
@@ -77,6 +80,7 @@ export function createState(options: ProtocolOptions): HttpState {
 /** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */
 export function disturb(state: HttpState, side: Side): void {
   state[side].reset();
+  state[side].isJoining = true;
   state.uncertain = true;
   state.disturbed = true;
 }

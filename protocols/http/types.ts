@@ -3,6 +3,8 @@
  * RFC 9112. Key order here is key order in the output; absent when unknown.
  */
 
+import type { Anomaly } from "./anomalies.ts";
+
 /**
  * Fields of a head, or of trailers: lower-case names in order of appearance; a name that repeats has
  * a list. There is no prototype, so that a field may be called "__proto__" or "constructor". Names
@@ -30,8 +32,8 @@ export interface HttpContent {
   body_base64?: string;
   /** What is shown is not all. */
   body_truncated?: true;
-  /** What is odd about the message, stable snake_case: see README.md of this folder. */
-  anomalies?: string[];
+  /** What is odd about the message. */
+  anomalies?: Anomaly[];
 }
 
 export interface HttpRequest extends HttpContent {

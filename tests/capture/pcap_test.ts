@@ -53,6 +53,7 @@ function received(ms: number, at: number, data: string, extra: Partial<Segment> 
 function streams(packets: readonly Packet[]): { egress: string; ingress: string; kinds: string } {
   const { seen, source } = replayBytes(pcapFile(packets));
   assert.equal(source.failure, null);
+  for (const { kind, total } of seen) assert.ok(kind !== "DATA" || total > 0, "an empty event");
   const kinds = seen.map((event) => event.kind).filter((kind) => kind !== "TICK").join(" ");
   return { egress: streamText(seen, EGRESS), ingress: streamText(seen, INGRESS), kinds };
 }

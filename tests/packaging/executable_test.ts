@@ -71,11 +71,13 @@ Deno.test("sockeye uses the bundled libbpf where the system has one, too", async
 });
 
 Deno.test("sockeye -- COMMAND leaves the environment of COMMAND as it was", async () => {
-  const env = { HOME: "/", PATH: "/usr/bin:/bin", DENO_DIR: "/mine", TERM: "dumb" };
-  const plain = await outcome("/usr/bin/env", [], { env, clearEnv: true });
+  // With PWD, because the shell that holds COMMAND back would add it.
+  const env = { HOME: "/", PWD: "/", PATH: "/usr/bin:/bin", DENO_DIR: "/mine", TERM: "dumb" };
+  const options = { env, clearEnv: true, cwd: "/" };
+  const plain = await outcome("/usr/bin/env", [], options);
   // COMMAND's output goes to stderr; --output-file leaves it stdout.
   const args = ["-q", "--output-file", "/dev/null", "--", "/usr/bin/env"];
-  const traced = await outcome(EXECUTABLE, args, { env, clearEnv: true });
+  const traced = await outcome(EXECUTABLE, args, options);
   assert.equal(traced.code, 0, traced.stderr);
   assert.deepEqual(traced.stdout.split("\n").sort(), plain.stdout.split("\n").sort());
 });

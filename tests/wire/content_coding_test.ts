@@ -33,7 +33,7 @@ Deno.test("decodeContent() never gives more than the bound", () => {
 });
 
 Deno.test("decodeContent() gives the beginning of a beginning", () => {
-  const text = Array.from({ length: 20_000 }, (_, i) => `${(i * 2654435761) % 1000003}`).join(",");
+  const text = Array.from({ length: 50_000 }, (_, i) => `${(i * 2654435761) % 1000003}`).join(",");
   const want = new TextEncoder().encode(text);
   const table = [
     { coding: "gzip", bytes: gzipSync(text) },
@@ -57,5 +57,7 @@ Deno.test("decodeContent() names why it cannot decode", () => {
   const bytes = new TextEncoder().encode("plain text");
   assert.equal(decodeContent(["compress"], bytes, true, MIB), "unknown_coding");
   assert.equal(decodeContent(["gzip"], bytes, true, MIB), "corrupt");
+  const cut = zstdCompressSync("a".repeat(1000)).subarray(0, 8);
+  assert.equal(decodeContent(["zstd"], cut, false, MIB), "too_short");
   assert.equal(decodeContent(Array(9).fill("gzip"), bytes, true, MIB), "unknown_coding");
 });

@@ -1,0 +1,32 @@
+/**
+ * What can be odd about a message that is shown all the same: the values of `anomalies`. Several of
+ * them make two parsers see two different messages (request smuggling).
+ */
+export type Anomaly =
+  // Lengths (RFC 9112 section 6).
+  | "content_length_and_transfer_encoding" // both; Transfer-Encoding counts
+  | "duplicate_content_length" // more than once, the same
+  | "conflicting_content_length" // more than once, different; the first counts
+  | "invalid_content_length" // no decimal number; does not count
+  | "duplicate_transfer_encoding" // more than one field line
+  | "transfer_encoding_not_chunked" // chunked is not the last coding: the body ends with the stream
+  | "transfer_encoding_in_http_1_0"
+  | "framing_without_body" // a length announced where no body can be (204, 101, CONNECT)
+  | "space_in_chunk_size"
+  | "bare_lf_in_chunk"
+  | "corrupt_content_coding" // the body is not what Content-Encoding says; shown as it is
+  // Lines and fields (RFC 9112 sections 2.2, 3 and 5).
+  | "leading_empty_lines"
+  | "bare_lf" // a line ends without CR
+  | "bare_cr" // CR within a value
+  | "control_character" // within a value
+  | "space_in_target"
+  | "obsolete_line_folding" // a value goes on in the next line; joined by one space
+  | "space_before_first_header"
+  | "space_before_colon"
+  | "header_without_colon" // the line is not shown
+  | "empty_header_name" // the line is not shown
+  | "invalid_header_name" // not a token
+  | "numeric_header_name" // does not stand in its place in `headers`
+  | "missing_host" // in HTTP/1.1
+  | "duplicate_host";

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { WallClock } from "../lib/clock.ts";
+
+Deno.test("WallClock.format() gives RFC 3339 with nanoseconds, carrying into seconds", () => {
+  const clock = new WallClock({ wallSeconds: 1_800_000_000, wallNanos: 999_999_999 });
+  const cases: [number, string][] = [
+    [0, "2027-01-15T08:00:00.999999999Z"],
+    [1, "2027-01-15T08:00:01.000000000Z"],
+    [61e9, "2027-01-15T08:01:01.999999999Z"],
+    [-999_999_999, "2027-01-15T08:00:00.000000000Z"],
+    [-1e9, "2027-01-15T07:59:59.999999999Z"],
+    [8_640_000_000_000_123, "2027-04-25T08:00:01.000000122Z"],
+  ];
+  for (const [ns, want] of cases) assert.equal(clock.format(ns), want);
+});
+
+Deno.test("WallClock.format() survives times that are no time", () => {
+  const clock = new WallClock({ wallSeconds: 1e15, wallNanos: 0 });
+  assert.match(clock.format(0), /Z$/);
+});

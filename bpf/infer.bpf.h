@@ -234,12 +234,12 @@ static __always_inline unsigned int infer_text(const unsigned char *head, unsign
 
 #pragma unroll
 	for (unsigned int i = 0; i < INFER_TEXT_SIZE; i++) {
-		unsigned int inside = i - length; /* opaque: a compiler would make it a branch again */
-		unsigned int class = infer_classes[head[i]];
-		unsigned int step;
+		unsigned int inside = i - length, class = infer_classes[head[i]], step;
 
+		/* Opaque before and after: a compiler that knew its range would make it a branch. */
 		asm volatile("" : "+r"(inside));
-		inside >>= 31;
+		inside >>= 31; /* 1 before the end, else 0 */
+		asm volatile("" : "+r"(inside));
 		step = state << 4 | ((class - CLASS_PAST) * inside + CLASS_PAST);
 		asm volatile("" : "+r"(step));
 		state = ((const unsigned char *)infer_next)[step & (16 * STATE_COUNT - 1)];

@@ -85,8 +85,12 @@ class Peer {
   }
 
   finish(reason: "closed" | "trace_end"): void {
-    if (this.#session !== null) this.#session.finish(reason);
-    else if (this.#context.showUnknown && this.#totals !== null) {
+    const session = this.#session;
+    session?.finish(reason);
+    if (session !== null && session.frames > 0) this.#totals = null;
+    if (this.#context.showUnknown && this.#totals !== null) {
+      if (session !== null) this.#totals.refuse(this.facts.protocol, "no_valid_frame");
+      this.facts.protocol = "unknown";
       const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
       this.#totals.report(this.#context, this.facts, "datagram", incomplete);
     }

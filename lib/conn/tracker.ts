@@ -71,6 +71,7 @@ export class ConnTracker {
   #firstSpeaker: Role | null = null;
   #misses = 0;
   #switches = 0;
+  #wasRefused = false;
   #givenUp = false;
   /** Bytes before the first message were not seen, or not understood. */
   #midStream: boolean;
@@ -150,8 +151,12 @@ export class ConnTracker {
       }
     }
     const session = this.#session;
-    if (session !== null) session.finish(reason);
-    else if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
+    session?.finish(reason);
+    // A protocol that was suspected and never gave a frame is no answer.
+    if (session === null || session.frames === 0) {
+      if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
+      if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
+    }
     this.#egress.stream.clear();
     this.#ingress.stream.clear();
     this.#moveTo("closed", reason);
@@ -320,7 +325,8 @@ export class ConnTracker {
     if (session === null) return;
     if (session.switchTo !== undefined) this.#switch(session, session.switchTo);
     else if (session.frames > 0) this.#totals = null;
-    else if (session.failures >= MAX_FAILURES) this.#refuse();
+    // Once bitten: another protocol's bytes must not be lost to the same mistake.
+    else if (session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) this.#refuse();
   }
 
   #switch(session: Session, to: string | null): void {
@@ -345,6 +351,7 @@ export class ConnTracker {
     this.#facts.protocol = "unknown";
     this.#facts.role = undefined;
     this.#midStream = true;
+    this.#wasRefused = true;
     this.#clearFlows();
     this.#moveTo("unknown", "no valid frame");
     this.#missed();
@@ -354,6 +361,7 @@ export class ConnTracker {
     if (this.#totals === null) return;
     const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
     if (!this.#connection.fresh) incomplete.push("mid_stream");
+    this.#facts.protocol = "unknown";
     this.#facts.role = this.#connection.roleHint ?? undefined;
     this.#totals.report(this.#context, this.#facts, "stream", incomplete);
   }

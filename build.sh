@@ -6,6 +6,7 @@
 #   ./build.sh test       the whole test suite ([FILE…]: some of it); root tests use sudo
 #   ./build.sh bench      the benchmarks ([NAME…]: some of them)
 #   ./build.sh check      format, lint and types
+#   ./build.sh new-protocol NAME   the skeleton of a plug-in (CONTRIBUTING.md)
 #   ./build.sh clean      remove dist/
 #
 # Tools that are missing come from Debian (apt, with sudo when not root) and npm (package-lock.json).

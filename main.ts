@@ -42,6 +42,10 @@ async function main(args: readonly string[]): Promise<number> {
       const { check } = await import("./lib/cli/check.ts");
       await traced(check());
     },
+    doctor: async (options) => {
+      const { doctor } = await import("./lib/cli/doctor.ts");
+      await traced(doctor(options));
+    },
     protocols: async () => {
       const { listProtocols } = await import("./lib/cli/protocols.ts");
       const { plugins } = await import("./protocols/registry.ts");

@@ -212,15 +212,19 @@ __attribute__((noinline)) int copy_small(u32 offset, u32 n)
 		return 0;
 	op = &batch->op;
 	to = batch->data + offset;
-	if (!op->iov)
+	if (!op->iov) {
+		barrier_var(left);
+		if (left > SMALL_BYTES)
+			return 0;
 		return bpf_probe_read_user(to, left, (void *)op->base) ? 0 : n;
+	}
 	pieces = op->pieces;
 	if (pieces > SMALL_PIECES)
 		pieces = SMALL_PIECES;
 	if (bpf_probe_read_user(batch->pieces, pieces * sizeof(struct user_iovec), (void *)op->iov))
 		return 0;
 	for (int i = 0; i < SMALL_PIECES; i++) {
-		if (i >= op->pieces || done > SMALL_BYTES)
+		if (i >= op->pieces || done >= SMALL_BYTES)
 			break;
 		length = batch->pieces[i].length;
 		if (length > n - done)
@@ -228,7 +232,8 @@ __attribute__((noinline)) int copy_small(u32 offset, u32 n)
 		barrier_var(length);
 		if (length > SMALL_BYTES)
 			break;
-		if (bpf_probe_read_user(to + done, length, (void *)batch->pieces[i].base))
+		if (bpf_probe_read_user(BOUNDED_POINTER(to, done, SMALL_BYTES), length,
+					(void *)batch->pieces[i].base))
 			break;
 		done += length;
 	}

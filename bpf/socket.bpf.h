@@ -221,7 +221,8 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
 		take_peer(op, state);
 	place_operation(ctx, batch, sk, state, true);
-	if (config.io_uring && op->operation == OP_OTHER && op->cut == CUT_UNSEEN && task->io_uring)
+	if (config.io_uring && op->operation == OP_OTHER && op->cut == CUT_UNSEEN &&
+	    (task->io_uring || (task->flags & PF_IO_WORKER)))
 		remember_uring_move(batch, sk, state);
 	else
 		emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);

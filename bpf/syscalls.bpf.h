@@ -17,7 +17,7 @@
 #define FILE_TYPE_SOCKET 0140000
 #define PEEK_OR_ERRQUEUE (0x2 | 0x2000)
 /* Each continuation takes so many messages; 33 of them may follow one another. */
-#define MESSAGES_A_RUN 4
+#define MESSAGES_A_RUN 8
 #define MAX_MESSAGES_SUMMED 128
 
 static __always_inline struct sock *sock_of_file(struct file *file)
@@ -143,6 +143,16 @@ static __always_inline void on_splice(void *ctx, struct batch *batch, s32 fd, u8
 	emit_operation(ctx, batch, sk, state, LARGE_CUT, false);
 }
 
+/* read_message(), verified once for all the messages of a run. */
+__attribute__((noinline)) int find_message(u64 from, u32 take_name)
+{
+	struct batch *batch = batch_of_this_cpu();
+
+	if (batch)
+		read_message(batch, from, take_name);
+	return 0;
+}
+
 /*
  * The messages of one sendmmsg() or recvmmsg(), each an operation of its own: the call is over, so
  * one run of this program takes one message and calls itself for the next, up to the kernel's limit
@@ -164,7 +174,7 @@ static __always_inline void on_message(void *ctx, struct batch *batch, struct pt
 	if (!state)
 		return;
 	op->total = length;
-	read_message(batch, from, unconnected(op, sk));
+	find_message(from, unconnected(op, sk));
 	if (op->kind == FLAG_TCP_POSITION) {
 		/* Positions are known for the call's end only: what followed this message is taken off. */
 		struct tcp_positions tcp = {};
@@ -226,18 +236,27 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 	return 0;
 }
 
-/* Sums up what a vectored call on a stream moved, before its first message. */
-static __always_inline void begin_messages(struct batch *batch, struct pt_regs *regs, long messages)
+/*
+ * Sums up what a vectored call on a stream moved, before its first message. A function of its own, as
+ * infer_head: verifiers before 6.x would follow each end of the loop to the end of the program.
+ */
+__attribute__((noinline)) int sum_messages(u64 vector, u32 messages)
 {
-	batch->messages_bytes = 0;
-	for (int i = 0; i < MAX_MESSAGES_SUMMED && i < messages; i++) {
+	struct batch *batch = batch_of_this_cpu();
+	u32 sum = 0;
+
+	if (!batch)
+		return 0;
+	for (u32 i = 0; i < MAX_MESSAGES_SUMMED && i < messages; i++) {
 		u32 length = 0;
 
 		bpf_probe_read_user(&length, sizeof(length),
-				    (void *)(SYSCALL_ARG2(regs) + i * sizeof(struct user_mmsg) +
+				    (void *)(vector + i * sizeof(struct user_mmsg) +
 					     sizeof(struct user_message)));
-		batch->messages_bytes += length;
+		sum += length;
 	}
+	batch->messages_bytes = sum;
+	return 0;
 }
 
 /* Never attached: goes on for sys_exit, and with itself while there are more messages. */
@@ -259,7 +278,7 @@ int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
 		result = 2;
 	} else if (!(direction == DIRECTION_INGRESS && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE))) {
 		if (batch->message_index == 0)
-			begin_messages(batch, regs, result);
+			sum_messages(SYSCALL_ARG2(regs), result);
 		for (int i = 0; i < MESSAGES_A_RUN; i++) {
 			if (batch->message_index >= result)
 				break;

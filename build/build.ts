@@ -1,12 +1,10 @@
 /**
- * What ./build.sh runs once the tools are there: one of its commands.
+ * What ./build.sh runs once the tools are there: one of its commands. Each is loaded when it runs, so
+ * that a plain build needs nothing of the tests.
  */
-import { bench } from "./bench.ts";
-import { check } from "./check.ts";
 import { EXECUTABLE, executable, howMade } from "./executable.ts";
 import { Stamps } from "./stamps.ts";
 import { bpfObject, bundle, libbpf, typeCheck } from "./steps.ts";
-import { test } from "./test.ts";
 import { asRoot, BuildError, DIST, message, OBJ, runVisible } from "./tools.ts";
 
 /** Brings dist/sockeye up to date; one build at a time. */
@@ -39,18 +37,35 @@ async function main(args: readonly string[]): Promise<number> {
     case "demo":
       await build({ typeCheck: true });
       return await runVisible(...asRoot(EXECUTABLE, ["demo", ...rest]));
-    case "check":
+    case "check": {
+      const { check } = await import("./check.ts");
       return await check() ? 0 : 1;
-    case "test":
+    }
+    case "test": {
+      const { test } = await import("./test.ts");
       return await test(rest, () => build({ typeCheck: true }));
-    case "bench":
+    }
+    case "bench": {
       await build({ typeCheck: true });
+      const { bench } = await import("./bench.ts");
       return await bench(rest);
+    }
+    case "new-protocol":
+      return await makeProtocol(rest);
     default:
       throw new BuildError(
-        `Cannot run ${command}: the commands are build, demo, test, bench, check, clean`,
+        `Cannot run ${command}: the commands are build, demo, test, bench, check, new-protocol, clean`,
       );
   }
+}
+
+async function makeProtocol(names: readonly string[]): Promise<number> {
+  const [name] = names;
+  if (name === undefined || names.length > 1) throw new BuildError("usage: new-protocol NAME");
+  const { newProtocol, nextSteps } = await import("./new_protocol.ts");
+  console.log((await newProtocol(name)).join("\n"));
+  console.log(`\n${nextSteps(name)}`);
+  return 0;
 }
 
 if (import.meta.main) {

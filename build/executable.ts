@@ -8,7 +8,17 @@
  */
 import { pack } from "./packed/pack.ts";
 import { Stamps, type Step } from "./stamps.ts";
-import { BPF_OBJECT, BUNDLE, LIBBPF, STUB, stub } from "./steps.ts";
+import {
+  BPF_OBJECT,
+  BUNDLE,
+  LIBBPF,
+  PACKED_LOADER,
+  PACKED_PROGRAM,
+  packedLoader,
+  packedProgram,
+  STUB,
+  stub,
+} from "./steps.ts";
 import {
   BuildError,
   DIST,
@@ -124,13 +134,14 @@ async function mustStart(executable: string): Promise<void> {
 }
 
 async function packed(stamps: Stamps): Promise<void> {
-  await stamps.bring(stub());
+  await Promise.all([stub(), packedLoader(), packedProgram()].map((step) => stamps.bring(step)));
   const pieces = pack({
     name: "sockeye",
     deno: Deno.readFileSync(Deno.execPath()),
     stub: Deno.readFileSync(STUB),
-    bundle: Deno.readFileSync(BUNDLE),
+    loader: Deno.readFileSync(PACKED_LOADER),
     assets: new Map([
+      ["sockeye.js", Deno.readFileSync(PACKED_PROGRAM)],
       ["sockeye.bpf.o", Deno.readFileSync(BPF_OBJECT)],
       ["libbpf.so", Deno.readFileSync(LIBBPF)],
     ]),

@@ -13,7 +13,9 @@ const CLANG_FILE = `/usr/bin/${CLANG}`;
 export const BPF_OBJECT = `${DIST}sockeye.bpf.o`;
 export const LIBBPF = `${DIST}libbpf.so`;
 export const BUNDLE = `${DIST}sockeye.js`;
-/** The stub of the packed executable; made only where it is ported to. */
+/** Parts of the packed executable; made only when it is. */
+export const PACKED_PROGRAM = `${OBJ}program.js`;
+export const PACKED_LOADER = `${OBJ}loader.js`;
 export const STUB = `${OBJ}stub.bin`;
 
 const SOURCES = ["main.ts", "lib", "ffi", "protocols", "build", "deno.json", "package-lock.json"]
@@ -88,33 +90,53 @@ export function typeCheck(): Step {
 
 /** main.ts and all it imports as one module without any import. */
 export function bundle(): Step {
+  return bundled("bundle", "build/entry.ts", BUNDLE, []);
+}
+
+/** The same as the body of a function, for the packed executable: without import.meta. */
+export function packedProgram(): Step {
+  return bundled("packed program", "build/entry.ts", PACKED_PROGRAM, [
+    "--define:import.meta.main=true",
+    '--define:import.meta.dirname="/proc/self"',
+    '--define:import.meta.url="file:///proc/self/exe"',
+  ]);
+}
+
+/** What the packed executable starts with. */
+export function packedLoader(): Step {
+  return bundled("packed loader", "build/packed/loader.ts", PACKED_LOADER, []);
+}
+
+function bundled(name: string, entry: string, output: string, more: readonly string[]): Step {
   const esbuild = `${ROOT}node_modules/@esbuild/${platform().esbuild}/bin/esbuild`;
-  const aliases = {
-    "node:process": "process.ts",
-    "node:events": "events.ts",
-    "node:path": "path.ts",
-    "node:util": "util.ts",
-    "node:fs": "unused.ts",
-    "node:child_process": "unused.ts",
-  };
-  const flags = ["--bundle", "--format=esm", "--platform=neutral", "--target=esnext"];
-  flags.push("--log-level=warning", "--legal-comments=inline", "--charset=utf8");
+  const flags = ["--bundle", "--format=esm", "--platform=neutral", "--target=esnext", ...more];
+  flags.push("--log-level=warning", "--legal-comments=inline", "--charset=ascii");
   flags.push(`--banner:js=${NOTICE}`);
-  for (const [name, file] of Object.entries(aliases)) {
-    flags.push(`--alias:${name}=${ROOT}build/shims/${file}`);
+  for (const [module, file] of Object.entries(SHIMS)) {
+    flags.push(`--alias:${module}=${ROOT}build/shims/${file}`);
   }
   return {
-    name: "bundle",
+    name,
     inputs: SOURCES,
     tools: [esbuild],
     options: flags,
-    outputs: [BUNDLE],
+    outputs: [output],
     async run() {
       if (!exists(esbuild)) throw new BuildError(`Cannot bundle: ${esbuild} is missing (npm ci)`);
-      await run(esbuild, [...flags, `--outfile=${BUNDLE}`, `${ROOT}build/entry.ts`]);
+      await run(esbuild, [...flags, `--outfile=${output}`, ROOT + entry]);
     },
   };
 }
+
+/** Node's modules that commander imports, and what stands in for them. */
+const SHIMS: Readonly<Record<string, string>> = {
+  "node:process": "process.ts",
+  "node:events": "events.ts",
+  "node:path": "path.ts",
+  "node:util": "util.ts",
+  "node:fs": "unused.ts",
+  "node:child_process": "unused.ts",
+};
 
 const NOTICE = "/* sockeye, Apache-2.0. Contains commander, MIT, " +
   "Copyright (c) 2011 TJ Holowaychuk <tj@vision-media.ca>. */";

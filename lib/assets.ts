@@ -1,5 +1,6 @@
 /**
- * The files that travel inside the executable: the BPF object and the self-contained libbpf.
+ * The files that travel inside the executable: the BPF object and the self-contained libbpf, and in
+ * the packed one the program's own text.
  *
  * In: an asset's name. Out: its bytes, from wherever this program runs: the packed executable (its
  * own tail), the executable of `deno compile` (its virtual file system), or the repository (dist/).
@@ -18,7 +19,7 @@ const MAX_INDEX_BYTES = 65536;
 const SELF = "/proc/self/exe";
 
 /** The bytes of one asset; throws when this build of the program lacks it. */
-export function readAsset(name: AssetName): Uint8Array {
+export function readAsset(name: AssetName): Uint8Array<ArrayBuffer> {
   try {
     if (Deno.build.standalone) return Deno.readFileSync(`${import.meta.dirname}/${name}`);
     if (import.meta.url.startsWith("file:///proc/")) return readPacked(SELF, name);
@@ -40,8 +41,8 @@ export function encodeTrailer(places: Readonly<Record<string, [number, number]>>
   return trailer;
 }
 
-/** One asset of a packed executable. */
-export function readPacked(executable: string | URL, name: AssetName): Uint8Array {
+/** One asset of a packed executable; its program is one, too. */
+export function readPacked(executable: string, name: string): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(executable);
   const size = file.statSync().size;
   const tail = readAt(file, size - TAIL_BYTES, TAIL_BYTES);

@@ -1,8 +1,9 @@
 /**
  * The packed single file: for machines where `deno compile` finds no denort to build on.
  *
- * In: the official Deno ELF, the entry stub's image (stub.c), the bundle and the assets.
- * Out: one executable: the Deno ELF, one more segment (stub, arguments, bundle), the assets, and a
+ * In: the official Deno ELF, the entry stub's image (stub.c), the loader and the assets, of which the
+ * program itself is one.
+ * Out: one executable: the Deno ELF, one more segment (stub, arguments, loader), the assets, and a
  * trailer that says where they are (lib/assets.ts reads it). Nothing is extracted when it runs.
  * Debuggers and loaders see an ordinary program; `strip` would remove what is appended.
  */
@@ -31,7 +32,8 @@ export interface PackInput {
   readonly name: string;
   readonly deno: Uint8Array;
   readonly stub: Uint8Array;
-  readonly bundle: Uint8Array;
+  /** Deno's main module, bundled (loader.ts). */
+  readonly loader: Uint8Array;
   readonly assets: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -54,27 +56,27 @@ export function pack(input: PackInput): Uint8Array[] {
   return pieces;
 }
 
-/** The stub with its header filled in, the strings it passes on, and the bundle. */
+/** The stub with its header filled in, the strings it passes on, and the loader. */
 function stubSegment(input: PackInput, entry: number, setenvSlot: number): Uint8Array {
-  const { stub, bundle } = input;
+  const { stub, loader } = input;
   const environment = Object.entries(DENO_ENVIRONMENT);
   const argumentBytes = strings([input.name, ...DENO_ARGUMENTS]);
   const environmentBytes = strings(environment.flat());
   const environmentAt = stub.length + argumentBytes.length;
-  const bundleAt = alignToPage(environmentAt + environmentBytes.length);
+  const loaderAt = alignToPage(environmentAt + environmentBytes.length);
 
-  const segment = new Uint8Array(bundleAt + bundle.length);
+  const segment = new Uint8Array(loaderAt + loader.length);
   segment.set(stub, 0);
   segment.set(argumentBytes, stub.length);
   segment.set(environmentBytes, environmentAt);
-  segment.set(bundle, bundleAt);
+  segment.set(loader, loaderAt);
 
   const header = new DataView(segment.buffer);
   const fields = [ // struct header in stub.c
     entry,
     setenvSlot,
-    bundleAt,
-    bundle.length,
+    loaderAt,
+    loader.length,
     stub.length,
     DENO_ARGUMENTS.length,
     environmentAt,

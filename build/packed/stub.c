@@ -3,7 +3,7 @@
  * Entry point of the packed executable: the Deno ELF with one more segment, which begins with this.
  *
  * In: the stack as the kernel left it, after the dynamic loader and before Deno's own start code.
- * It writes the bundle to a memory file, puts Deno's arguments before the user's
+ * It writes the loader (loader.ts) to a memory file, puts Deno's arguments before the user's
  * (`sockeye run … /proc/self/fd/N USER-ARGS`), sets a few environment variables, and jumps to Deno's
  * entry point. It touches no file system and never returns.
  */
@@ -14,8 +14,8 @@ struct header {
 	char magic[8];
 	long entry;         /* Deno's own entry point */
 	long setenv_slot;   /* where the loader has put the address of setenv() */
-	word bundle;
-	word bundle_length;
+	word loader;       /* Deno's main module */
+	word loader_length;
 	word arguments;     /* strings one after another; the first is the program's name */
 	word argument_count; /* without the name */
 	word environment;   /* name, value, name, value, … */
@@ -29,7 +29,7 @@ __attribute__((section(".header"), used, visibility("hidden"))) struct header st
 #define MFD_CLOEXEC 1
 #define MFD_NOEXEC_SEAL 8
 #define F_DUPFD_CLOEXEC 1030
-#define BUNDLE_FD 64 /* high: leaves the low numbers as the caller expects them */
+#define LOADER_FD 64 /* high: leaves the low numbers as the caller expects them */
 #define SPARE_WORDS 64 /* the path, the end markers and alignment */
 
 #if defined(__x86_64__)
@@ -99,8 +99,8 @@ static word count(char *const *list)
 	return n;
 }
 
-/* The bundle as a memory file; its descriptor is never 0, 1 or 2. */
-static long bundle_file(const struct header *header)
+/* The loader as a memory file; its descriptor is never 0, 1 or 2. */
+static long loader_file(const struct header *header)
 {
 	const char *base = (const char *)header;
 	const char *name = base + header->arguments;
@@ -111,15 +111,15 @@ static long bundle_file(const struct header *header)
 		fd = system_call(SYS_MEMFD_CREATE, (long)name, MFD_CLOEXEC, 0);
 	if (fd < 0)
 		FAIL("Cannot start: memfd_create failed");
-	for (word done = 0; done < header->bundle_length;) {
-		long n = system_call(SYS_WRITE, fd, (long)(base + header->bundle + done),
-				     (long)(header->bundle_length - done));
+	for (word done = 0; done < header->loader_length;) {
+		long n = system_call(SYS_WRITE, fd, (long)(base + header->loader + done),
+				     (long)(header->loader_length - done));
 
 		if (n <= 0)
 			FAIL("Cannot start: no memory for the program text");
 		done += (word)n;
 	}
-	high = system_call(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, BUNDLE_FD);
+	high = system_call(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, LOADER_FD);
 	if (high < 0)
 		high = system_call(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, 3);
 	if (high < 0)
@@ -169,7 +169,7 @@ __attribute__((visibility("hidden"), used)) word *stub_main(word *stack,
 	char *path = (char *)(stack - 8);
 	word *next = block;
 
-	write_path(path, bundle_file(header));
+	write_path(path, loader_file(header));
 	*next++ = argc + header->argument_count + 1;
 	*next++ = argc ? (word)argv[0] : (word)string;
 	for (word i = 0; i < header->argument_count; i++)

@@ -11,8 +11,8 @@ const LEAST_CONN = 16 * KIB;
  */
 const DATA_PER_CPU = 8 * MIB;
 const DATA_TOTAL = 256 * MIB;
-/** Connection events are 120 to 360 bytes, and a few for each connection. */
-const CONN_PART = 32;
+/** Connection events are 120 to 360 bytes, and a few for each connection: 1 MiB holds 1000 of these. */
+const CONN_PART = 8;
 
 /** One buffer's ring: the size to ask for, and the least that works. */
 export interface RingSize {
@@ -22,7 +22,7 @@ export interface RingSize {
 
 /**
  * Rings must be powers of two. `totalMib`, when given, is shared out over the CPUs for the data
- * rings; the rings of connection events are a 32nd of these on top.
+ * rings; the rings of connection events are an eighth of these on top.
  */
 export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; conn: RingSize } {
   const share = totalMib === undefined

@@ -4,16 +4,23 @@
  * kernel or the list of protocols is checked where those are at hand (trace.ts).
  */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { MAX_PORTS } from "../capture/abi.ts";
-import { quote, usageError } from "./errors.ts";
-import { parseDuration, parseInteger, parseSize } from "./units.ts";
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
-/** The kernel's TASK_COMM_LEN without the closing zero. */
-const MAX_COMM_BYTES = 15;
-const MAX_PID = 2 ** 22;
+import type { ConnTraceOptions } from "./conn_trace.ts";
+import type { StatsOptions } from "./live_stats.ts";
+import { parseInteger } from "./units.ts";
+import {
+  append,
+  choice,
+  duration,
+  GIB,
+  KIB,
+  MIB,
+  parseComm,
+  parseFd,
+  parsePid,
+  parsePort,
+  parseProtocols,
+  size,
+} from "./values.ts";
 
 export interface FilterOptions {
   pid: number[];
@@ -25,7 +32,7 @@ export interface FilterOptions {
 }
 
 /** What shapes the records and where they go: shared by live traces and replays. */
-export interface OutputOptions extends FilterOptions {
+export interface OutputOptions extends FilterOptions, ConnTraceOptions, StatsOptions {
   output?: "ndjson" | "table";
   outputFile?: string;
   maxBody: number;
@@ -48,62 +55,7 @@ export interface TraceOptions extends OutputOptions {
   unfiltered?: true;
   libbpf?: string;
   record?: string;
-  /** The seed's spelling: a pid to trace without the in-kernel protocol filter. */
-  test_only_socket_trace_target_pid?: number;
 }
-
-function append<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
-  return (text, before) => [...before, parse(text)];
-}
-
-function choice<const T extends string>(option: string, values: readonly T[]): (text: string) => T {
-  return (text) => {
-    const found = values.find((value) => value === text);
-    if (found === undefined) {
-      throw usageError(`Cannot use ${option} ${quote(text)}: not one of ${values.join(", ")}`);
-    }
-    return found;
-  };
-}
-
-function parsePid(option: string): (text: string) => number {
-  return (text) => parseInteger(option, text, { min: 1, max: MAX_PID });
-}
-
-function duration(option: string): (text: string) => number {
-  return (text) => parseDuration(option, text);
-}
-
-function parseComm(text: string): string {
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes === 0) throw usageError(`Cannot use --comm ${quote(text)}: name is empty`);
-  if (bytes > MAX_COMM_BYTES) {
-    throw usageError(
-      `Cannot use --comm ${quote(text)}: longer than ${MAX_COMM_BYTES} bytes`,
-      `the kernel keeps the first ${MAX_COMM_BYTES}: use --comm ${
-        quote(text.slice(0, MAX_COMM_BYTES))
-      }`,
-    );
-  }
-  return text;
-}
-
-function parsePort(text: string, before: number[]): number[] {
-  const port = parseInteger("--port", text, { min: 1, max: 65535 });
-  if (before.length === MAX_PORTS) {
-    throw usageError(`Cannot use --port ${quote(text)}: more than ${MAX_PORTS} ports`);
-  }
-  return [...before, port];
-}
-
-function parseProtocols(text: string, before: string[]): string[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.includes("")) throw usageError(`Cannot use --protocol ${quote(text)}: a name is empty`);
-  return [...before, ...names];
-}
-
-const size = (option: string, min: number, max: number) => (text: string): number =>
-  parseSize(option, text, { min, max });
 
 /** Which connections: a live trace filters in the kernel, a replay in user space. */
 function filterOptions(name: string) {
@@ -134,8 +86,38 @@ function filterOptions(name: string) {
     );
 }
 
+/** What is told of the work itself, other than records: for finding out why one is missing. */
+function diagnosticOptions(name: string) {
+  const level = choice("--conn-trace-level", ["1", "2"]);
+  return recordOptions(name)
+    .optionsGroup("When something is missing (see also sockeye doctor):")
+    .addOption(
+      new Option("--conn-trace-pid <pid>", "log what is made of this process's connections")
+        .argParser(parsePid("--conn-trace-pid")),
+    )
+    .addOption(
+      new Option("--conn-trace-fd <fd>", "of this descriptor of it only")
+        .argParser(parseFd("--conn-trace-fd")),
+    )
+    .addOption(
+      new Option("--conn-trace-level <level>", "1: changes of state, 2: every step (default)")
+        .argParser((text) => level(text) === "1" ? 1 : 2),
+    )
+    .option("--log-file <file>", "write these logs to this file, mode 0600, not to stderr")
+    .option("--stats", "print counters of every stage, at the end and live on a terminal")
+    .option("--stats-file <file>", "write the counters to this file at the end, as JSON")
+    .addOption(
+      new Option("--stirling_conn_trace_pid <pid>")
+        .argParser(parsePid("--stirling_conn_trace_pid")).hideHelp(),
+    )
+    .addOption(
+      new Option("--stirling_conn_trace_fd <fd>")
+        .argParser(parseFd("--stirling_conn_trace_fd")).hideHelp(),
+    );
+}
+
 /** What shapes the records and where they go. */
-function outputOptions(name: string) {
+function recordOptions(name: string) {
   return filterOptions(name)
     .optionsGroup("Records and when to end:")
     .option(
@@ -173,7 +155,7 @@ function outputOptions(name: string) {
 
 /** What only a live trace has. */
 function liveOptions(name: string) {
-  return outputOptions(name)
+  return diagnosticOptions(name)
     .optionsGroup("Capture:")
     .option("--no-follow", "trace the given processes without their children")
     .option(
@@ -213,7 +195,7 @@ export function traceCommand(
 export function replayCommand(
   run: (options: OutputOptions, file: string) => Promise<void>,
 ): CommandUnknownOpts {
-  return outputOptions("replay")
+  return diagnosticOptions("replay")
     .description("the same records from a recording or a packet capture")
     .argument("<file>", "a recording or pcap file; - reads a pipe")
     .action((file, options) => run(options, file));

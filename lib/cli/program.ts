@@ -10,6 +10,7 @@ import {
 } from "@commander-js/extra-typings";
 import { ExitCode, OperatorError, quote, usageError } from "./errors.ts";
 import { SHELLS } from "./completions.ts";
+import { doctorCommand, type DoctorOptions } from "./doctor_options.ts";
 import { type OutputOptions, replayCommand, traceCommand, type TraceOptions } from "./options.ts";
 import { suggest } from "./suggest.ts";
 import { VERSION } from "./version.ts";
@@ -21,6 +22,7 @@ export interface Actions {
   /** With the options of a trace. */
   demo(options: TraceOptions): Promise<void>;
   demoPeer(role: string, url: string | undefined): Promise<void>;
+  doctor(options: DoctorOptions): Promise<void>;
   check(): Promise<void>;
   protocols(): Promise<void>;
   completions(shell: string, program: CommandUnknownOpts): Promise<void>;
@@ -32,6 +34,7 @@ Examples:
   sudo sockeye --pid 1234 | jq 'select(.latency_ns > 1e7)'
   sudo sockeye --comm nginx --protocol http --duration 10s --output-file records.ndjson
   sudo sockeye -- curl http://example.com/       start a program and trace it
+  sudo sockeye doctor --pid 1234                 why is a record missing?
 `;
 
 export function buildProgram(actions: Actions): CommandUnknownOpts {
@@ -67,6 +70,7 @@ export function buildProgram(actions: Actions): CommandUnknownOpts {
 
 function addCommands(program: CommandUnknownOpts, actions: Actions): void {
   program.addCommand(replayCommand(actions.replay));
+  program.addCommand(doctorCommand(actions.doctor));
   const demo = traceCommand("demo", (options, words) => {
     refuseWords(words, program);
     return actions.demo(options);

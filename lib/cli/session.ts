@@ -12,6 +12,8 @@ import type { Summary, TraceRecord } from "../record/record.ts";
 import { Run } from "../run.ts";
 import type { Sink } from "../sink/sink.ts";
 import { Stats } from "../stats.ts";
+import { type ConnTraceLog, openConnTrace } from "./conn_trace.ts";
+import { prepareStatsFile, saveStats, showLiveStats, statsLines } from "./live_stats.ts";
 import type { OutputOptions } from "./options.ts";
 import { type Selection, selectProtocols } from "./protocols.ts";
 import { checkWritten, openSink, outputFormat } from "./sinks.ts";
@@ -20,12 +22,15 @@ import { formatSummary, ownCpuSeconds } from "./summary.ts";
 /** What is checked and opened before the source: nothing is attached for options that cannot work. */
 export interface Prepared {
   readonly selection: Selection;
+  readonly connTrace: ConnTraceLog;
   readonly sink: Sink;
 }
 
 export function prepare(options: OutputOptions): Prepared {
   const selection = selectProtocols(options.protocol, plugins);
-  return { selection, sink: openSink(options) };
+  const connTrace = openConnTrace(options);
+  prepareStatsFile(options);
+  return { selection, connTrace, sink: openSink(options) };
 }
 
 /** What differs between a live trace and a replay. */
@@ -44,6 +49,7 @@ export class Session {
   readonly #source: CaptureSource;
   readonly #options: OutputOptions;
   readonly #sink: Sink;
+  readonly #connTrace: ConnTraceLog;
   readonly #stats = new Stats();
   readonly #pipeline: Pipeline;
   readonly #only: ReadonlySet<string> | null;
@@ -55,12 +61,13 @@ export class Session {
   constructor(
     source: CaptureSource,
     options: OutputOptions,
-    { selection, sink }: Prepared,
+    { selection, connTrace, sink }: Prepared,
     parts: SessionParts,
   ) {
     this.#source = source;
     this.#options = options;
     this.#sink = sink;
+    this.#connTrace = connTrace;
     this.#only = selection.only;
     this.#recorder = parts.recorder ?? null;
     this.run = new Run(source, sink, {
@@ -79,6 +86,7 @@ export class Session {
       summaries: outputFormat(options) === "table",
       filter: parts.filter,
       verdict: parts.verdict,
+      trace: connTrace.open(source.start),
     };
     this.#pipeline = new Pipeline(
       source.start,
@@ -92,6 +100,8 @@ export class Session {
   async work(): Promise<void> {
     const pipeline = this.#pipeline;
     const recorder = this.#recorder;
+    using _connTrace = this.#connTrace;
+    using _live = showLiveStats(this.#options, this.#stats, this.#leavesTerminalAlone());
     await this.run.loop({
       onEvent: recorder === null ? (event) => pipeline.onEvent(event) : (event: SocketEvent) => {
         recorder.onEvent(event);
@@ -105,18 +115,33 @@ export class Session {
   /** The summary on stderr; nothing when the reader went away. Throws when records were not written. */
   conclude(log: Log, kernelCounters: Readonly<Record<string, number>>): void {
     checkWritten(this.#sink, this.#options);
-    if (this.run.endReason === "reader_gone") return;
+    this.#connTrace.check();
     this.#stats.droppedRecords = this.#sink.output.droppedRecords;
+    const stats = { ...this.#stats.toJSON(), kernel: kernelCounters };
+    saveStats(this.#options, stats);
+    if (this.run.endReason === "reader_gone") return;
+    if (this.#options.stats === true) {
+      for (const line of statsLines({ ...stats })) {
+        log.error(line);
+      }
+    }
     const cpu = ownCpuSeconds();
     const facts = {
       records: this.#shown,
-      stats: this.#stats.toJSON(),
+      stats,
       losses: this.#source.losses(),
       kernelCounters,
       seconds: (performance.now() - this.#startMs) / 1000,
       cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,
     };
     for (const line of formatSummary(facts)) log.info(line);
+  }
+
+  /** Neither records nor connection logs go to the terminal. */
+  #leavesTerminalAlone(): boolean {
+    const { outputFile, logFile } = this.#options;
+    const showsRecords = outputFile === undefined && Deno.stdout.isTerminal();
+    return !showsRecords && (this.#connTrace.silent || logFile !== undefined);
   }
 
   #show(record: TraceRecord, summary: Summary | null): void {

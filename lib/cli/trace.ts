@@ -28,8 +28,10 @@ export async function trace(
     targeted: targetPids(options).length + options.comm.length + command.length > 0,
     patient: false,
     recorder,
-    verdict: (conn, verdict) =>
-      source.setVerdict(conn, verdict === "keep" ? Verdict.KEEP : Verdict.STOP),
+    verdict: (conn, verdict) => {
+      if (verdict === "keep") source.setVerdict(conn, Verdict.KEEP);
+      else if (!isUnfiltered(options)) source.setVerdict(conn, Verdict.STOP);
+    },
   });
   let held: CommandProcess | null = null;
   using _signals = onEndSignal((signal) => {
@@ -59,6 +61,10 @@ function targetPids(options: TraceOptions): number[] {
   return seed === undefined ? options.pid : [...options.pid, seed];
 }
 
+function isUnfiltered(options: TraceOptions): boolean {
+  return options.unfiltered === true || options.test_only_socket_trace_target_pid !== undefined;
+}
+
 function liveOptions(options: TraceOptions, command: readonly string[], log: Log): LiveOptions {
   return {
     way: options.capture,
@@ -66,8 +72,7 @@ function liveOptions(options: TraceOptions, command: readonly string[], log: Log
     comm: options.comm,
     ports: options.port,
     follow: options.follow,
-    unfiltered: options.unfiltered === true ||
-      options.test_only_socket_trace_target_pid !== undefined,
+    unfiltered: isUnfiltered(options),
     snaplen: options.snaplen,
     ringMib: options.ringMib,
     libbpf: options.libbpf,
@@ -88,7 +93,7 @@ function openRecorder(
     comm: options.comm,
     port: options.port,
     follow: options.follow,
-    unfiltered: options.unfiltered === true,
+    unfiltered: isUnfiltered(options),
   };
   const facts = { version: VERSION, filters };
   return new Recorder(options.record, source.start, facts, compressionOf(options.record));

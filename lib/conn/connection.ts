@@ -72,6 +72,11 @@ export class Connection implements TraceSubject {
 
   /** ENTRY_OPEN. */
   open(event: SocketEvent): void {
+    if (this.#owner === null) {
+      this.pid = event.pid;
+      this.fd = event.fd;
+    }
+    this.#watch();
     this.#learn(event);
     if (event.family === Family.UNIX) {
       const names = unixNames(event);
@@ -81,11 +86,6 @@ export class Connection implements TraceSubject {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
-    if (this.#owner === null) {
-      this.pid = event.pid;
-      this.fd = event.fd;
-    }
-    this.#watch();
     this.trace?.opened(this, this.fresh);
   }
 
@@ -138,9 +138,9 @@ export class Connection implements TraceSubject {
     this.closed = true;
     const why = this.#closingSinceNs >= 0 ? "closed" : reason;
     if (this.#plaintexts !== null) {
-      for (const tracker of this.#plaintexts.values()) tracker.finish(why, false);
+      for (const tracker of this.#plaintexts.values()) tracker.finish(why, false, null);
     }
-    this.#socket?.finish(why, this.#plaintexts !== null);
+    this.#socket?.finish(why, this.#plaintexts !== null, this.#final?.totals ?? null);
     this.#datagrams?.finish(why);
   }
 
@@ -172,8 +172,8 @@ export class Connection implements TraceSubject {
     this.#owner = { pid: event.pid, fd: event.fd, comm };
     this.pid = event.pid;
     this.fd = event.fd;
-    this.#learn(event);
     this.#watch();
+    this.#learn(event);
     if (this.owners.includes(event.pid)) return false;
     this.owners.push(event.pid);
     return true;

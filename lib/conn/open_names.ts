@@ -32,6 +32,12 @@ export function totalsOf(event: SocketEvent): Positions | null {
   };
 }
 
+/** Inode of the socket at ENTRY_OPEN, as in /proc/PID/fd; 0 when it is not told. */
+export function inodeOf(event: SocketEvent): number {
+  if (event.payloadStart + OPEN_NAMES_SIZE > event.entryStart + event.entrySize) return 0;
+  return u32(event.bytes, event.payloadStart + OpenNames.inode);
+}
+
 /** Names of an AF_UNIX socket's ends: "unix:/run/x", "unix:@abstract", "unix:" when unnamed. */
 export function unixNames(event: SocketEvent): { local: string; remote: string } | null {
   if (event.payloadStart + OPEN_NAMES_SIZE > event.entryStart + event.entrySize) return null;

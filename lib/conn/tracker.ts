@@ -141,9 +141,10 @@ export class ConnTracker {
     this.#session?.tick();
   }
 
-  /** Nothing more will come: hands over everything. */
-  finish(reason: "closed" | "trace_end", isEncrypted: boolean): void {
+  /** Nothing more will come: hands over everything. `totals` are the socket's, where they are known. */
+  finish(reason: "closed" | "trace_end", isEncrypted: boolean, totals: Positions | null): void {
     if (this.state === "closed") return;
+    if (totals !== null) this.#totals?.settle(totals);
     for (const flow of [this.#egress, this.#ingress]) {
       if (flow.assembler.waits) {
         flow.assembler.flush(this.#context.losses);
@@ -256,7 +257,8 @@ export class ConnTracker {
       this.#midStream = true;
     }
     const bytes = stream.view();
-    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0 || flow.ended;
+    // One that ended unsure still may be told by the other: a short request, then shutdown().
+    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0;
     return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
   }
 

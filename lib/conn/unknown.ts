@@ -5,10 +5,11 @@
 import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
 import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { Direction } from "../capture/abi.ts";
+import { Direction, Flag } from "../capture/abi.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import { base64, utf8, utf8CutBefore } from "../wire/text.ts";
 import type { Role, TrackerContext } from "./context.ts";
+import type { Positions } from "./open_names.ts";
 
 const FIRST_BYTES = 64;
 
@@ -18,9 +19,14 @@ class DirectionTotals {
   first: Uint8Array | null = null;
   firstLength = 0;
   span: Span | null = null;
+  /** Of the latest operation: its position as told, and counted from the first one's. */
+  #position = 0;
+  #at = 0;
+  #start = 0;
+  #end = 0;
 
   add(event: SocketEvent, owner: Owner): void {
-    if (event.offset === 0) this.bytes += event.totalBytes;
+    if (event.offset === 0) this.#count(event);
     if (this.span === null) {
       const ns = event.timeNs;
       const { pid, fd, comm } = owner;
@@ -34,6 +40,20 @@ class DirectionTotals {
       this.firstLength,
     );
     this.firstLength += room;
+  }
+
+  /** A stream's positions also count what moved without an event of its own (splice, lost events). */
+  #count(event: SocketEvent): void {
+    if (event.isDatagram) {
+      this.bytes += event.totalBytes;
+      return;
+    }
+    const step = this.span === null ? 0 : event.position - this.#position;
+    this.#at += (event.flags & Flag.TCP_POSITION) !== 0 ? step | 0 : step;
+    this.#position = event.position;
+    this.#start = Math.min(this.#start, this.#at);
+    this.#end = Math.max(this.#end, this.#at + event.totalBytes);
+    this.bytes = this.#end - this.#start;
   }
 
   message(): UnknownMessage {
@@ -83,6 +103,12 @@ export class UnknownTotals {
     this.#refused.set(protocol, why);
   }
 
+  /** The kernel's own count at the end: it stops telling of each operation of such a connection. */
+  settle(totals: Positions): void {
+    this.#egress.bytes = Math.max(this.#egress.bytes, totals.egress);
+    this.#ingress.bytes = Math.max(this.#ingress.bytes, totals.ingress);
+  }
+
   /** The connection ended: its record, when anything moved. */
   report(
     context: TrackerContext,
@@ -106,10 +132,10 @@ export class UnknownTotals {
     };
     const stitched: Stitched<{ request: object | null; response: object | null }> = {
       exchange: {
-        request: request.span === null ? null : { ...request.message(), ...why },
-        response: response.span === null
+        request: request.bytes === 0 ? null : { ...request.message(), ...why },
+        response: response.bytes === 0
           ? null
-          : { ...response.message(), ...(request.span === null ? why : {}) },
+          : { ...response.message(), ...(request.bytes === 0 ? why : {}) },
       },
       request: spanOf(request),
       response: spanOf(response),

@@ -4,6 +4,7 @@
  * that a terminal could obey are written as \uNNNN, which means the same to a JSON parser.
  */
 import type { TraceRecord } from "../record/record.ts";
+import { toJson } from "../wire/json.ts";
 import { escapeJson } from "./escape.ts";
 import type { Output } from "./output.ts";
 import type { Sink } from "./sink.ts";
@@ -18,7 +19,7 @@ export class NdjsonSink implements Sink {
   }
 
   write(record: TraceRecord): void {
-    const line = JSON.stringify(record);
+    const line = toJson(record);
     this.output.write(this.#toTerminal ? `${escapeJson(line)}\n` : `${line}\n`, 1);
   }
 }

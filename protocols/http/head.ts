@@ -5,11 +5,12 @@
  * is odd is named in `anomalies` instead of refused.
  */
 import type { Side } from "../protocol.ts";
+import { shareJson } from "../../lib/wire/json.ts";
 import { latin1, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
-import { CR, isRequestLine, SP, statusLineShape, tokenEnd } from "./shape.ts";
+import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
 import { HeaderFields } from "./types.ts";
 
 /** A head, and how its body is delimited. */
@@ -46,6 +47,19 @@ export class Head {
   }
 }
 
+/** The last field block of one side of a connection: on a kept-alive one it seldom changes. */
+export class FieldMemo {
+  text = "";
+  version = "";
+  head: Head | null = null;
+  /** As the fields alone left them: a body or trailers may add to the head's own. */
+  anomalies: readonly Anomaly[] = [];
+  redacted: readonly string[] = [];
+}
+
+/** Longer blocks are read anew each time. */
+const MAX_MEMO = 4096;
+
 /** Reads the head in [start, end), its empty line included; null when its first line is not HTTP's. */
 export function readHead(
   bytes: Uint8Array,
@@ -53,22 +67,47 @@ export function readHead(
   end: number,
   side: Side,
   showSecrets: boolean,
+  memo: FieldMemo,
 ): Head | null {
   const head = new Head(side);
-  const text = latin1(bytes, start, end);
-  const lineFeed = start + text.indexOf("\n");
+  const lineFeed = bytes.indexOf(LF, start);
+  const line = latin1(bytes, start, lineFeed);
   const isKept = side === "request"
-    ? readRequestLine(head, bytes, start, lineFeed, text)
-    : readStatusLine(head, bytes, start, lineFeed, text);
+    ? readRequestLine(head, bytes, start, lineFeed, line)
+    : readStatusLine(head, bytes, start, lineFeed, line);
   if (!isKept) return null;
   if (start > 0) head.note("leading_empty_lines");
-  const block = { bytes, start: lineFeed + 1, end, text, base: start };
+  const text = latin1(bytes, lineFeed + 1, end);
+  if (text === memo.text && memo.version === head.version && memo.head !== null) {
+    recall(head, memo.head, memo);
+    return head;
+  }
+  const isOdd = head.anomalies !== null;
+  const block = { bytes, start: lineFeed + 1, end, text, base: lineFeed + 1 };
   readFields(block, head, head.headers, "headers", showSecrets);
   if (head.seen !== 0) settleFraming(head);
   if (side === "request" && !head.has(Name.HOST) && head.version === "1.1") {
     head.note("missing_host");
   }
+  // Anomalies of the first line are not the fields'.
+  memo.head = isOdd || text.length > MAX_MEMO ? null : head;
+  memo.text = text;
+  memo.version = head.version;
+  memo.anomalies = head.anomalies === null ? [] : [...head.anomalies];
+  memo.redacted = [...head.redacted];
   return head;
+}
+
+/** What the same fields said last time. The headers themselves are shared: nobody changes them. */
+function recall(head: Head, known: Head, memo: FieldMemo): void {
+  shareJson(known.headers);
+  head.headers = known.headers;
+  if (memo.redacted.length > 0) head.redacted = [...memo.redacted];
+  for (const anomaly of memo.anomalies) head.note(anomaly);
+  head.seen = known.seen;
+  head.contentLength = known.contentLength;
+  head.isChunked = known.isChunked;
+  head.hasTransferEncoding = known.hasTransferEncoding;
 }
 
 function readRequestLine(

@@ -76,7 +76,7 @@ function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result 
   if (end < 0 || end - start > MAX_HEAD) return partialHead(bytes, start, end, reader, context);
   reader.scanned = 0;
   const { side, state } = context;
-  const head = readHead(bytes, start, end, side, state.options.showSecrets);
+  const head = readHead(bytes, start, end, side, state.options.showSecrets, reader.memo);
   if (head === null) return invalid(reader, side === "request" ? "request_line" : "status_line");
   if (reader.isJoining) {
     if (side === "request" && !hasUsualTarget(head)) return invalid(reader, "request_line");

@@ -31,7 +31,9 @@ const FAST_ARGS = 64;
 type Context = ParseContext<RedisState>;
 
 export function parseFrame(bytes: Uint8Array, context: Context): ParseResult<RedisFrame> {
-  if (bytes.length === 0) return { kind: "need_more", minBytes: 1 };
+  if (bytes.length === 0 && !context.state[context.side].reader.active) {
+    return { kind: "need_more", minBytes: 1 };
+  }
   return context.side === "request" ? parseRequest(bytes, context) : parseResponse(bytes, context);
 }
 

@@ -25,6 +25,8 @@ export enum Part {
   None,
   Body,
   BodyEnd,
+  /** Of the string's end, which lay in a gap. */
+  Passed,
   Chunk,
   Line,
   RdbLast,
@@ -89,7 +91,9 @@ export class StringReader {
       case Part.Body:
         return this.readBody(bytes, gapBytes);
       case Part.BodyEnd:
-        return this.readBodyEnd(bytes);
+        return this.readBodyEnd(bytes, gapBytes);
+      case Part.Passed:
+        return this.endBody();
       case Part.Chunk:
         return this.readChunk(bytes);
       case Part.Line:
@@ -182,12 +186,22 @@ export class StringReader {
     return this.at.more(1);
   }
 
-  private readBodyEnd(bytes: Uint8Array): Step {
-    if (bytes.length < this.at.pos + 2) return this.at.more(2);
+  private readBodyEnd(bytes: Uint8Array, gapBytes: number): Step {
+    const there = bytes.length - this.at.pos;
+    if (there === 0 && gapBytes >= 2) { // lost with the body, but its place is known
+      this.at.leap = 2;
+      this.part = Part.Passed;
+      return this.at.more(1);
+    }
+    if (there < 2) return this.at.more(2);
     if (bytes[this.at.pos] !== CR || bytes[this.at.pos + 1] !== LF) {
       return this.at.bad("bad_string_end");
     }
     this.at.pos += 2;
+    return this.endBody();
+  }
+
+  private endBody(): Step {
     if (this.streamed) {
       this.part = Part.Chunk;
       return Step.Next;

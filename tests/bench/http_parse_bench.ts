@@ -1,13 +1,14 @@
 /**
  * Speed of the HTTP plug-in alone: heads parsed, and pairs parsed and stitched.
  *
- * Run: deno run tests/bench/http_parse_bench.ts. Prints one line a case.
+ *     deno run -A tests/bench/http_parse_bench.ts
  */
 import type { ParseContext, Side, Timed } from "../../protocols/protocol.ts";
 import { parseFrame } from "../../protocols/http/parse.ts";
 import { createState, type HttpState } from "../../protocols/http/state.ts";
 import { stitch } from "../../protocols/http/stitch.ts";
 import type { HttpFrame } from "../../protocols/http/types.ts";
+import { figure } from "./support/report.ts";
 
 const REQUEST = "GET /1k.html HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: wrk/4.2\r\n\r\n";
 const BROWSER = "GET /index.html?a=1&b=2 HTTP/1.1\r\nHost: example.com:8080\r\n" +
@@ -46,10 +47,7 @@ function measure(name: string, count: number, run: () => void): void {
     best = Math.min(best, performance.now() - start);
   }
   const nanoseconds = (best * 1e6) / count;
-  console.log(
-    `${name.padEnd(34)} ${nanoseconds.toFixed(0).padStart(6)} ns   ` +
-      `${(1e3 / nanoseconds).toFixed(2)} M/s`,
-  );
+  figure(`http, ${name}`, `${nanoseconds.toFixed(0)} ns, ${(1e3 / nanoseconds).toFixed(2)} M/s`);
 }
 
 const encoder = new TextEncoder();

@@ -7,10 +7,13 @@ import { EntryKind } from "../../lib/capture/abi.ts";
 import { encodeEntry } from "../../lib/capture/event.ts";
 import { Merger } from "../../lib/capture/merge.ts";
 import { openProducer } from "../ffi/producer.ts";
+import { figure } from "./support/report.ts";
 
 const BASE = { low: 0, high: 0 };
 const PAGE = 4096;
 const SAMPLE_BYTES = 16000;
+/** By payload size. */
+const GOALS: Readonly<Record<number, string>> = { 64: "≥ 2 M events/s", 512: "≥ 1 GB/s" };
 
 /** A ring full of samples, to be read again and again; times interleave with those of the others. */
 function syntheticRing(cpu: number, cpus: number, payload: number, sizeBytes: number) {
@@ -47,7 +50,7 @@ function syntheticRing(cpu: number, cpus: number, payload: number, sizeBytes: nu
   return { memory, entries: sequence, rewind: () => void (admin[1032 / 4] = 0) };
 }
 
-function benchSynthetic(cpus: number, payload: number): string {
+function benchSynthetic(cpus: number, payload: number): void {
   const sources = Array.from(
     { length: cpus },
     (_, cpu) => syntheticRing(cpu, cpus, payload, Math.max(1 << 17, (1 << 22) / cpus)),
@@ -67,10 +70,10 @@ function benchSynthetic(cpus: number, payload: number): string {
     if (round > 2) elapsed += performance.now() - began;
     else events = sum = 0;
   }
-  return report(`memory, ${cpus} rings, ${payload} B`, events, sum, elapsed);
+  report(`${cpus} rings in memory`, payload, events, sum, elapsed);
 }
 
-function benchKernel(payload: number): string {
+function benchKernel(payload: number): void {
   const shape = { payload, entries: Math.floor(SAMPLE_BYTES / (120 + payload)), samples: 64 };
   using producer = openProducer(shape, 1 << 23);
   const merger = new Merger(producer.rings.rings, [], BASE);
@@ -88,21 +91,37 @@ function benchKernel(payload: number): string {
     else events = sum = 0;
   }
   const lost = merger.losses().reduce((total, loss) => total + loss.events, 0);
-  return `${report(`kernel, ${producer.cpus.length} rings, ${payload} B`, events, sum, elapsed)}` +
-    `, ${lost} lost`;
+  report(
+    `${producer.cpus.length} rings of the kernel`,
+    payload,
+    events,
+    sum,
+    elapsed,
+    `, ${lost} lost`,
+  );
 }
 
-function report(name: string, events: number, bytes: number, elapsedMs: number): string {
+function report(
+  where: string,
+  payload: number,
+  events: number,
+  bytes: number,
+  elapsedMs: number,
+  more = "",
+): void {
   const rate = events / elapsedMs / 1000;
   const volume = bytes / elapsedMs / 1e6;
   const cost = elapsedMs * 1e6 / events;
-  return `${name.padEnd(28)} ${rate.toFixed(2)} M events/s  ${volume.toFixed(2)} GB/s  ` +
-    `${cost.toFixed(0)} ns/event`;
+  figure(
+    `reader, ${payload} B events, ${where}`,
+    `${rate.toFixed(2)} M events/s, ${volume.toFixed(2)} GB/s, ${cost.toFixed(0)} ns/event${more}`,
+    GOALS[payload] ?? "",
+  );
 }
 
 if (import.meta.main) {
   for (const cpus of [2, 128]) {
-    for (const payload of [64, 512]) console.log(benchSynthetic(cpus, payload));
+    for (const payload of [64, 512]) benchSynthetic(cpus, payload);
   }
-  for (const payload of [64, 512, 4096]) console.log(benchKernel(payload));
+  for (const payload of [64, 512, 4096]) benchKernel(payload);
 }

@@ -1,11 +1,13 @@
 /**
- * Small commands and their replies through parser and stitcher, a second. Run:
- * deno run tests/bench/redis_parse_bench.ts
+ * Speed of the Redis plug-in alone: small commands and their replies through parser and stitcher.
+ *
+ *     deno run -A tests/bench/redis_parse_bench.ts
  */
 import type { ParseContext, Timed } from "../../protocols/protocol.ts";
 import { parseFrame } from "../../protocols/redis/parse.ts";
 import { stitch } from "../../protocols/redis/stitch.ts";
 import { createState, type RedisFrame, type RedisState } from "../../protocols/redis/types.ts";
+import { figure } from "./support/report.ts";
 
 const PAIRS = 64;
 const ROUNDS = 16_000;
@@ -63,6 +65,9 @@ for (const { name, ask, reply } of CASES) {
     }
     const seconds = (performance.now() - start) / 1000;
     if (pairs !== rounds * PAIRS) throw new Error(`Lost pairs: ${pairs}`);
-    if (rounds === ROUNDS) console.log(`${name}: ${Math.round(pairs / seconds)} pairs/s`);
+    if (rounds === ROUNDS) {
+      const rate = Math.round(pairs / seconds / 1000);
+      figure(`redis, ${name} parsed and stitched`, `${rate} k pairs/s`);
+    }
   }
 }

@@ -254,10 +254,10 @@ Deno.test("Merger.drain() hands out a bounded part of a round", () => {
 Deno.test("ringSizes() shares the budget out in powers of two", () => {
   const MIB = 1 << 20;
   const cases = [
-    { cpus: 2, total: undefined, data: 8 * MIB, conn: MIB / 4 },
-    { cpus: 128, total: undefined, data: 2 * MIB, conn: MIB / 16 },
-    { cpus: 2, total: 16, data: 8 * MIB, conn: MIB / 4 },
-    { cpus: 3, total: 16, data: 4 * MIB, conn: MIB / 8 },
+    { cpus: 2, total: undefined, data: 8 * MIB, conn: MIB },
+    { cpus: 128, total: undefined, data: 2 * MIB, conn: MIB / 4 },
+    { cpus: 2, total: 16, data: 8 * MIB, conn: MIB },
+    { cpus: 3, total: 16, data: 4 * MIB, conn: MIB / 2 },
     { cpus: 64, total: 1, data: MIB / 8, conn: MIB / 64 },
   ];
   for (const { cpus, total, data, conn } of cases) {

@@ -27,6 +27,7 @@ async function parse(...args: string[]): Promise<Ran> {
     replay: (options, file) => run({ command: "replay", replay: options, word: file }),
     demo: (options) => run({ command: "demo", trace: options }),
     demoPeer: (role) => run({ command: "demo-peer", word: role }),
+    doctor: ({ pid }) => run({ command: "doctor", word: `${pid}` }),
     check: () => run({ command: "check" }),
     protocols: () => run({ command: "protocols" }),
     completions: (shell) => run({ command: "completions", word: shell }),
@@ -220,6 +221,7 @@ async function scriptFor(shell: "bash" | "zsh" | "fish"): Promise<string> {
     replay: nothing,
     demo: nothing,
     demoPeer: nothing,
+    doctor: nothing,
     check: nothing,
     protocols: nothing,
     completions: (_, all) => {

@@ -7,7 +7,7 @@
 #
 #   tests/kernels/boot.sh KERNEL_DIR COMMAND [ARG...]
 #
-# TIMEOUT=600 (seconds)  GUEST_MIB=2048
+# TIMEOUT=600 (seconds)  GUEST_MIB=2048  QEMU_ROOT=FOLDER (an unpacked qemu instead of the machine's)
 # Needs: qemu-system-x86 (with virtiofsd) busybox-static cpio xz-utils, and root.
 set -euo pipefail
 
@@ -15,6 +15,9 @@ kernel=$1
 shift
 work=$(mktemp -d)
 out=${GUEST_OUT:-$work/out}
+emulator=(qemu-system-x86_64)
+[ -z "${QEMU_ROOT:-}" ] || emulator=("$QEMU_ROOT/usr/bin/qemu-system-x86_64"
+  -L "$QEMU_ROOT/usr/share/qemu" -L "$QEMU_ROOT/usr/share/seabios")
 pids=()
 cleanup() {
   local pid
@@ -76,7 +79,7 @@ INIT
 
 make_guest_script() {
   printf 'cd %q\nexec %s\n' "$PWD" "$(printf '%q ' "$@")" >"$out/command.sh"
-  rm -f "$out/status"
+  rm -f "$out"/{status,stdout,stderr,console}
   cat >"$out/guest.sh" <<'GUEST'
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 bash /mnt/command.sh >/mnt/stdout 2>/mnt/stderr </dev/null
@@ -110,7 +113,7 @@ run_guest() {
     [ ! -S "$work/sock/root" ] || [ ! -S "$work/sock/out" ] || break
     sleep .02
   done
-  timeout "${TIMEOUT:-600}" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -smp 2 \
+  timeout "${TIMEOUT:-600}" "${emulator[@]}" -M q35 -accel tcg,thread=multi -cpu max -smp 2 \
     -m "$memory" -nodefaults -no-user-config -display none -no-reboot \
     -object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
     -kernel "$image" -initrd "$work/initrd.cpio" -serial "file:$out/console" \

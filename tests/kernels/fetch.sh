@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Fetches Debian's cloud kernels for matrix.sh. In: suites (bullseye-security bookworm trixie sid
-# experimental). Out: one line a suite on stdout, the folder of the unpacked kernel, in
-# ${XDG_CACHE_HOME:-~/.cache}/sockeye-kernels. apt gets a configuration of its own: no suite is
-# added to the machine, and nothing is installed.
+# Fetches Debian's cloud kernels, and a qemu, for matrix.sh. In: suites (bullseye-security bookworm
+# trixie sid experimental), or bookworm-backports, which is taken for its qemu. Out: one line a suite on
+# stdout, the folder of what was unpacked, in ${XDG_CACHE_HOME:-~/.cache}/sockeye-kernels. apt gets a
+# configuration of its own: no suite is added to the machine, and nothing is installed.
 #
 #   tests/kernels/fetch.sh SUITE...
 set -euo pipefail
@@ -18,7 +18,7 @@ apt_of() {
   "$@" -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::State="$apt/state" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache" \
     -o APT::Sandbox::User=root -o APT::Architecture=amd64 -o APT::Architectures=amd64 \
-    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o APT::Install-Recommends=false
+    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o APT::Default-Release="$suite"
 }
 
 prepare() {
@@ -33,14 +33,19 @@ prepare() {
   apt_of "$suite" apt-get -qq update >&2
 }
 
-# The package that linux-image-cloud-amd64 stands for in this suite, its version, and what else holds its files:
+# The package that linux-image-cloud-amd64 stands for in this suite, and what else holds its files:
 # kernels from 7.x on are split into -base, -binary and -modules.
 packages_of() {
-  local suite=$1 meta image
-  meta=$(apt_of "$suite" apt-cache policy linux-image-cloud-amd64 | grep -c . || true)
-  [ "$meta" -gt 0 ] || { echo "Cannot find a cloud kernel in $suite" >&2; return 1; }
+  local suite=$1 image
+  case $suite in
+  *-backports)
+    printf '%s\n' qemu-system-{x86,common,data} seabios
+    return
+    ;;
+  esac
   image=$(apt_of "$suite" apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-    sed -n 's/^  Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -1)
+    sed -n 's/^  Depends: \(linux-image-[0-9][^ ]*\)$/\1/p')
+  [ -n "$image" ] || { echo "Cannot find a cloud kernel in $suite" >&2; return 1; }
   echo "$image"
   apt_of "$suite" apt-cache depends "$image" |
     sed -n 's/^  *Depends: \(linux-\(base\|binary\|modules\|image\)-[0-9][^ ]*\)$/\1/p'
@@ -51,6 +56,7 @@ fetch() {
   if [ ! -e "$folder/.complete" ]; then
     prepare "$suite"
     mapfile -t packages < <(packages_of "$suite")
+    [ ${#packages[@]} -gt 0 ] || return 1
     rm -rf "$folder" "$cache/$suite/debs"
     mkdir -p "$folder" "$cache/$suite/debs"
     (cd "$cache/$suite/debs" && apt_of "$suite" apt-get -qq download "${packages[@]}" >&2)

@@ -66,7 +66,12 @@ export class Background implements AsyncDisposable {
   #ended = false;
   #changed: () => void = () => {};
 
-  constructor(command: string, args: string[], options: { cwd?: string; stdin?: "piped" } = {}) {
+  /** `onStdout` is given each piece of the output, which is then not kept. */
+  constructor(
+    command: string,
+    args: string[],
+    options: { cwd?: string; stdin?: "piped"; onStdout?: (text: string) => void } = {},
+  ) {
     this.#child = new Deno.Command(command, {
       args,
       cwd: options.cwd,
@@ -77,7 +82,7 @@ export class Background implements AsyncDisposable {
     }).spawn();
     this.pid = this.#child.pid;
     this.#readers = [
-      this.#read(this.#child.stdout, (text) => this.#stdout += text),
+      this.#read(this.#child.stdout, options.onStdout ?? ((text) => this.#stdout += text)),
       this.#read(this.#child.stderr, (text) => this.#stderr += text),
     ];
     this.#child.status.then(() => {

@@ -39,7 +39,10 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** nginx in the foreground; `server` goes into its server block, files into `folder`/html. */
+/**
+ * nginx in the foreground; `server` goes into its server block, files into `folder`/html. `listen` is
+ * "unix:/path", or an address with the word PORT for the port that is chosen, as in "[::1]:PORT".
+ */
 export async function startNginx(
   options: {
     server?: string;
@@ -52,6 +55,7 @@ export async function startNginx(
 ): Promise<Server> {
   const folder = await Deno.makeTempDir({ prefix: "sockeye-nginx-" });
   const port = freePort();
+  const listen = options.listen?.replace("PORT", `${port}`) ?? `127.0.0.1:${port}`;
   await Deno.mkdir(`${folder}/html`);
   for (const [name, content] of Object.entries(options.files ?? { "index.html": "hello\n" })) {
     if (typeof content === "string") await Deno.writeTextFile(`${folder}/html/${name}`, content);
@@ -70,7 +74,7 @@ http {
   default_type text/plain;
   ${options.http ?? ""}
   server {
-    listen ${options.listen ?? `127.0.0.1:${port}`};
+    listen ${listen};
     root ${folder}/html;
     ${options.server ?? ""}
   }
@@ -78,9 +82,9 @@ http {
 `,
   );
   const nginx = new Background("/usr/sbin/nginx", ["-c", `${folder}/nginx.conf`, "-p", folder]);
-  const isUnix = options.listen?.startsWith("unix:") === true;
-  const socket = options.listen?.slice("unix:".length) ?? "";
-  const hostname = options.listen?.startsWith("[::1]") ? "::1" : "127.0.0.1";
+  const isUnix = listen.startsWith("unix:");
+  const socket = listen.slice("unix:".length);
+  const hostname = listen.startsWith("[::1]") ? "::1" : "127.0.0.1";
   await nginx.until(
     async () => isUnix ? await exists(socket) : await accepts(port, hostname),
     "nginx",

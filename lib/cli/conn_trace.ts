@@ -1,0 +1,102 @@
+/**
+ * --conn-trace-*: whom to log, and where to. In: options. Out: a ConnTrace for the pipeline, or null,
+ * which costs nothing. Each line is written at once, so that a crash of ours hides none.
+ */
+import type { TraceStart } from "../capture/source.ts";
+import { WallClock } from "../clock.ts";
+import type { ConnTrace } from "../conn/trace.ts";
+import { TraceLog } from "../conn/trace_log.ts";
+import { OperatorError, quote, systemReason, usageError } from "./errors.ts";
+import { tell } from "./messages.ts";
+
+/** The seed's spellings stand beside ours. */
+export interface ConnTraceOptions {
+  connTracePid?: number;
+  connTraceFd?: number;
+  connTraceLevel?: 1 | 2;
+  logFile?: string;
+  stirling_conn_trace_pid?: number;
+  stirling_conn_trace_fd?: number;
+  test_only_socket_trace_target_pid?: number;
+}
+
+/** Connection logs of one trace; disposing closes --log-file. */
+export interface ConnTraceLog extends Disposable {
+  /** Null when none are wanted. */
+  open(start: TraceStart): ConnTrace | null;
+  /** No connection is logged. */
+  readonly silent: boolean;
+  /** Throws when --log-file could not be written. */
+  check(): void;
+}
+
+/** Checks the options and opens --log-file, mode 0600. */
+export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
+  const pid = options.connTracePid ?? options.stirling_conn_trace_pid ??
+    options.test_only_socket_trace_target_pid ?? null;
+  const fd = options.connTraceFd ?? options.stirling_conn_trace_fd ?? null;
+  if (pid === null) {
+    refuseAlone("--conn-trace-fd", fd);
+    refuseAlone("--conn-trace-level", options.connTraceLevel ?? null);
+    refuseAlone("--log-file", options.logFile ?? null);
+    return { silent: true, open: () => null, check: () => {}, [Symbol.dispose]: () => {} };
+  }
+  const level = options.connTraceLevel ?? 2;
+  const file = options.logFile === undefined ? null : new LogFile(options.logFile);
+  const write = file === null ? tell : (line: string): void => file.write(line);
+  return {
+    silent: false,
+    open: (start) => new TraceLog({ pid, fd, level }, new WallClock(start), write),
+    check: () => file?.check(),
+    [Symbol.dispose]: () => file?.close(),
+  };
+}
+
+function refuseAlone(option: string, given: number | string | null): void {
+  if (given === null) return;
+  throw usageError(
+    `Cannot use ${option} ${quote(String(given))}: no connection is logged`,
+    "name the process, too: --conn-trace-pid",
+  );
+}
+
+/** A file of lines, each there as soon as it is written. */
+class LogFile {
+  readonly #path: string;
+  #failure: unknown = null;
+  readonly #file: Deno.FsFile;
+  readonly #encoder = new TextEncoder();
+
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
+      if (this.#file.statSync().isFile) Deno.chmodSync(path, 0o600);
+    } catch (error) {
+      throw this.#cannotWrite(error, "name a file that you may write, in a folder that exists");
+    }
+  }
+
+  write(line: string): void {
+    if (this.#failure !== null) return;
+    const bytes = this.#encoder.encode(line);
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  check(): void {
+    if (this.#failure !== null) throw this.#cannotWrite(this.#failure, null);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #cannotWrite(cause: unknown, hint: string | null): OperatorError {
+    const message = `Cannot write to --log-file ${quote(this.#path)}: ${systemReason(cause)}`;
+    return new OperatorError(message, hint, 1, { cause });
+  }
+}

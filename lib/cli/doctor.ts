@@ -1,0 +1,199 @@
+/**
+ * `sockeye doctor`: why is a record missing? In: a pid, and the filters of the trace that misses it.
+ * Out: what happens to the process's traffic at each stage, a verdict, and an exit code: 0 when
+ * records flow, 3 when it found why they (or some) do not.
+ *
+ * It traces the process alone, without the given filters, so that what they leave out shows as well.
+ */
+import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
+import { plugins } from "../../protocols/registry.ts";
+import { Verdict } from "../capture/abi.ts";
+import { type LiveSource, openLive } from "../capture/live.ts";
+import { readLink, readText } from "../capture/machine.ts";
+import type { BufferLoss } from "../capture/source.ts";
+import type { DoctorFacts, IoBytes, Snapshot } from "../doctor/facts.ts";
+import { Observer } from "../doctor/observe.ts";
+import { pidOutside, processTree, takeSnapshot } from "../doctor/process.ts";
+import { stagesOf } from "../doctor/stages.ts";
+import { judge } from "../doctor/verdict.ts";
+import { Pipeline } from "../pipeline.ts";
+import { Stats } from "../stats.ts";
+import { type Report, reportJson, reportText } from "./doctor_report.ts";
+import { OperatorError } from "./errors.ts";
+import { answer, openLog } from "./messages.ts";
+import type { DoctorOptions } from "./doctor_options.ts";
+import { selectProtocols } from "./protocols.ts";
+import { onEndSignal } from "./signals.ts";
+
+const DEFAULT_DURATION_MS = 10_000;
+const FOUND_WHY_NOT = 3;
+/** A drain that takes so long is taken as not having emptied the rings, milliseconds. */
+const BUSY_MS = 2;
+const OWN_NAMESPACE = "/proc/self/ns/net";
+
+export async function doctor(options: DoctorOptions): Promise<number> {
+  const { only } = selectProtocols(options.protocol, plugins);
+  const pid = existing(options.pid);
+  const log = openLog({ quiet: options.quiet, verbose: 0 });
+  const facts = await examine(pid, options, only, (text) => log.info(text));
+  const stages = stagesOf(facts, plugins);
+  const verdict = judge(facts);
+  const report: Report = { facts, stages, verdict };
+  const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
+  answer(options.output === "json" ? reportJson(report) : reportText(report, colour));
+  return verdict.code === "records_flow" ? 0 : FOUND_WHY_NOT;
+}
+
+/** The process of a pid or thread id that runs; else an error that says where it may be meant. */
+function existing(pid: number): number {
+  const group = /^Tgid:\t(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1];
+  if (group !== undefined) return Number(group);
+  const outside = pidOutside(pid);
+  throw new OperatorError(
+    `Cannot examine pid ${pid}: no such process`,
+    outside === null
+      ? "list processes with ps -e"
+      : `a process in a container has that pid; here it is pid ${outside}: --pid ${outside}`,
+  );
+}
+
+async function examine(
+  pid: number,
+  options: DoctorOptions,
+  only: ReadonlySet<string> | null,
+  say: (text: string) => void,
+): Promise<DoctorFacts> {
+  const observer = new Observer();
+  using source = openSource(pid, options, say);
+  const kernelCounts = openDiag(pid);
+  using diag = kernelCounts.diag;
+  const durationMs = options.duration ?? DEFAULT_DURATION_MS;
+  const pipeline = openPipeline(source, observer, options);
+  let after: Snapshot | null = null;
+  const conclude = (): void => {
+    after ??= snapshot(pid, options, diag);
+    source.stop();
+  };
+  using _signals = onEndSignal(conclude);
+  const before = snapshot(pid, options, diag);
+  const startMs = performance.now();
+  const timer = setTimeout(conclude, durationMs);
+  say(`ready: watching pid ${pid} for ${durationMs / 1000} s the ${source.way} way; Ctrl-C ends`);
+  await drain(source, observer, pipeline);
+  clearTimeout(timer);
+  const seconds = (performance.now() - startMs) / 1000;
+  return {
+    pid,
+    follow: options.follow,
+    way: source.way,
+    seconds,
+    targetsEnded: readLink(`/proc/${pid}/ns/net`) === null,
+    ownNetNamespace: readLink(OWN_NAMESPACE) ?? "",
+    wanted: {
+      protocols: only,
+      ports: options.port,
+      comm: options.comm,
+      role: options.role ?? null,
+      fd: options.fd ?? null,
+    },
+    before,
+    after: atEnd(before, after ?? snapshot(pid, options, diag)),
+    diagFailure: kernelCounts.failure,
+    connections: observer.connections,
+    uncounted: observer.uncounted,
+    calls: observer.calls,
+    socketIoBytes: observer.socketIoBytes,
+    lost: byBuffer(source.losses()),
+    counters: source.counters(),
+    ringBytes: source.ringBytes,
+  };
+}
+
+function openSource(
+  pid: number,
+  options: DoctorOptions,
+  say: (text: string) => void,
+): LiveSource {
+  return openLive({
+    way: options.capture,
+    pids: [pid],
+    comm: [],
+    ports: [],
+    follow: options.follow,
+    unfiltered: options.unfiltered === true,
+    snaplen: options.snaplen,
+    ringMib: options.ringMib,
+    libbpf: options.libbpf,
+    warn: (message) => say(`warning: ${message}`),
+  });
+}
+
+function openPipeline(source: LiveSource, observer: Observer, options: DoctorOptions): Pipeline {
+  return new Pipeline(
+    source.start,
+    {
+      protocols: plugins,
+      showUnknown: false,
+      maxBodyBytes: 0,
+      showSecrets: false,
+      requestTimeoutMs: options.requestTimeout ?? null,
+      memoryLimitBytes: options.memoryLimit,
+      summaries: false,
+      trace: observer,
+      verdict: (conn, verdict) => {
+        if (verdict === "keep") source.setVerdict(conn, Verdict.KEEP);
+        else if (options.unfiltered !== true) source.setVerdict(conn, Verdict.STOP);
+      },
+    },
+    new Stats(),
+    () => {},
+  );
+}
+
+async function drain(source: LiveSource, observer: Observer, pipeline: Pipeline): Promise<void> {
+  while (!source.ended) {
+    const startMs = performance.now();
+    source.drain((event) => {
+      observer.onEvent(event);
+      pipeline.onEvent(event);
+    });
+    // A drain that took long has left something: only the timer and signals get their turn.
+    if (performance.now() - startMs >= BUSY_MS) await new Promise((go) => setImmediate(go));
+    else if (!source.ended) await source.wait();
+  }
+  pipeline.finish();
+}
+
+/** sock_diag in the process's network namespace; a kernel that refuses it is no reason to stop. */
+function openDiag(pid: number): { diag: SockDiag | null; failure: string | null } {
+  try {
+    const path = `/proc/${pid}/ns/net`;
+    const isOurs = readLink(path) === readLink(OWN_NAMESPACE);
+    return { diag: openSockDiag(isOurs ? null : path), failure: null };
+  } catch (error) {
+    return { diag: null, failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function snapshot(pid: number, options: DoctorOptions, diag: SockDiag | null): Snapshot {
+  return takeSnapshot(processTree(pid, options.follow), movedBytes(diag));
+}
+
+/** Of processes that all ended, what was known at first still tells more than nothing. */
+function atEnd(before: Snapshot, after: Snapshot): Snapshot {
+  return after.processes.length > 0 ? after : { ...before, io: after.io, moved: after.moved };
+}
+
+function movedBytes(diag: SockDiag | null): ReadonlyMap<number, IoBytes> | null {
+  try {
+    return diag?.tcp() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function byBuffer(losses: readonly BufferLoss[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { buffer, events } of losses) sums.set(buffer, (sums.get(buffer) ?? 0) + events);
+  return sums;
+}

@@ -1,0 +1,103 @@
+/**
+ * --stats and --stats-file: what a trace counted, while it runs and at its end.
+ *
+ * In: Stats. Out: a line on stderr now and then (drawn anew in place where nothing else uses the
+ * terminal), every counter that is not zero at the end, and all of them as JSON in a file, mode 0600.
+ */
+import { formatSize } from "../sink/format.ts";
+import type { Stats, StatsJson } from "../stats.ts";
+import { OperatorError, quote, systemReason } from "./errors.ts";
+import { tell } from "./messages.ts";
+
+/** On a terminal of its own the line is drawn anew this often; else it is a line for the log. */
+const REDRAW_MS = 1000;
+const LINE_MS = 10_000;
+
+export interface StatsOptions {
+  stats?: true;
+  statsFile?: string;
+}
+
+/** What a trace ended with: its own counters, and those of its source. */
+export interface FinalStats extends StatsJson {
+  /** Counters of the kernel side; empty for a replay. */
+  kernel: Readonly<Record<string, number>>;
+}
+
+/** Shows the line until disposed; nothing without --stats. `alone`: nothing else writes meanwhile. */
+export function showLiveStats(options: StatsOptions, stats: Stats, alone: boolean): Disposable {
+  if (options.stats !== true || !Deno.stderr.isTerminal()) return { [Symbol.dispose]: () => {} };
+  const encoder = new TextEncoder();
+  const show = (): void => {
+    const line = statsLine(stats);
+    if (!alone) tell(`sockeye: ${line}\n`);
+    else Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${line}`));
+  };
+  const timer = setInterval(show, alone ? REDRAW_MS : LINE_MS);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      if (alone) Deno.stderr.writeSync(encoder.encode("\r\x1b[K"));
+    },
+  };
+}
+
+/** The stages of a trace on one line. */
+export function statsLine(stats: Stats): string {
+  const parts = [
+    `events ${stats.events.reduce((sum, count) => sum + count, 0)}`,
+    formatSize(stats.payloadBytes),
+    `connections ${stats.openConnections} of ${stats.opened}`,
+  ];
+  for (const [protocol, { frames, records }] of stats.protocols) {
+    if (frames + records > 0) parts.push(`${protocol} ${frames} frames ${records} records`);
+  }
+  const bad = {
+    lost: stats.lostEntries,
+    gaps: sum([...stats.gaps.values()].map(({ count }) => count)),
+    invalid: sum([...stats.invalid.values()].map((reasons) => sum([...reasons.values()]))),
+    resyncs: stats.resyncs,
+    evicted: stats.evicted,
+  };
+  for (const [name, count] of Object.entries(bad)) if (count > 0) parts.push(`${name} ${count}`);
+  return parts.join(" | ");
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+type Nested = number | { readonly [name: string]: Nested };
+
+/** Each counter that is not zero: "gaps.filtered.bytes 512". */
+export function statsLines(counters: Nested, path = "stats"): string[] {
+  if (typeof counters === "number") return counters === 0 ? [] : [`${path} ${counters}`];
+  return Object.entries(counters).flatMap(([name, nested]) =>
+    statsLines(nested, `${path}.${name}`)
+  );
+}
+
+/** Told before the trace rather than at its end: can the file be written? */
+export function prepareStatsFile(options: StatsOptions): void {
+  if (options.statsFile !== undefined) writeStatsFile(options.statsFile, "");
+}
+
+export function saveStats(options: StatsOptions, stats: FinalStats): void {
+  if (options.statsFile !== undefined) {
+    writeStatsFile(options.statsFile, `${JSON.stringify(stats, null, 2)}\n`);
+  }
+}
+
+function writeStatsFile(path: string, text: string): void {
+  try {
+    Deno.writeTextFileSync(path, text, { mode: 0o600 });
+    if (Deno.statSync(path).isFile) Deno.chmodSync(path, 0o600);
+  } catch (error) {
+    throw new OperatorError(
+      `Cannot write to --stats-file ${quote(path)}: ${systemReason(error)}`,
+      "name a file that you may write, in a folder that exists",
+      1,
+      { cause: error },
+    );
+  }
+}

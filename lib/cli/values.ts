@@ -1,0 +1,77 @@
+/**
+ * What may stand behind an option. In: the option's name and text. Out: its value, or an error that
+ * quotes both. What needs the kernel or the list of protocols is checked where those are at hand.
+ */
+import { MAX_PORTS } from "../capture/abi.ts";
+import { quote, usageError } from "./errors.ts";
+import { parseDuration, parseInteger, parseSize } from "./units.ts";
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+/** The kernel's TASK_COMM_LEN without the closing zero. */
+const MAX_COMM_BYTES = 15;
+const MAX_PID = 2 ** 22;
+const MAX_FD = 2 ** 31 - 1;
+
+/** For a repeated option. */
+export function append<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
+  return (text, before) => [...before, parse(text)];
+}
+
+export function choice<const T extends string>(
+  option: string,
+  values: readonly T[],
+): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) {
+      throw usageError(`Cannot use ${option} ${quote(text)}: not one of ${values.join(", ")}`);
+    }
+    return found;
+  };
+}
+
+export function parsePid(option: string): (text: string) => number {
+  return (text) => parseInteger(option, text, { min: 1, max: MAX_PID });
+}
+
+export function duration(option: string): (text: string) => number {
+  return (text) => parseDuration(option, text);
+}
+
+export function parseComm(text: string): string {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes === 0) throw usageError(`Cannot use --comm ${quote(text)}: name is empty`);
+  if (bytes > MAX_COMM_BYTES) {
+    throw usageError(
+      `Cannot use --comm ${quote(text)}: longer than ${MAX_COMM_BYTES} bytes`,
+      `the kernel keeps the first ${MAX_COMM_BYTES}: use --comm ${
+        quote(text.slice(0, MAX_COMM_BYTES))
+      }`,
+    );
+  }
+  return text;
+}
+
+export function parsePort(text: string, before: number[]): number[] {
+  const port = parseInteger("--port", text, { min: 1, max: 65535 });
+  if (before.length === MAX_PORTS) {
+    throw usageError(`Cannot use --port ${quote(text)}: more than ${MAX_PORTS} ports`);
+  }
+  return [...before, port];
+}
+
+export function parseProtocols(text: string, before: string[]): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("")) throw usageError(`Cannot use --protocol ${quote(text)}: a name is empty`);
+  return [...before, ...names];
+}
+
+export function size(option: string, min: number, max: number): (text: string) => number {
+  return (text) => parseSize(option, text, { min, max });
+}
+
+export function parseFd(option: string): (text: string) => number {
+  return (text) => parseInteger(option, text, { min: 0, max: MAX_FD });
+}

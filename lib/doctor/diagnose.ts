@@ -1,0 +1,136 @@
+/**
+ * What became of one connection, and of the bytes of all of them. In: facts. Out: a word for each
+ * connection and sums; the verdict is made of these. Pure.
+ */
+import type { ConnFacts, DoctorFacts, IoBytes, Wanted } from "./facts.ts";
+
+/** What one connection came to. */
+export type Diagnosis =
+  | "records"
+  | "tls"
+  | "protocol_error"
+  | "unanswered"
+  | "mid_stream"
+  | "unfinished"
+  | "compat_abi"
+  | "unknown_protocol";
+
+/** At each turn a message begins: after so many, it is no longer the rest of an old one. */
+const TURNS_TO_TELL = 2;
+/** A SYN and a FIN count as a byte each in some of the kernel's numbers. */
+const SLACK_BYTES = 2;
+
+export function diagnose(conn: ConnFacts): Diagnosis {
+  const paired = conn.records - conn.withoutRequest - conn.withoutResponse;
+  if (paired > 0 || conn.incomplete.has("one_way")) return "records";
+  if (conn.tls) return "tls";
+  if ((conn.cut.get("abi") ?? 0) > 0) return "compat_abi";
+  const isOld = !conn.fresh && !conn.isDatagram && conn.turns < TURNS_TO_TELL;
+  const frames = conn.frames.request + conn.frames.response;
+  const isRefused = conn.invalid.length > 0 || conn.refused.length > 0;
+  if (isRefused && (frames > 0 || !isOld)) return "protocol_error";
+  if (conn.withoutRequest > 0) return conn.incomplete.has("mid_stream") ? "mid_stream" : "records";
+  if (conn.withoutResponse > 0) return "unanswered";
+  if (conn.protocol !== null) return isOld ? "mid_stream" : "unfinished";
+  if (conn.fresh && conn.state === "probing") return "unfinished";
+  return isOld ? "mid_stream" : "unknown_protocol";
+}
+
+/** The options that keep this connection's records out, as given: "--port 81". */
+export function excludedBy(conn: ConnFacts, wanted: Wanted): string[] {
+  const reasons: string[] = [];
+  const { ports, comm, fd, role, protocols } = wanted;
+  if (ports.length > 0 && !ports.includes(conn.localPort) && !ports.includes(conn.remotePort)) {
+    reasons.push(`--port ${ports.join(", ")}`);
+  }
+  if (comm.length > 0 && !comm.includes(conn.comm)) reasons.push(`--comm ${comm.join(", ")}`);
+  if (fd !== null && !conn.fds.has(fd)) reasons.push(`--fd ${fd}`);
+  if (role !== null && conn.role !== null && conn.role !== role) reasons.push(`--role ${role}`);
+  if (protocols !== null && conn.protocol !== null && !protocols.has(conn.protocol)) {
+    reasons.push(`--protocol ${[...protocols].join(",")}`);
+  }
+  return reasons;
+}
+
+export function bytesOf(conn: ConnFacts): number {
+  return conn.egress.bytes + conn.ingress.bytes;
+}
+
+/** Sums of a number over connections. */
+export function total(conns: readonly ConnFacts[], of: (conn: ConnFacts) => number): number {
+  return conns.reduce((sum, conn) => sum + of(conn), 0);
+}
+
+/** Bytes that the kernel counted on TCP sockets, and those of them that no event told of. */
+export interface KernelBytes {
+  readonly moved: number;
+  readonly unseen: number;
+  /** Descriptors of the sockets where bytes were not seen. */
+  readonly unseenFds: readonly number[];
+}
+
+/** Null when sock_diag could not be asked. */
+export function kernelBytes(facts: DoctorFacts): KernelBytes | null {
+  const { before, after } = facts;
+  if (before.moved === null || after.moved === null) return null;
+  const byInode = new Map(facts.connections.map((conn) => [conn.inode, conn]));
+  const done = new Set<number>();
+  const unseenFds: number[] = [];
+  let moved = 0;
+  let unseen = 0;
+  for (const { inode, fd, family, listening } of after.sockets) {
+    const last = after.moved.get(inode);
+    if (family !== "tcp" || listening || last === undefined || done.has(inode)) continue;
+    done.add(inode);
+    const first: IoBytes = before.moved.get(inode) ?? { read: 0, written: 0 };
+    const read = Math.max(0, last.read - first.read);
+    const written = Math.max(0, last.written - first.written);
+    const conn = byInode.get(inode);
+    moved += read + written;
+    // The kernel side sends no counts in between for what it filters.
+    if (conn?.cut.has("filtered")) continue;
+    const missing = missingOf(read, conn?.ingress.bytes) + missingOf(written, conn?.egress.bytes);
+    if (missing === 0) continue;
+    unseen += missing;
+    unseenFds.push(fd);
+  }
+  return { moved, unseen, unseenFds };
+}
+
+function missingOf(moved: number, seen = 0): number {
+  return moved - seen > SLACK_BYTES ? moved - seen : 0;
+}
+
+/** Bytes that read() and write() calls moved on what is no socket; at least 0. */
+export function nonSocketBytes(facts: DoctorFacts): number {
+  let moved = 0;
+  for (const [pid, last] of facts.after.io) {
+    const first = facts.before.io.get(pid) ?? { read: 0, written: 0 };
+    moved += last.read - first.read + last.written - first.written;
+  }
+  return Math.max(0, moved - facts.socketIoBytes);
+}
+
+/** Files that were read or written meanwhile, those with most bytes first, then open pipes. */
+export function busyFiles(facts: DoctorFacts): string[] {
+  const places = new Map(
+    facts.before.files.map(({ pid, fd, target, position }) => [`${pid} ${fd} ${target}`, position]),
+  );
+  const busy = new Map<string, number>();
+  for (const { pid, fd, target, position } of facts.after.files) {
+    const moved = position - (places.get(`${pid} ${fd} ${target}`) ?? 0);
+    const isPipe = target.startsWith("pipe:");
+    if (moved > 0 || isPipe) busy.set(target, Math.max(busy.get(target) ?? 0, moved));
+  }
+  return [...busy].sort(([, a], [, b]) => b - a).map(([target]) => target);
+}
+
+/** Sockets of kinds that are not traced. */
+export function untracedSockets(facts: DoctorFacts): string[] {
+  const kinds = new Set<string>();
+  for (const { family, type } of facts.after.sockets) {
+    if (family === "unix" && type !== "stream") kinds.add(`unix ${type}`);
+    else if (family === "other") kinds.add("neither TCP, UDP nor unix");
+  }
+  return [...kinds];
+}

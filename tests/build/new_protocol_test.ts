@@ -1,0 +1,71 @@
+/** The skeleton generator: what it makes is a plug-in that keeps the contract, in a copy of the sources. */
+import assert from "node:assert/strict";
+import { newProtocol, nextSteps } from "../../build/new_protocol.ts";
+import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
+
+const NAME = "tea_time";
+const COPIED = ["deno.json", "package.json", "lib", "protocols"];
+COPIED.push("tests/contract_test.ts", "tests/support", "tests/protocols");
+
+/** As much of the repository as the contract test needs; removed at the end of the block. */
+function copyOfSources(): Disposable & { path: string } {
+  const path = `${Deno.makeTempDirSync({ prefix: "sockeye-new-protocol-" })}/`;
+  for (const file of COPIED.flatMap((name) => filesBelow(ROOT + name))) {
+    const copy = path + file.slice(ROOT.length);
+    Deno.mkdirSync(copy.slice(0, copy.lastIndexOf("/")), { recursive: true });
+    Deno.copyFileSync(file, copy);
+  }
+  Deno.symlinkSync(`${ROOT}node_modules`, `${path}node_modules`);
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+function register(root: string, name: string): void {
+  const path = `${root}protocols/registry.ts`;
+  const before = Deno.readTextFileSync(path);
+  const after = `import { ${name} } from "./${name}/mod.ts";\n` +
+    before.replace("= [", `= [${name}, `);
+  assert.notEqual(after.length, before.length);
+  Deno.writeTextFileSync(path, after);
+}
+
+Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", async () => {
+  using copy = copyOfSources();
+  const paths = await newProtocol(NAME, copy.path);
+  assert.equal(paths.length, 7);
+  register(copy.path, NAME);
+  const deno = Deno.execPath(), options = { cwd: copy.path };
+  await run(deno, ["fmt", "--check", "--quiet", ...paths], options);
+  await run(deno, ["lint", "--quiet", ...paths], options);
+  await run(deno, ["check", "--quiet", ...paths], options);
+  const own = `tests/protocols/${NAME}/parse_test.ts`;
+  const flags = ["test", "--no-check", "--no-prompt", "--allow-read", "--allow-env"];
+  const said = await run(deno, [...flags, own], options);
+  assert.match(said, /7 passed \| 0 failed/);
+  const contract = [...flags, "--filter", `${NAME} contract`, "tests/contract_test.ts"];
+  assert.match(await run(deno, contract, options), /7 passed \| 0 failed/);
+});
+
+const REFUSED = [
+  { name: "", why: /^Cannot name a protocol "": a letter, then/ },
+  { name: "Tea", why: /^Cannot name a protocol "Tea": a letter, then/ },
+  { name: "2fast", why: /a letter, then/ },
+  { name: "../tea", why: /a letter, then/ },
+  { name: "t".repeat(33), why: /32 at most$/ },
+  { name: "unknown", why: /^Cannot name a protocol "unknown": the word is taken$/ },
+  { name: "default", why: /the word is taken$/ },
+  { name: "redis", why: /^Cannot make protocols\/redis\/: it exists already$/ },
+];
+
+for (const { name, why } of REFUSED) {
+  Deno.test(`newProtocol() refuses the name "${name}"`, async () => {
+    await assert.rejects(newProtocol(name), (error: unknown) => {
+      assert.ok(error instanceof BuildError);
+      assert.match(error.message, why);
+      return true;
+    });
+  });
+}
+
+Deno.test("nextSteps() names the registry line", () => {
+  assert.match(nextSteps(NAME), /import \{ tea_time \} from "\.\/tea_time\/mod\.ts";/);
+});

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The kernel matrix: does dist/sockeye load, attach and record exactly on every supported kernel? In:
+# Debian suites, by default from the oldest supported kernel to the newest. Out: a table on stdout,
+# progress on stderr; exit 1 when a row is not exact. It is slow (emulated, a minute or two a kernel),
+# so it is no part of ./build.sh test: run it after a change of bpf/, and put its table into
+# ARCHITECTURE.md.
+#
+#   ./build.sh && sudo tests/kernels/matrix.sh [SUITE...]
+#
+#   fetch.sh      kernels from Debian, kept in ${XDG_CACHE_HOME:-~/.cache}/sockeye-kernels
+#   boot.sh       one kernel under qemu, this machine's root read-only below it
+#   in_guest.sh   the exchange and the counts; also runs on this machine's own kernel
+#
+# SOCKEYE=FILE     another executable; not below /tmp or /run, which are the guest's own
+# KEEP=FOLDER      keeps what each guest printed, its console, and the records
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+
+TOOLS=(qemu-system-x86 busybox-static cpio xz-utils jq curl nginx redis-server redis-tools dnsmasq
+  bind9-dnsutils)
+suites=("$@")
+[ $# -gt 0 ] || suites=(bullseye-security bookworm trixie sid experimental)
+sockeye=$(readlink -f "${SOCKEYE:-dist/sockeye}")
+[ -x "$sockeye" ] || { echo "Cannot test $sockeye: run ./build.sh" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "Cannot share the root of this machine: run as root" >&2; exit 1; }
+
+install_tools() {
+  local missing=() tool
+  for tool in "${TOOLS[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}' "$tool" 2>/dev/null | grep -qx installed ||
+      missing+=("$tool")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "installing from Debian: ${missing[*]}" >&2
+  apt-get -qq update >&2 &&
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}" >&2
+}
+
+# The lines of one guest as rows of the table. Exact means: every record whole, and no other ones.
+rows() { # SUITE RESULTS
+  jq -s -r --arg suite "$1" '
+    def pair(it): if it then "\(it.server)/\(it.client)" else "-" end;
+    (map(select(has("check")))[0] // {}) as $head |
+    [.[] | select(has("way"))] as $ways |
+    if $ways == [] then [$suite, $head.kernel // "-", $head.check // "-", "-", "-", "-", "-", "-", "-", "NO RESULT"]
+    else $ways[] |
+      (.summary // "" | test("nothing lost")) as $whole |
+      (.counts as $c | $head.check and $whole and $c.http == {server: 21, client: 21} and
+        $c.redis == {server: 1, client: 1} and $c.dns == {server: 3, client: 3} and
+        $c.other == 0 and $c.records == 50) as $exact |
+      [$suite, $head.kernel, $head.check, .way,
+       (if .ready_ms then "\(.ready_ms) ms" else "-" end),
+       pair(.counts.http), pair(.counts.redis), pair(.counts.dns),
+       (if $whole then "0" else "?" end),
+       (if .error then .error elif $exact then "exact" else "NOT EXACT" end)]
+    end | map("\(.)") | "| " + join(" | ") + " |"' "$2"
+}
+
+run_suite() { # SUITE
+  local suite=$1 kernel results=$work/$1.jsonl
+  kernel=$(tests/kernels/fetch.sh "$suite") || return
+  echo "$suite: $(basename "$(find "$kernel" -name 'vmlinuz*' -print -quit)")" >&2
+  mkdir -p "$work/$suite"
+  GUEST_OUT=$work/$suite QEMU_ROOT=$emulator tests/kernels/boot.sh "$kernel" \
+    env SOCKEYE="$sockeye" KEEP=/mnt tests/kernels/in_guest.sh >"$results"
+}
+
+# bookworm's qemu 7.2 damages the flags after cmpxchg16b: kernels from 6.12 on crash in kmalloc().
+choose_emulator() {
+  case $(qemu-system-x86_64 --version | head -1) in
+  *" version "[0-8].*) tests/kernels/fetch.sh bookworm-backports ;;
+  esac
+}
+
+install_tools || exit 1
+emulator=$(choose_emulator) || exit 1
+work=${KEEP:-$(mktemp -d)}
+mkdir -p "$work"
+[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
+status=0
+table="| suite | kernel | check | way | ready | http | redis | dns | lost | records |
+|---|---|---|---|---|---|---|---|---|---|"
+for suite in "${suites[@]}"; do
+  run_suite "$suite" || echo "$suite: ended with $?" >&2
+  table+=$'\n'$(rows "$suite" "$work/$suite.jsonl")
+done
+echo "$table"
+[ "$(grep -c 'exact |$' <<<"$table")" = $(($(wc -l <<<"$table") - 2)) ] || status=1
+exit $status

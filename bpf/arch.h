@@ -21,7 +21,8 @@ struct pt_regs {
 #define SYSCALL_ARG4(regs) ((regs)->r10)
 #define SYSCALL_ARG5(regs) ((regs)->r8)
 /* A 32-bit call has other numbers and other registers (TS_COMPAT). */
-#define SYSCALL_IS_32BIT(task) ((task)->thread_info.status & 2)
+#define TASK_IS_32BIT 2 /* in thread_info.status */
+#define SYSCALL_IS_32BIT(task) ((task)->thread_info.status & TASK_IS_32BIT)
 
 enum syscall {
 	SYS_READ = 0,
@@ -69,6 +70,7 @@ struct pt_regs {
 #define SYSCALL_ARG3(r) ((r)->regs[2])
 #define SYSCALL_ARG4(r) ((r)->regs[3])
 #define SYSCALL_ARG5(r) ((r)->regs[4])
+#define TASK_IS_32BIT 0
 #define SYSCALL_IS_32BIT(task) 0
 
 enum syscall {

@@ -15,31 +15,38 @@
 #define PROTOCOL_TCP 6
 #define TYPE_STREAM 1
 #define TYPE_DATAGRAM 2
+#define RCV_SHUTDOWN 1
 #define TCP_STATE_SYN_SENT 2
 #define TCP_STATE_FIN_WAIT1 4
 #define TCP_STATE_CLOSE 7
 #define TCP_STATE_LAST_ACK 9
 
-extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
+#define SOCK_DONE (1 << 1) /* a FIN came: it takes a number, too, once all before it was read */
 
 /* Sequence numbers of a TCP socket. */
 struct tcp_positions {
-	u32 write_seq;
-	u32 copied_seq;
-	u64 written; /* since the connection began; at most one too many */
+	u32 write_seq;    /* of the next byte to be written */
+	u32 copied_seq;   /* of the next byte to be read, a FIN not counted */
+	u32 received_seq; /* behind the last byte that has come, a FIN not counted */
+	u64 written;      /* since the connection began; at most one too many */
 	u64 read;
 };
 
 static __always_inline void read_tcp(struct sock *sk, struct tcp_positions *out, bool totals,
 				     bool direct)
 {
+	u32 fin = SOCK_READ(direct, sk, __sk_common.skc_flags) & SOCK_DONE ? 1 : 0;
 	struct tcp_sock *tp = (void *)sk;
 	u64 received, acked;
+	u32 copied, next;
 
 	if (direct) {
-		tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+		tp = READ_ONLY(sk, struct tcp_sock);
+		copied = tp->copied_seq;
+		next = tp->rcv_nxt;
 		out->write_seq = tp->write_seq;
-		out->copied_seq = tp->copied_seq;
+		out->copied_seq = copied - (copied == next ? fin : 0);
+		out->received_seq = next - fin;
 		if (!totals)
 			return;
 		/* The byte counts first: an ack between the two reads then only makes the sum smaller. */
@@ -47,17 +54,20 @@ static __always_inline void read_tcp(struct sock *sk, struct tcp_positions *out,
 		received = tp->bytes_received;
 		asm volatile("" ::: "memory");
 		out->written = acked + (u32)(tp->write_seq - tp->snd_una);
-		out->read = received - (u32)(tp->rcv_nxt - tp->copied_seq);
+		out->read = received - (u32)(tp->rcv_nxt - copied);
 		return;
 	}
+	copied = BPF_CORE_READ(tp, copied_seq);
+	next = BPF_CORE_READ(tp, rcv_nxt);
 	out->write_seq = BPF_CORE_READ(tp, write_seq);
-	out->copied_seq = BPF_CORE_READ(tp, copied_seq);
+	out->copied_seq = copied - (copied == next ? fin : 0);
+	out->received_seq = next - fin;
 	if (!totals)
 		return;
 	acked = BPF_CORE_READ(tp, bytes_acked);
 	received = BPF_CORE_READ(tp, bytes_received);
 	out->written = acked + (u32)(out->write_seq - BPF_CORE_READ(tp, snd_una));
-	out->read = received - (u32)(BPF_CORE_READ(tp, rcv_nxt) - out->copied_seq);
+	out->read = received - (u32)(BPF_CORE_READ(tp, rcv_nxt) - copied);
 }
 
 /* Which sockets are traced, and how: 0 for none, else FLAG_DATAGRAM, FLAG_TCP_POSITION or
@@ -207,10 +217,11 @@ static __always_inline void place_operation(void *ctx, struct batch *batch, stru
 	state->opened = 1;
 	state->flags |= op->kind & (FLAG_TCP_POSITION | FLAG_DATAGRAM);
 	if (op->kind == FLAG_TCP_POSITION) {
+		/* What was there before it; of a vectored call more than this message was moved. */
 		if (way == DIRECTION_EGRESS)
-			tcp.written -= total;
+			tcp.written -= (u32)(tcp.write_seq - (u32)op->position);
 		else
-			tcp.read -= total;
+			tcp.read -= (u32)(tcp.copied_seq - (u32)op->position);
 		/* Signed, and with room for the SYN and torn reads: see read_tcp(). */
 		if ((s64)tcp.written <= 1 && (s64)tcp.read <= 1)
 			state->flags |= FLAG_FRESH | (state->flags & FLAG_CLIENT ? 0 : FLAG_SERVER);
@@ -241,7 +252,7 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 	fill_entry(&close.entry, &op, sk, state, bpf_ktime_get_ns(), direct);
 	close.entry.kind = kind;
 	close.totals.egress_position = tcp.write_seq;
-	close.totals.ingress_position = tcp.copied_seq;
+	close.totals.ingress_position = tcp.received_seq;
 	close.totals.egress_bytes = state->bytes[DIRECTION_EGRESS];
 	close.totals.ingress_bytes = state->bytes[DIRECTION_INGRESS];
 	send_conn_event(ctx, batch, &close,
@@ -256,6 +267,7 @@ static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_sta
 	if (!batch)
 		return;
 	if (new_state == TCP_STATE_SYN_SENT) {
+		drop_state(sk, direct); /* the socket may have had another connection before */
 		if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
 			return;
 		state = state_of(sk, true, direct);
@@ -264,34 +276,37 @@ static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_sta
 		return;
 	}
 	state = state_of(sk, false, direct);
-	if (!state)
+	if (!state || !state->opened || state->closed)
 		return;
 	if (new_state == TCP_STATE_CLOSE) {
-		if (state->opened)
-			emit_state_event(ctx, batch, sk, state, ENTRY_CLOSE, direct);
-		drop_state(sk, direct);
-	} else if ((new_state == TCP_STATE_FIN_WAIT1 || new_state == TCP_STATE_LAST_ACK) &&
-		   state->opened) {
+		/* The state stays as long as the socket: what waits in its queue may still be read. */
+		state->closed = 1;
+		emit_state_event(ctx, batch, sk, state, ENTRY_CLOSE, direct);
+	} else if (new_state == TCP_STATE_FIN_WAIT1 || new_state == TCP_STATE_LAST_ACK) {
 		emit_state_event(ctx, batch, sk, state, ENTRY_EOF, direct);
 	}
 }
 
-/* A read that returned 0 on a stream: the other end will send no more. Told once. */
+/*
+ * A read that returned 0 on a stream: the other end will send no more, unless nothing was asked for.
+ * Told once.
+ */
 static __always_inline void on_read_zero(void *ctx, struct batch *batch, struct sock *sk,
 					 struct conn_state *state, bool direct)
 {
 	struct entry *e = &batch->open.entry;
+	struct tcp_positions tcp = {};
 
-	if (!state->opened || state->ended[1])
+	if (!state->opened || state->ended || !(SOCK_READ(direct, sk, sk_shutdown) & RCV_SHUTDOWN))
 		return;
-	state->ended[1] = 1;
 	batch->op.position = state->bytes[DIRECTION_INGRESS];
 	if (state->flags & FLAG_TCP_POSITION) {
-		struct tcp_positions tcp = {};
-
 		read_tcp(sk, &tcp, false, direct);
+		if (tcp.copied_seq != tcp.received_seq)
+			return;
 		batch->op.position = tcp.copied_seq;
 	}
+	state->ended = 1;
 	fill_entry(e, &batch->op, sk, state, bpf_ktime_get_ns(), direct);
 	e->kind = ENTRY_EOF;
 	send_conn_event(ctx, batch, e, sizeof(*e));

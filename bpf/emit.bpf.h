@@ -13,6 +13,15 @@
 #include "maps.bpf.h"
 #include "infer.bpf.h"
 
+extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
+
+/*
+ * The same pointer (or that of the structure around it), for reading only. Pointers are followed
+ * through these: for each that is followed from a trusted one the verifier searches all names of the
+ * kernel's BTF several times, which was most of the time that loading took.
+ */
+#define READ_ONLY(pointer, type) ((type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
+
 /* A sock's field by a plain load where the verifier knows the pointer's type (`direct`), by a probe
  * read where the pointer was walked to. */
 #define SOCK_READ(direct, pointer, field) \
@@ -111,7 +120,8 @@ static __always_inline void fill_process(struct entry *e, bool direct)
 	e->pid = id >> 32;
 	e->tid = id;
 	if (direct) {
-		u64 *name = (u64 *)&bpf_get_current_task_btf()->group_leader->comm;
+		struct task_struct *task = READ_ONLY(bpf_get_current_task_btf(), struct task_struct);
+		u64 *name = (u64 *)&task->group_leader->comm;
 
 		((u64 *)e->comm)[0] = name[0];
 		((u64 *)e->comm)[1] = name[1];

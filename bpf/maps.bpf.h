@@ -110,7 +110,8 @@ struct conn_state {
 	u8 verdict;
 	u8 flags; /* enum entry_flags */
 	u8 opened;
-	u8 ended[2];
+	u8 ended; /* the end of what comes in was told */
+	u8 closed; /* the end of the connection was told */
 	u8 pad[2];
 };
 

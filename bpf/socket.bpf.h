@@ -15,13 +15,15 @@
 
 #define PF_IO_WORKER 0x10
 #define MESSAGE_PEEK 0x2
+#define MESSAGE_TRUNC 0x20
 #define MESSAGE_ERRQUEUE 0x2000
 
 /* Does this fd of the current process lead to this socket? */
 static __always_inline bool fd_is(struct sock *sk, s32 fd)
 {
-	struct file *file = sk->sk_socket->file, *held = NULL;
-	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+	struct task_struct *task = READ_ONLY(bpf_get_current_task_btf(), struct task_struct);
+	struct file *file = READ_ONLY(sk, struct sock)->sk_socket->file, *held = NULL;
+	struct fdtable *table = task->files->fdt;
 
 	if (!file || (u32)fd >= table->max_fds)
 		return false;
@@ -56,12 +58,20 @@ static __always_inline u8 operation_of(u32 number, u32 direction)
 	return OP_OTHER;
 }
 
+static __always_inline void end_mmsg(void)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct mmsg_call *call = bpf_map_lookup_elem(&mmsg_calls, &tid);
+
+	if (call)
+		call->next = 0;
+}
+
 /*
  * The element of a vectored call that this hook is about: they fire in order, one hook an element.
- * A call ends with its last element, with an error, or unseen (then the next one has another vector
- * or count, or starts over when the count is reached).
+ * A call ends with its last element, with an error, or with an element that was sent in part.
  */
-static __always_inline u32 mmsg_element(u64 vector, u32 elements, bool failed)
+static __always_inline u32 mmsg_element(u64 vector, u32 elements)
 {
 	u32 tid = bpf_get_current_pid_tgid(), index = 0;
 	struct mmsg_call *call = bpf_map_lookup_elem(&mmsg_calls, &tid);
@@ -69,7 +79,7 @@ static __always_inline u32 mmsg_element(u64 vector, u32 elements, bool failed)
 
 	if (call && call->vector == vector && call->count == elements)
 		index = call->next;
-	if (failed || index + 1 >= elements) {
+	if (index + 1 >= elements) {
 		if (call)
 			call->next = 0;
 		return index;
@@ -83,8 +93,11 @@ static __always_inline u32 mmsg_element(u64 vector, u32 elements, bool failed)
 	return index;
 }
 
-/* io_uring moved these bytes: where they are is known when the request completes (uring.bpf.h). */
-static __always_inline void remember_uring_move(struct batch *batch, struct sock *sk,
+/*
+ * io_uring moved these bytes: where they are is known when the request completes (uring.bpf.h).
+ * False when there is no room to remember it: some requests complete without saying so.
+ */
+static __always_inline bool remember_uring_move(struct batch *batch, struct sock *sk,
 						struct conn_state *state)
 {
 	struct io_operation *op = &batch->op;
@@ -97,18 +110,56 @@ static __always_inline void remember_uring_move(struct batch *batch, struct sock
 	if (!known || known->state.id != state->id) {
 		zero = bpf_map_lookup_elem(&uring_zero, &none);
 		if (!zero)
-			return;
+			return false;
 		bpf_map_update_elem(&uring_sockets, &key, zero, BPF_ANY);
 		known = bpf_map_lookup_elem(&uring_sockets, &key);
 		if (!known)
-			return;
+			return false;
 		known->state = *state;
 	}
 	known->state.flags = state->flags;
 	queue = &known->of[op->direction & 1];
+	if (queue->tail - queue->head >= URING_MOVES)
+		return false;
 	slot = queue->tail++ % URING_MOVES;
 	queue->moves[slot].position = op->position;
 	queue->moves[slot].length = op->total;
+	return true;
+}
+
+/* What the vector of a message has room for; 0 when it is too long to be looked at. */
+__attribute__((noinline)) int message_bytes(void)
+{
+	struct batch *batch = batch_of_this_cpu();
+	u64 pieces, sum = 0;
+
+	if (!batch)
+		return 0;
+	pieces = batch->op.pieces;
+	if (pieces > SMALL_PIECES)
+		return 0;
+	if (bpf_probe_read_user(batch->pieces, pieces * sizeof(struct user_iovec),
+				(void *)batch->op.iov))
+		return 0;
+	for (int i = 0; i < SMALL_PIECES; i++)
+		sum += i < pieces ? batch->pieces[i].length : 0;
+	return sum > 0x7fffffff ? 0x7fffffff : sum;
+}
+
+/* One message of a vectored call. Where the call may have ended unseen, so may the counting. */
+static __always_inline void find_mmsg_buffer(struct batch *batch, struct pt_regs *regs, bool take_name)
+{
+	u64 vector = SYSCALL_ARG2(regs), elements = SYSCALL_ARG3(regs);
+	struct io_operation *op = &batch->op;
+
+	read_message(batch, vector + mmsg_element(vector, elements) * sizeof(struct user_mmsg),
+		     take_name);
+	if (op->direction == DIRECTION_INGRESS) {
+		if (SYSCALL_ARG5(regs) && elements > 1) /* a time limit ends it without a trace */
+			op->cut = CUT_UNREADABLE;
+	} else if (op->kind != FLAG_DATAGRAM && op->total != message_bytes()) {
+		end_mmsg();
+	}
 }
 
 /* Where the current system call has this operation's bytes. */
@@ -126,8 +177,8 @@ static __always_inline void find_buffer(struct batch *batch, struct pt_regs *reg
 		break;
 	case OP_SENDMMSG:
 	case OP_RECVMMSG:
-		arg2 += mmsg_element(arg2, arg3, false) * sizeof(struct user_mmsg);
-		/* fallthrough */
+		find_mmsg_buffer(batch, regs, take_name);
+		break;
 	case OP_SENDMSG:
 	case OP_RECVMSG:
 		read_message(batch, arg2, take_name);
@@ -162,7 +213,7 @@ static __always_inline void on_nothing(void *ctx, struct batch *batch, struct so
 
 	op->operation = operation_of(SYSCALL_NUMBER(regs), op->direction);
 	if (op->operation == OP_SENDMMSG || op->operation == OP_RECVMMSG)
-		mmsg_element(SYSCALL_ARG2(regs), SYSCALL_ARG3(regs), true);
+		end_mmsg();
 	if (moved != 0 || op->direction != DIRECTION_INGRESS)
 		return;
 	state = state_of(sk, false, true);
@@ -197,7 +248,8 @@ static __always_inline void name_operation(struct batch *batch, struct sock *sk,
 	}
 }
 
-static __always_inline void on_length(void *ctx, struct batch *batch, struct sock *sk, int moved)
+static __always_inline void on_length(void *ctx, struct batch *batch, struct sock *sk, int moved,
+				      int flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
@@ -216,32 +268,40 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	}
 	op->total = moved;
 	name_operation(batch, sk, task, regs);
+	if ((flags & MESSAGE_TRUNC) && op->kind != FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS)
+		op->cut = CUT_UNSEEN; /* thrown away, not copied */
 	if (op->cut == CUT_NONE)
 		find_buffer(batch, regs, unconnected);
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
 		take_peer(op, state);
+	if (unconnected && op->kind == FLAG_DATAGRAM &&
+	    !port_wanted(sk->__sk_common.skc_num, op->has_peer ? op->peer.port : 0))
+		return;
 	place_operation(ctx, batch, sk, state, true);
 	if (config.io_uring && op->operation == OP_OTHER && op->cut == CUT_UNSEEN &&
-	    (task->io_uring || (task->flags & PF_IO_WORKER)))
-		remember_uring_move(batch, sk, state);
-	else
-		emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);
+	    (READ_ONLY(task, struct task_struct)->io_uring || (task->flags & PF_IO_WORKER)) &&
+	    remember_uring_move(batch, sk, state))
+		return;
+	emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);
 }
 
 static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int flags, u8 direction)
 {
 	u8 family = sk->__sk_common.skc_family, kind;
 	struct batch *batch;
+	u16 port;
 
 	if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	kind = kind_of(sk, family, true);
 	if (!kind || (direction == DIRECTION_INGRESS && (flags & (MESSAGE_PEEK | MESSAGE_ERRQUEUE))))
 		return 0;
-	if (family != FAMILY_UNIX &&
-	    !port_wanted(sk->__sk_common.skc_num, __builtin_bswap16(sk->__sk_common.skc_dport)))
+	port = family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_dport;
+	/* Whom an unconnected socket talks to is known later. */
+	if ((port || kind != FLAG_DATAGRAM) &&
+	    !port_wanted(family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_num, __builtin_bswap16(port)))
 		return 0;
-	if (!sk->sk_socket->file)
+	if (!READ_ONLY(sk, struct sock)->sk_socket->file)
 		return 0; /* the kernel's own socket (NFS and the like) */
 	batch = hold_batch();
 	if (!batch)
@@ -249,7 +309,7 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 	begin_operation(&batch->op, direction);
 	batch->op.family = family;
 	batch->op.kind = kind;
-	on_length(ctx, batch, sk, moved);
+	on_length(ctx, batch, sk, moved, flags);
 	release_batch(batch);
 	return 0;
 }

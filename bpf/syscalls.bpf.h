@@ -16,9 +16,10 @@
 #define FILE_TYPE_MASK 00170000
 #define FILE_TYPE_SOCKET 0140000
 #define PEEK_OR_ERRQUEUE (0x2 | 0x2000)
+#define TRUNC 0x20
 /* Each continuation takes so many messages; 33 of them may follow one another. */
 #define MESSAGES_A_RUN 8
-#define MAX_MESSAGES_SUMMED 128
+#define MAX_MESSAGES_SUMMED 264
 
 static __always_inline struct sock *sock_of_file(struct file *file)
 {
@@ -43,6 +44,27 @@ static __always_inline struct sock *sock_of_fd(s32 fd)
 	return sock_of_file(file);
 }
 
+/* By the socket's own ports; by its peer in `op` where it is not connected, which is known later. */
+static __always_inline bool walked_port_wanted(struct sock *sk, u8 family, u8 kind,
+					       struct io_operation *op)
+{
+	u16 local = 0, remote = 0;
+
+	if (!config.port_count)
+		return true;
+	if (family != FAMILY_UNIX) {
+		local = BPF_CORE_READ(sk, __sk_common.skc_num);
+		remote = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	}
+	if (kind == FLAG_DATAGRAM && !remote) {
+		if (!op)
+			return true;
+		if (op->has_peer)
+			remote = op->peer.port;
+	}
+	return port_wanted(local, remote);
+}
+
 /*
  * The traced socket behind this fd, with its state, and batch->op begun; NULL when it is none.
  * The batch is held by the caller.
@@ -58,11 +80,7 @@ static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 
 		return NULL;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	kind = kind_of(sk, family, false);
-	if (!kind)
-		return NULL;
-	if (family != FAMILY_UNIX &&
-	    !port_wanted(BPF_CORE_READ(sk, __sk_common.skc_num),
-			 __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))))
+	if (!kind || !walked_port_wanted(sk, family, kind, NULL))
 		return NULL;
 	state = state_of(sk, true, false);
 	if (!state) {
@@ -92,9 +110,9 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 	struct conn_state *state;
 	struct sock *sk = NULL;
 
-	if (operation == OP_RECVFROM && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE))
-		return;
-	if (operation == OP_RECVMSG && (arg3 & PEEK_OR_ERRQUEUE))
+	u64 flags = operation == OP_RECVFROM ? SYSCALL_ARG4(regs) : operation == OP_RECVMSG ? arg3 : 0;
+
+	if (flags & PEEK_OR_ERRQUEUE)
 		return;
 	state = begin_walked(batch, SYSCALL_ARG1(regs), operation, direction, &sk);
 	if (!state)
@@ -125,6 +143,10 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 		    unconnected(op, sk))
 			read_sockaddr(op, SYSCALL_ARG5(regs));
 	}
+	if ((flags & TRUNC) && op->kind != FLAG_DATAGRAM)
+		op->cut = CUT_UNSEEN; /* thrown away, not copied */
+	if (!walked_port_wanted(sk, op->family, op->kind, op))
+		return;
 	place_operation(ctx, batch, sk, state, false);
 	emit_operation(ctx, batch, sk, state, LARGE_CONTINUE, false);
 }
@@ -175,6 +197,8 @@ static __always_inline void on_message(void *ctx, struct batch *batch, struct pt
 		return;
 	op->total = length;
 	find_message(from, unconnected(op, sk));
+	if (!walked_port_wanted(sk, op->family, op->kind, op))
+		return;
 	if (op->kind == FLAG_TCP_POSITION) {
 		/* Positions are known for the call's end only: what followed this message is taken off. */
 		struct tcp_positions tcp = {};
@@ -217,11 +241,15 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 {
 	u32 call = call_of(SYSCALL_NUMBER(regs));
+	struct task_struct *task;
 	struct batch *batch;
 	u8 operation = call;
 
 	if (!call || result < 0 || !process_wanted(bpf_get_current_pid_tgid() >> 32))
 		return 0;
+	task = (void *)bpf_get_current_task();
+	if (BPF_CORE_READ(task, thread_info.status) & TASK_IS_32BIT)
+		return 0; /* other numbers, other registers: what it moves shows as gaps */
 	batch = hold_batch();
 	if (!batch)
 		return 0;
@@ -276,7 +304,9 @@ int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
 		else
 			on_splice(ctx, batch, SYSCALL_ARG3(regs), DIRECTION_EGRESS, result);
 		result = 2;
-	} else if (!(direction == DIRECTION_INGRESS && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE))) {
+	} else if (direction == DIRECTION_INGRESS && (SYSCALL_ARG4(regs) & PEEK_OR_ERRQUEUE)) {
+		result = 0;
+	} else {
 		if (batch->message_index == 0)
 			sum_messages(SYSCALL_ARG2(regs), result);
 		for (int i = 0; i < MESSAGES_A_RUN; i++) {
@@ -288,8 +318,11 @@ int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
 		}
 	}
 	batch->message_index++;
-	if (batch->message_index < result)
+	if (batch->message_index < result) {
 		bpf_tail_call(ctx, &continuations, CONTINUE_MESSAGES);
+		/* The kernel's limit of such calls: what is left is seen as lost. */
+		batch->data_sequence += result - batch->message_index;
+	}
 	release_batch(batch);
 	return 0;
 }

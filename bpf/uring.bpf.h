@@ -102,24 +102,13 @@ static __always_inline bool find_uring_buffer(struct batch *batch, struct io_kio
 static __always_inline void on_request(void *ctx, struct batch *batch, struct io_kiocb *request,
 				       struct sock *sk)
 {
-	struct uring_socket *known;
-	struct conn_state *state;
 	u64 key = (u64)sk;
+	struct uring_socket *known = bpf_map_lookup_elem(&uring_sockets, &key);
 
-	if (!find_uring_buffer(batch, request))
+	if (!known || !find_uring_buffer(batch, request) ||
+	    !recall_uring_moves(&known->of[batch->op.direction & 1], &batch->op))
 		return;
-	if (config.socket_way) {
-		known = bpf_map_lookup_elem(&uring_sockets, &key);
-		if (!known || !recall_uring_moves(&known->of[batch->op.direction & 1], &batch->op))
-			return;
-		state = &known->state;
-	} else {
-		state = state_of(sk, true, false);
-		if (!state)
-			return;
-		place_operation(ctx, batch, sk, state, false);
-	}
-	emit_operation(ctx, batch, sk, state, LARGE_LOOP, false);
+	emit_operation(ctx, batch, sk, &known->state, LARGE_LOOP, false);
 }
 
 /* The socket is walked to here in both ways, so nothing is a plain load. */
@@ -137,10 +126,6 @@ static __always_inline int on_uring_complete(void *ctx, struct io_kiocb *request
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	kind = kind_of(sk, family, false);
 	if (!kind)
-		return 0;
-	if (family != FAMILY_UNIX &&
-	    !port_wanted(BPF_CORE_READ(sk, __sk_common.skc_num),
-			 __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))))
 		return 0;
 	batch = hold_batch();
 	if (!batch)

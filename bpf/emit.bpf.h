@@ -11,7 +11,7 @@
 
 #include <bpf/bpf_core_read.h>
 #include "maps.bpf.h"
-#include "infer.bpf.h"
+#include "payload.bpf.h"
 
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 
@@ -26,65 +26,6 @@ extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
  * read where the pointer was walked to. */
 #define SOCK_READ(direct, pointer, field) \
 	((direct) ? (pointer)->field : BPF_CORE_READ(pointer, field))
-
-/*
- * `base` plus an offset below `size`, a power of two: masked and added in one go. The verifier up to
- * 5.12 forgets the bounds of a number that the compiler spills to the stack, but not those of a pointer.
- */
-#define BOUNDED_POINTER(base, offset, size)                      \
-	({                                                       \
-		u8 *pointer_ = (u8 *)(base);                     \
-		u64 offset_ = (offset);                          \
-		asm volatile("%1 &= %2\n%0 += %1"                \
-			     : "+r"(pointer_), "+r"(offset_)     \
-			     : "i"((size) - 1));                 \
-		(void *)pointer_;                                \
-	})
-
-static __always_inline struct batch *batch_of_this_cpu(void)
-{
-	u32 cpu = bpf_get_smp_processor_id();
-
-	return bpf_map_lookup_elem(&batches, &cpu);
-}
-
-/* Takes this cpu's batch for one operation; NULL when it is in use, which is counted as a loss. */
-static __always_inline struct batch *hold_batch(void)
-{
-	struct batch *batch = batch_of_this_cpu();
-
-	if (!batch)
-		return NULL;
-	if (batch->busy) {
-		batch->data_sequence++; /* a number used up: user space sees the jump */
-		count(COUNTER_NESTED, 1);
-		return NULL;
-	}
-	batch->busy = 1;
-	asm volatile("" ::: "memory");
-	return batch;
-}
-
-static __always_inline void release_batch(struct batch *batch)
-{
-	asm volatile("" ::: "memory");
-	batch->busy = 0;
-}
-
-static __always_inline void begin_operation(struct io_operation *op, u8 direction)
-{
-	op->position = 0;
-	op->fd = -1;
-	op->total = 0;
-	op->direction = direction;
-	op->operation = OP_OTHER;
-	op->cut = CUT_NONE;
-	op->has_peer = 0;
-	op->base = 0;
-	op->length = 0;
-	op->iov = 0;
-	op->pieces = 0;
-}
 
 static __always_inline void fill_addresses(struct entry *e, struct sock *sk, u8 family, bool direct)
 {
@@ -174,90 +115,6 @@ static __always_inline void send_batch(void *ctx, struct batch *batch)
 	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, batch->data, used))
 		count(COUNTER_DATA_LOST, 1);
 	batch->used = 0;
-}
-
-/* Verified once, by itself, for its many branches; hence no pointer among its arguments (5.10). */
-__attribute__((noinline)) int infer_head(u32 length, u32 is_datagram)
-{
-	struct batch *batch = batch_of_this_cpu();
-
-	return batch ? infer_protocol(batch->head, length, is_datagram) : SUSPECT_NONE;
-}
-
-/* How many of `n` payload bytes user space gets; batch->head holds the operation's first ones. */
-static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state *state, u32 n)
-{
-	u32 *sent = &state->sent[batch->op.direction & 1];
-	u32 room;
-
-	if (state->verdict != VERDICT_STOP) {
-		if (state->verdict == VERDICT_KEEP || state->suspect || config.unfiltered)
-			return n;
-		state->suspect = infer_head(n < HEAD_BYTES ? n : HEAD_BYTES,
-					    batch->op.kind == FLAG_DATAGRAM);
-		if (state->suspect)
-			return n;
-	}
-	room = *sent < UNKNOWN_BYTES ? UNKNOWN_BYTES - *sent : 0;
-	if (room > n)
-		room = n;
-	*sent += room;
-	count(COUNTER_FILTERED_BYTES, n - room);
-	return room;
-}
-
-/*
- * Copies up to `n` (<= SMALL_BYTES) payload bytes of the operation in hand to batch->data + offset;
- * how many it got. A function of its own, as infer_head: the verifier walks its loop once.
- */
-__attribute__((noinline)) int copy_small(u32 offset, u32 n)
-{
-	struct batch *batch = batch_of_this_cpu();
-	u64 left = n, pieces, length;
-	struct io_operation *op;
-	u32 done = 0;
-	u8 *to;
-
-	if (!batch || offset > BATCH_BYTES || n > SMALL_BYTES)
-		return 0;
-	op = &batch->op;
-	to = batch->data + offset;
-	if (!op->iov) {
-		barrier_var(left);
-		if (left > SMALL_BYTES)
-			return 0;
-		return bpf_probe_read_user(to, left, (void *)op->base) ? 0 : n;
-	}
-	pieces = op->pieces;
-	if (pieces > SMALL_PIECES)
-		pieces = SMALL_PIECES;
-	if (bpf_probe_read_user(batch->pieces, pieces * sizeof(struct user_iovec), (void *)op->iov))
-		return 0;
-	for (int i = 0; i < SMALL_PIECES; i++) {
-		if (i >= op->pieces || done >= SMALL_BYTES)
-			break;
-		length = batch->pieces[i].length;
-		if (length > n - done)
-			length = n - done;
-		barrier_var(length);
-		if (length > SMALL_BYTES)
-			break;
-		if (bpf_probe_read_user(BOUNDED_POINTER(to, done, SMALL_BYTES), length,
-					(void *)batch->pieces[i].base))
-			break;
-		done += length;
-	}
-	return done;
-}
-
-/* The operation's first bytes, to where infer_head() looks for them. */
-static __always_inline void keep_head(struct batch *batch, u8 *payload)
-{
-	u64 *to = (u64 *)batch->head, *from = (u64 *)payload;
-
-#pragma unroll
-	for (int i = 0; i < HEAD_BYTES / 8; i++)
-		to[i] = from[i];
 }
 
 /* TCP's totals come with its close: the mere counts of a connection of no known protocol may wait. */

@@ -8,7 +8,8 @@
  *   syscalls.bpf.h  capture at the end of system calls (5.10 and later)
  *   uring.bpf.h     what io_uring moves
  *   conn.bpf.h      a connection's state, its first and last event
- *   emit.bpf.h      payload, batches, perf buffers
+ *   emit.bpf.h      entries, batches, perf buffers
+ *   payload.bpf.h   how much of a payload is sent, and its copying
  *   infer.bpf.h     could this be a known protocol?
  *   filter.bpf.h    processes, ports     message.bpf.h  msghdr, sockaddr
  *   maps.bpf.h      maps, settings       abi.h          what user space must know

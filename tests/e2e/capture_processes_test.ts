@@ -63,7 +63,7 @@ function checkUnix(captured: Captured, local: string, remote: string): void {
   assert.deepEqual(names.sort(), want.sort());
 }
 
-const CASES: { run: string; check: (captured: Captured) => void }[] = [
+const CASES: { run: string; ways?: readonly string[]; check: (captured: Captured) => void }[] = [
   {
     run: "prefork",
     check: (captured) => {
@@ -141,6 +141,8 @@ const CASES: { run: string; check: (captured: Captured) => void }[] = [
   },
   {
     run: "unix_splice",
+    // The socket way has no hook there, and a unix socket no positions that would show it.
+    ways: ["syscall"],
     check: (captured) => {
       checkUnix(captured, "unix:", "unix:");
       const read = captured.flows.find(({ gaps }) => gaps.length > 0);
@@ -154,7 +156,8 @@ for (const way of WAYS) {
     const folder = await Deno.makeTempDir({ prefix: "sockeye-processes-" });
     try {
       const program = await compile("process_calls", folder);
-      for (const { run, check } of CASES) {
+      for (const { run, check, ways } of CASES) {
+        if (ways !== undefined && !ways.includes(way)) continue;
         await t.step(run, async () => {
           const args = ["--capture", way, "--unfiltered", "--ring-mib", "64"];
           const captured = await capture([program, run], args);

@@ -274,7 +274,8 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 		find_buffer(batch, regs, unconnected);
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
 		take_peer(op, state);
-	if (unconnected && op->kind == FLAG_DATAGRAM &&
+	/* Whom an unnamed datagram is from is not known: one of those that were let through before. */
+	if (unconnected && op->kind == FLAG_DATAGRAM && (op->has_peer || !state->opened) &&
 	    !port_wanted(sk->__sk_common.skc_num, op->has_peer ? op->peer.port : 0))
 		return;
 	place_operation(ctx, batch, sk, state, true);

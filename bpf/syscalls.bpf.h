@@ -44,9 +44,12 @@ static __always_inline struct sock *sock_of_fd(s32 fd)
 	return sock_of_file(file);
 }
 
-/* By the socket's own ports; by its peer in `op` where it is not connected, which is known later. */
+/*
+ * By the socket's own ports; where it is not connected by its peer in `op`, which is known later. An
+ * unnamed datagram is from one of those that were let through before.
+ */
 static __always_inline bool walked_port_wanted(struct sock *sk, u8 family, u8 kind,
-					       struct io_operation *op)
+					       struct io_operation *op, bool opened)
 {
 	u16 local = 0, remote = 0;
 
@@ -57,7 +60,7 @@ static __always_inline bool walked_port_wanted(struct sock *sk, u8 family, u8 ki
 		remote = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	}
 	if (kind == FLAG_DATAGRAM && !remote) {
-		if (!op)
+		if (!op || (!op->has_peer && opened))
 			return true;
 		if (op->has_peer)
 			remote = op->peer.port;
@@ -80,7 +83,7 @@ static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 
 		return NULL;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	kind = kind_of(sk, family, false);
-	if (!kind || !walked_port_wanted(sk, family, kind, NULL))
+	if (!kind || !walked_port_wanted(sk, family, kind, NULL, false))
 		return NULL;
 	state = state_of(sk, true, false);
 	if (!state) {
@@ -145,7 +148,7 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 	}
 	if ((flags & TRUNC) && op->kind != FLAG_DATAGRAM)
 		op->cut = CUT_UNSEEN; /* thrown away, not copied */
-	if (!walked_port_wanted(sk, op->family, op->kind, op))
+	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))
 		return;
 	place_operation(ctx, batch, sk, state, false);
 	emit_operation(ctx, batch, sk, state, LARGE_CONTINUE, false);
@@ -197,7 +200,7 @@ static __always_inline void on_message(void *ctx, struct batch *batch, struct pt
 		return;
 	op->total = length;
 	find_message(from, unconnected(op, sk));
-	if (!walked_port_wanted(sk, op->family, op->kind, op))
+	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))
 		return;
 	if (op->kind == FLAG_TCP_POSITION) {
 		/* Positions are known for the call's end only: what followed this message is taken off. */

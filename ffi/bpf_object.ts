@@ -19,6 +19,10 @@ const PAGE = 4096;
 const TEST_RUN_SIZE = 80;
 const TestRun = { retval: 14, flags: 17, cpu: 18 } as const;
 
+/** struct bpf_prog_info (the part up to 5.12), and which of its 64-bit words counts the misses. */
+const PROG_INFO_WORDS = 27;
+const RECURSION_MISSES = 26;
+
 /** An ARRAY map's values in our memory: value of index i begins at i * stride. */
 export interface MappedArray extends Mapping {
   readonly stride: number;
@@ -30,6 +34,7 @@ export class BpfObject implements Disposable {
   readonly #libbpf: Libbpf;
   readonly #object: Deno.PointerValue;
   readonly #links: Deno.PointerValue[] = [];
+  readonly #attached = new Set<string>();
   readonly #runOptions = new Uint32Array(TEST_RUN_SIZE / 4);
   readonly #runBytes = new Uint8Array(this.#runOptions.buffer);
   /** libbpf keeps no copy of names and images that it was given by address. */
@@ -116,6 +121,7 @@ export class BpfObject implements Disposable {
       throw this.#fault(`Cannot attach BPF program ${program}`, this.#libbpf.libc.errno());
     }
     this.#links.push(link);
+    this.#attached.add(program);
   }
 
   /** Attaches a cgroup program to an open cgroup folder. */
@@ -125,11 +131,30 @@ export class BpfObject implements Disposable {
     const link = calls.bpf_program__attach_cgroup(this.#program(program), cgroup.fd);
     if (link === null) throw this.#fault(`Cannot attach BPF program ${program}`, libc.errno());
     this.#links.push(link);
+    this.#attached.add(program);
   }
 
   /** Detaches every program; maps and loaded programs stay. */
   detach(): void {
     for (const link of this.#links.splice(0)) this.#libbpf.calls.bpf_link__destroy(link);
+  }
+
+  /**
+   * How often the kernel did not run a program that was attached, since it was still running on that
+   * CPU for another task. 0 on kernels before 5.12, which do not count.
+   */
+  recursionMisses(): number {
+    let sum = 0;
+    const info = new BigUint64Array(PROG_INFO_WORDS);
+    const bytes = new Uint8Array(info.buffer);
+    for (const program of this.#attached) {
+      info.fill(0n);
+      const length = new Uint8Array(new Uint32Array([bytes.length]).buffer);
+      const fd = this.programFd(program);
+      if (this.#libbpf.calls.bpf_obj_get_info_by_fd(fd, bytes, length) < 0) continue;
+      sum += Number(info[RECURSION_MISSES]);
+    }
+    return sum;
   }
 
   programFd(program: string): number {

@@ -90,7 +90,15 @@ export class Stats implements AssemblyStats {
 
   /** `reason` is an index of GAP_REASONS. */
   gap(bytes: number, reason: number): void {
-    const name = gapName(reason);
+    this.#countGap(gapName(reason), bytes);
+  }
+
+  /** Bytes of a known protocol that the kernel had withheld as those of none. */
+  filteredMessage(bytes: number): void {
+    this.#countGap("filtered_message", bytes);
+  }
+
+  #countGap(name: string, bytes: number): void {
     const counted = this.gaps.get(name);
     if (counted === undefined) this.gaps.set(name, { count: 1, bytes });
     else {

@@ -18,3 +18,17 @@ Deno.test("WallClock.format() survives times that are no time", () => {
   const clock = new WallClock({ wallSeconds: 1e15, wallNanos: 0 });
   assert.match(clock.format(0), /Z$/);
 });
+
+Deno.test("WallClock.format() keeps to the nanosecond, also back and forth within a millisecond", () => {
+  const clock = new WallClock({ wallSeconds: 1_800_000_000, wallNanos: 0 });
+  const cases: [number, string][] = [
+    [1_234_567, "2027-01-15T08:00:00.001234567Z"],
+    [1_999_999, "2027-01-15T08:00:00.001999999Z"],
+    [1_000_000, "2027-01-15T08:00:00.001000000Z"],
+    [999_999, "2027-01-15T08:00:00.000999999Z"],
+    [2_000_000, "2027-01-15T08:00:00.002000000Z"],
+    [999_999_999, "2027-01-15T08:00:00.999999999Z"],
+    [1_001_234_567, "2027-01-15T08:00:01.001234567Z"],
+  ];
+  for (const [ns, want] of cases) assert.equal(clock.format(ns), want);
+});

@@ -64,7 +64,7 @@ export interface LiveSource extends CaptureSource {
   setVerdict(conn: number, verdict: number): void;
   /** Processes traced by pid that still run. */
   liveTargets(): number;
-  /** abi.ts COUNTERS, summed over the CPUs. */
+  /** abi.ts COUNTERS, summed over the CPUs; "missed": operations for which no program ran. */
   counters(): Record<string, number>;
   /** CPU time of this process so far. */
   cpuSeconds(): number;
@@ -271,6 +271,7 @@ class KernelSource implements LiveSource {
       object.lookup(fd, key, new Uint8Array(values.buffer));
       totals[name] = values.reduce((sum, value) => sum + Number(value), 0);
     });
+    totals.missed = object.recursionMisses();
     return totals;
   }
 

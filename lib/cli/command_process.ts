@@ -14,6 +14,9 @@ const NOT_EXECUTABLE = 126;
 /** The gate: the shell stops itself and, once continued, becomes COMMAND without changing its pid. */
 const GATE = 'kill -STOP $$; exec "$@"';
 
+/** The gate stops within milliseconds; where that cannot be seen, waiting on helps nobody. */
+const HOLD_MS = 5000;
+
 export class CommandProcess {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
@@ -39,8 +42,15 @@ export class CommandProcess {
     const held = new CommandProcess(spawn(command));
     let over = false;
     void held.#status.then(() => over = true);
-    while (!over && processState(held.pid) !== "T") {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    const untilMs = performance.now() + HOLD_MS;
+    try {
+      while (!over && processState(held.pid) !== "T") {
+        if (performance.now() >= untilMs) throw new Error("its state is not told");
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } catch (error) {
+      held.cancel();
+      throw notHeld(words[0] ?? "", held.pid, error);
     }
     return held;
   }
@@ -89,6 +99,15 @@ function spawn(command: Deno.Command): Deno.ChildProcess {
   }
 }
 
+function notHeld(name: string, pid: number, cause: unknown): OperatorError {
+  return new OperatorError(
+    `Cannot start ${quote(name)}: its process ${pid} was not seen to stop before it runs`,
+    `/proc/${pid}/stat must be readable: is /proc mounted, and without hidepid?`,
+    125,
+    { cause },
+  );
+}
+
 /** Says what a shell would, before anything is attached. */
 function findProgram(name: string): void {
   const candidates = name.includes("/")
@@ -118,7 +137,7 @@ function fileMode(path: string): number | null {
   }
 }
 
-/** The letter in /proc/PID/stat behind the name, which may itself hold spaces and brackets. */
+/** The letter in /proc/PID/stat behind the name (it may hold spaces and brackets); null without one. */
 function processState(pid: number): string | null {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);

@@ -78,7 +78,7 @@ async function examine(
   const before = snapshot(pid, options, diag);
   const startMs = performance.now();
   const timer = setTimeout(conclude, durationMs);
-  say(`ready: watching pid ${pid} for ${durationMs / 1000} s the ${source.way} way; Ctrl-C ends`);
+  say(`ready: watching pid ${pid} for ${durationMs / 1000} s, ${source.way} way; Ctrl-C ends`);
   await drain(source, observer, pipeline);
   clearTimeout(timer);
   const seconds = (performance.now() - startMs) / 1000;

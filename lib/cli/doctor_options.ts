@@ -21,6 +21,7 @@ import {
   parsePort,
   parseProtocols,
   size,
+  SNAPLEN,
 } from "./values.ts";
 import { parseInteger } from "./units.ts";
 
@@ -95,7 +96,7 @@ function addCapture<O extends OptionValues>(command: Command<[], O>) {
     )
     .addOption(
       new Option("--snaplen <size>", "bytes kept of one operation")
-        .default(MIB, "1MiB").argParser(size("--snaplen", 64, GIB)),
+        .default(SNAPLEN, "about 1MiB").argParser(size("--snaplen", 64, GIB)),
     )
     .option(
       "--ring-mib <n>",

@@ -54,7 +54,7 @@ export function statsLine(stats: Stats): string {
   }
   const bad = {
     lost: stats.lostEntries,
-    gaps: sum([...stats.gaps.values()].map(({ count }) => count)),
+    gaps: sum([...stats.gaps].map(([reason, { count }]) => reason === "filtered" ? 0 : count)),
     invalid: sum([...stats.invalid.values()].map((reasons) => sum([...reasons.values()]))),
     resyncs: stats.resyncs,
     evicted: stats.evicted,

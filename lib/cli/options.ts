@@ -20,6 +20,7 @@ import {
   parsePort,
   parseProtocols,
   size,
+  SNAPLEN,
 } from "./values.ts";
 
 export interface FilterOptions {
@@ -165,7 +166,7 @@ function liveOptions(name: string) {
     )
     .addOption(
       new Option("--snaplen <size>", "bytes kept of one operation")
-        .default(MIB, "1MiB").argParser(size("--snaplen", 64, GIB)),
+        .default(SNAPLEN, "about 1MiB").argParser(size("--snaplen", 64, GIB)),
     )
     .option(
       "--ring-mib <n>",

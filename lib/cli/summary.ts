@@ -35,7 +35,18 @@ export function formatSummary(facts: SummaryFacts): string[] {
   ];
   const missing = describeLoss(facts);
   lines.push(missing.length === 0 ? "nothing lost" : `missing: ${missing.join("; ")}`);
+  const withheld = withheldBytes(facts);
+  if (withheld > 0) {
+    const size = formatSize(withheld);
+    lines.push(`not kept: ${size} of connections of no known protocol (--unfiltered)`);
+  }
   return lines;
+}
+
+/** What the kernel did not send since no protocol was known is none of the records' loss. */
+function withheldBytes({ stats, kernelCounters }: SummaryFacts): number {
+  // The kernel counts all; a replay has the gaps that it shows.
+  return kernelCounters.filtered_bytes ?? stats.gaps.filtered?.bytes ?? 0;
 }
 
 /** Every reason for which something is not in the records. */
@@ -43,11 +54,25 @@ function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[]
   const parts: string[] = [];
   const lost = new Map<string, number>();
   for (const { buffer, events } of losses) lost.set(buffer, (lost.get(buffer) ?? 0) + events);
+  // An operation of which the kernel side could not take note leaves a jump in data_events, too.
+  const nested = kernelCounters.nested ?? 0;
+  if (nested > 0) {
+    lost.set("data_events", (lost.get("data_events") ?? 0) - nested);
+    parts.push(`${plural(nested, "operation")} met while another was at work on the same CPU`);
+  }
+  const missed = kernelCounters.missed ?? 0;
+  if (missed > 0) {
+    parts.push(
+      `${plural(missed, "operation")} missed: ` +
+        "a program was still running for another task on that CPU",
+    );
+  }
   for (const [buffer, events] of lost) {
     if (events > 0) parts.push(`${plural(events, "event")} lost in ${buffer} (--ring-mib)`);
   }
   for (const [reason, { count, bytes }] of Object.entries(stats.gaps)) {
-    parts.push(`${plural(count, "gap")} ${reason}, ${formatSize(bytes)}`);
+    if (reason === "filtered") continue;
+    parts.push(`${plural(count, "gap")} ${reason.replaceAll("_", " ")}, ${formatSize(bytes)}`);
   }
   for (const [protocol, reasons] of Object.entries(stats.invalid)) {
     for (const [reason, count] of Object.entries(reasons)) {

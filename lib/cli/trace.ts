@@ -34,7 +34,7 @@ export async function trace(
     },
   });
   let held: CommandProcess | null = null;
-  using _signals = onEndSignal((signal) => {
+  using signals = onEndSignal((signal) => {
     session.run.stop("asked");
     held?.passOn(signal);
   });
@@ -52,7 +52,9 @@ export async function trace(
   }
   const counters = source.counters();
   session.conclude(log, counters);
-  return held === null ? 0 : await held.exitCode();
+  const exitCode = held === null ? 0 : await held.exitCode();
+  signals.settle();
+  return exitCode;
 }
 
 /** --pid, and the seed's flag for it. */
@@ -107,12 +109,15 @@ function readyLine(
 ): string {
   const parts: string[] = [];
   const pids = targetPids(options);
-  const children = options.follow ? " and children" : "";
+  const children = options.follow ? " and its children" : "";
   if (command !== "") parts.push(`${command}${children}`);
-  if (pids.length > 0) parts.push(`pid ${pids.join(", ")}${children}`);
+  if (pids.length > 0) {
+    const theirs = pids.length > 1 ? children.replace("its", "their") : children;
+    parts.push(`pid ${pids.join(", ")}${theirs}`);
+  }
   if (options.comm.length > 0) parts.push(`processes named ${options.comm.join(", ")}`);
   if (parts.length === 0) parts.push("every process");
   if (options.port.length > 0) parts.push(`port ${options.port.join(", ")}`);
   const ms = Math.round(performance.now());
-  return `ready after ${ms} ms: tracing ${parts.join(", ")} the ${source.way} way; Ctrl-C ends`;
+  return `ready after ${ms} ms: tracing ${parts.join(", ")}, ${source.way} way; Ctrl-C ends`;
 }

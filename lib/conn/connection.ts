@@ -4,8 +4,10 @@
  * In: every event of one `conn`. Out: calls of its trackers: one for the socket's own bytes, one for
  * each plain-text stream of a TLS library, or one for a datagram socket. After ENTRY_CLOSE (or the
  * exit of the last owner) it is closing: bytes still under way are waited for, up to their final
- * positions, or for CLOSING_NS of event time.
+ * positions, or for CLOSING_NS of event time. What had been received when a TCP connection ended may
+ * be read much later: for that LINGERING_NS, as long as an owner lives and has not read to the end.
  */
+import type { Span } from "../../protocols/protocol.ts";
 import { Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Owner } from "../stream/byte_stream.ts";
@@ -13,10 +15,12 @@ import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
-import { ConnTracker } from "./tracker.ts";
+import { ConnTracker, type FinalTotals } from "./tracker.ts";
 
 /** Bytes of a closed connection may come this much later. */
 const CLOSING_NS = 100e6;
+/** A process may read this much later what the connection had received before it ended. */
+const LINGERING_NS = 60e9;
 /** Plain-text streams of one socket. */
 const MAX_PLAINTEXTS = 64;
 
@@ -28,6 +32,12 @@ export class Connection implements TraceSubject {
   lastNs = 0;
   /** Had moved nothing before its first event. */
   fresh = false;
+  /**
+   * Nobody can tell whether it is fresh. A unix socket counts no bytes, ENTRY_OPEN stands for its
+   * first operation seen and not for its making, children inherit sockets, and inode numbers come
+   * from a pool of each CPU, so that neither tells age. Its bytes decide: see ConnTracker.
+   */
+  isUntold = false;
   roleHint: Role | null = null;
   local = "";
   remote = "";
@@ -40,6 +50,9 @@ export class Connection implements TraceSubject {
   closed = false;
 
   readonly #context: TrackerContext;
+  readonly #firstNs: number;
+  /** Name of the process at ENTRY_OPEN. */
+  #openedBy = "";
   #owner: Owner | null = null;
   #socket: ConnTracker | null = null;
   #plaintexts: Map<number, ConnTracker> | null = null;
@@ -47,13 +60,29 @@ export class Connection implements TraceSubject {
   #starts: Positions | null = null;
   #closingSinceNs = -1;
   #closingByExit = false;
-  #final: { positions: Positions; totals: Positions; tcp: boolean } | null = null;
+  #final: FinalTotals | null = null;
   #kept = false;
 
   constructor(context: TrackerContext, event: SocketEvent) {
     this.#context = context;
     this.id = event.conn;
+    this.#firstNs = event.timeNs;
     this.lastNs = event.timeNs;
+  }
+
+  /** Known to have moved bytes before its first event. */
+  get isOld(): boolean {
+    return !this.fresh && !this.isUntold;
+  }
+
+  /** ENTRY_CLOSE was seen: its socket may begin another life, with an ENTRY_OPEN of the same id. */
+  get hasEnded(): boolean {
+    return this.#closingSinceNs >= 0 && !this.#closingByExit;
+  }
+
+  /** The kernel told its final positions: what comes after them is no new connection. */
+  get isFinal(): boolean {
+    return this.#final?.tcp === true;
   }
 
   /** ENTRY_DATA. True when a process moved bytes on it for the first time. */
@@ -70,8 +99,16 @@ export class Connection implements TraceSubject {
     return isNew;
   }
 
+  /** From its first event to its last, and who moved bytes on it last. */
+  span(): Span {
+    const comm = this.#owner?.comm ?? this.#openedBy;
+    const { pid, fd, lastNs } = this;
+    return { startNs: this.#firstNs, endNs: lastNs, bytes: 0, pid, fd, comm };
+  }
+
   /** ENTRY_OPEN. */
-  open(event: SocketEvent): void {
+  open(event: SocketEvent, comm: string): void {
+    this.#openedBy = comm;
     if (this.#owner === null) {
       this.pid = event.pid;
       this.fd = event.fd;
@@ -86,7 +123,7 @@ export class Connection implements TraceSubject {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
-    this.trace?.opened(this, this.fresh);
+    this.trace?.opened(this, this.isUntold ? null : this.fresh);
   }
 
   /** ENTRY_EOF. */
@@ -99,6 +136,7 @@ export class Connection implements TraceSubject {
   /** ENTRY_CLOSE. */
   close(event: SocketEvent): void {
     if (this.closed) return;
+    if (this.#owner === null) this.lastNs = event.timeNs;
     this.#closingSinceNs = this.#context.nowNs;
     this.#closingByExit = false;
     const positions = positionsOf(event, true);
@@ -112,22 +150,22 @@ export class Connection implements TraceSubject {
   ownerGone(pid: number): void {
     const index = this.owners.indexOf(pid);
     if (index >= 0) this.owners.splice(index, 1);
-    if (this.owners.length > 0 || this.closed || this.#closingSinceNs >= 0) return;
+    if (this.owners.length > 0 || this.closed) return;
+    if (this.#closingSinceNs < 0) this.#closingByExit = true;
     this.#closingSinceNs = this.#context.nowNs;
-    this.#closingByExit = true;
   }
 
   /** Event time passed. True when the connection can be forgotten. */
   sweep(): boolean {
     const nowNs = this.#context.nowNs;
-    const isLate = this.#closingSinceNs >= 0 && nowNs - this.#closingSinceNs >= CLOSING_NS;
-    if (this.closed) return isLate;
+    const since = this.#closingSinceNs < 0 ? -1 : nowNs - this.#closingSinceNs;
+    if (this.closed) return since >= CLOSING_NS;
     this.#socket?.sweep();
     this.#datagrams?.sweep();
     if (this.#plaintexts !== null) {
       for (const tracker of this.#plaintexts.values()) tracker.sweep();
     }
-    if (!isLate) return false;
+    if (since < CLOSING_NS || (since < LINGERING_NS && this.#lingers())) return false;
     this.finish("closed");
     return true;
   }
@@ -140,7 +178,7 @@ export class Connection implements TraceSubject {
     if (this.#plaintexts !== null) {
       for (const tracker of this.#plaintexts.values()) tracker.finish(why, false, null);
     }
-    this.#socket?.finish(why, this.#plaintexts !== null, this.#final?.totals ?? null);
+    this.#socketAtEnd()?.finish(why, this.#plaintexts !== null, this.#final);
     this.#datagrams?.finish(why);
   }
 
@@ -154,11 +192,33 @@ export class Connection implements TraceSubject {
   #finishWhenReached(): void {
     const final = this.#final;
     if (final === null || this.#datagrams !== null || this.#plaintexts !== null) return;
-    const { positions, totals, tcp } = final;
+    const { totals } = final;
     const reached = this.#socket === null
       ? totals.egress === 0 && totals.ingress === 0
-      : this.#socket.reached(positions, totals, tcp);
+      : this.#socket.reached(final);
     if (reached) this.finish("closed");
+  }
+
+  /** Of some operations (io_uring multishot, splice) only the totals tell: a tracker for them. */
+  #socketAtEnd(): ConnTracker | null {
+    const final = this.#final;
+    if (this.#socket !== null || this.#datagrams !== null || this.#plaintexts !== null) {
+      return this.#socket;
+    }
+    const moved = final !== null && final.totals.egress + final.totals.ingress > 0;
+    return moved ? this.#openSocket() : null;
+  }
+
+  #openSocket(): ConnTracker {
+    const socket = this.#socket = new ConnTracker(this.#context, this, 0, 0);
+    if (this.#starts !== null) socket.hintStart(this.#starts.egress, this.#starts.ingress);
+    return socket;
+  }
+
+  #lingers(): boolean {
+    const final = this.#final;
+    if (final === null || this.owners.length === 0 || this.#socket === null) return false;
+    return this.#socket.awaitsReader(final);
   }
 
   /** Notes who moved the bytes; true for a process that had not moved any here. */
@@ -189,6 +249,7 @@ export class Connection implements TraceSubject {
     if ((event.flags & Flag.CLIENT) !== 0) this.roleHint = "client";
     else if ((event.flags & Flag.SERVER) !== 0) this.roleHint ??= "server";
     if (event.family === Family.UNIX) {
+      this.isUntold = !this.fresh;
       if (this.local === "") this.#setAddresses("unix:", "unix:");
       return;
     }
@@ -219,13 +280,7 @@ export class Connection implements TraceSubject {
       this.#datagrams ??= new DatagramTracker(this.#context, this);
       this.#datagrams.data(event, owner);
     } else if (event.plaintext === 0) {
-      if (this.#socket === null) {
-        this.#socket = new ConnTracker(this.#context, this, event);
-        if (this.#starts !== null) {
-          this.#socket.hintStart(this.#starts.egress, this.#starts.ingress);
-        }
-      }
-      this.#socket.data(event, owner);
+      (this.#socket ?? this.#openSocket()).data(event, owner);
     } else this.#plaintextOf(event)?.data(event, owner);
   }
 
@@ -234,7 +289,7 @@ export class Connection implements TraceSubject {
     let tracker = plaintexts.get(event.plaintext);
     if (tracker === undefined) {
       if (plaintexts.size >= MAX_PLAINTEXTS) return null;
-      tracker = new ConnTracker(this.#context, this, event);
+      tracker = new ConnTracker(this.#context, this, event.plaintext, event.source);
       plaintexts.set(event.plaintext, tracker);
     }
     return tracker;

@@ -9,6 +9,7 @@ import type { SocketEvent } from "../capture/event.ts";
 import { CommNames } from "./comm_names.ts";
 import { Connection } from "./connection.ts";
 import type { TrackerContext } from "./context.ts";
+import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
 const SWEEP_NS = 50e6;
@@ -22,6 +23,7 @@ export class ConnTable {
   readonly #connections = new Map<number, Connection>();
   readonly #byOwner = new Map<number, Set<Connection>>();
   readonly #names = new CommNames();
+  readonly #retired = new RecentIds();
   #nextSweepNs = -Infinity;
 
   constructor(context: TrackerContext, memoryLimitBytes: number) {
@@ -47,7 +49,7 @@ export class ConnTable {
         this.#data(event);
         break;
       case EntryKind.OPEN:
-        if (event.conn !== 0) this.#connectionOf(event).open(event);
+        if (event.conn !== 0) this.#open(event);
         break;
       case EntryKind.CLOSE:
         this.#connections.get(event.conn)?.close(event);
@@ -71,9 +73,26 @@ export class ConnTable {
     this.#byOwner.clear();
   }
 
+  /** After an ENTRY_CLOSE the same socket may connect anew, under the same id. */
+  #open(event: SocketEvent): void {
+    const before = this.#connections.get(event.conn);
+    if (before?.hasEnded === true) {
+      before.finish("closed");
+      this.#forget(before);
+      this.#context.stats.closed++;
+    }
+    this.#retired.delete(event.conn);
+    this.#connectionOf(event).open(event, this.#names.nameOf(event));
+  }
+
   #data(event: SocketEvent): void {
     if (event.conn === 0) return;
-    const connection = this.#connectionOf(event);
+    let connection = this.#connections.get(event.conn);
+    if (connection === undefined) {
+      // Late bytes of a connection that was ended and counted: no new one in its middle.
+      if (this.#retired.has(event.conn, this.#context.nowNs)) return;
+      connection = this.#connectionOf(event);
+    }
     if (connection.data(event, this.#names.nameOf(event))) this.#own(connection, event.pid);
     if (this.heldBytes > this.#limitBytes) this.#evict();
   }
@@ -113,6 +132,7 @@ export class ConnTable {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection.id);
+    if (connection.isFinal) this.#retired.add(connection.id, this.#context.nowNs);
     for (const pid of connection.owners) {
       const owned = this.#byOwner.get(pid);
       owned?.delete(connection);

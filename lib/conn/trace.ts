@@ -26,7 +26,8 @@ export interface ConnTrace {
   wants(pid: number, fd: number): boolean;
 
   // Level 1: changes of state.
-  opened(on: TraceSubject, fresh: boolean): void;
+  /** `fresh`: it had moved nothing before; null where that cannot be told (unix sockets). */
+  opened(on: TraceSubject, fresh: boolean | null): void;
   addressLearnt(on: TraceSubject, local: string, remote: string): void;
   stateChanged(on: TraceSubject, from: string, to: string, why: string): void;
   protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void;

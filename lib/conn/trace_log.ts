@@ -50,8 +50,8 @@ export class TraceLog implements ConnTrace {
     return (this.#pid === null || this.#pid === pid) && (this.#fd === null || this.#fd === fd);
   }
 
-  opened(on: TraceSubject, fresh: boolean): void {
-    this.#line(on, `open start=${fresh ? "seen" : "mid_stream"}`);
+  opened(on: TraceSubject, fresh: boolean | null): void {
+    this.#line(on, `open start=${fresh === null ? "unknown" : fresh ? "seen" : "mid_stream"}`);
   }
 
   addressLearnt(on: TraceSubject, local: string, remote: string): void {

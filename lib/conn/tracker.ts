@@ -17,11 +17,11 @@
 import type { IncompleteReason, Plugin, Side } from "../../protocols/protocol.ts";
 import { Direction, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { Assembler } from "../stream/assembler.ts";
-import { ByteStream, type Owner } from "../stream/byte_stream.ts";
+import type { Owner } from "../stream/byte_stream.ts";
 import type { Connection } from "./connection.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
+import { Flow, type FlowEnd } from "./flow.ts";
 import type { Positions } from "./open_names.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
@@ -33,23 +33,14 @@ const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
 const MAX_SWITCHES = 8;
 
-export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
-
-/** One direction. */
-class Flow {
-  readonly stream: ByteStream;
-  readonly assembler: Assembler;
-  /** Stream position where the latest operation begins. */
-  operationStart = 0;
-  /** Final position, once ENTRY_EOF told it. */
-  eof: { position: number; tcp: boolean } | null = null;
-  ended = false;
-
-  constructor(context: TrackerContext) {
-    this.stream = new ByteStream(context.pool);
-    this.assembler = new Assembler(this.stream, context.stats);
-  }
+/** What ENTRY_CLOSE tells: positions where both directions end, and the bytes that moved. */
+export interface FinalTotals {
+  readonly positions: Positions;
+  readonly totals: Positions;
+  readonly tcp: boolean;
 }
+
+export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
 export class ConnTracker {
   state: TrackerState = "new";
@@ -76,28 +67,29 @@ export class ConnTracker {
   /** Bytes before the first message were not seen, or not understood. */
   #midStream: boolean;
 
-  constructor(context: TrackerContext, connection: Connection, event: SocketEvent) {
+  /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
+  constructor(context: TrackerContext, connection: Connection, plaintext: number, source: number) {
     this.#context = context;
     this.#connection = connection;
-    this.#plaintext = event.plaintext;
-    this.#egress = new Flow(context);
-    this.#ingress = new Flow(context);
-    this.#midStream = !connection.fresh;
+    this.#plaintext = plaintext;
+    this.#egress = new Flow(context, true);
+    this.#ingress = new Flow(context, false);
+    this.#midStream = connection.isOld;
     this.#facts = {
       protocol: "unknown",
       role: undefined,
       local: connection.local,
       remote: connection.remote,
       conn: connection.id,
-      library: event.source === 0 ? "" : SOURCES[event.source] ?? "",
+      library: source === 0 ? "" : SOURCES[source] ?? "",
     };
     context.trackers++;
   }
 
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
-    this.#egress.assembler.hintStart(egress, this.#context.losses);
-    this.#ingress.assembler.hintStart(ingress, this.#context.losses);
+    this.#egress.hintStart(egress, this.#context.losses);
+    this.#ingress.hintStart(ingress, this.#context.losses);
   }
 
   addressesLearnt(local: string, remote: string): void {
@@ -112,8 +104,7 @@ export class ConnTracker {
     const egress = event.direction === Direction.EGRESS;
     this.#firstSpeaker ??= egress ? "client" : "server";
     const flow = egress ? this.#egress : this.#ingress;
-    if (event.offset === 0) flow.operationStart = flow.stream.end;
-    flow.assembler.add(event, owner, this.#context.losses);
+    flow.add(event, owner, this.#context.losses);
     this.#grew(flow);
     if (flow.eof !== null) this.#checkEof(flow);
   }
@@ -127,10 +118,14 @@ export class ConnTracker {
   }
 
   /** Have both directions come up to their final positions? */
-  reached(final: Positions, totals: Positions, tcp: boolean): boolean {
-    const { egress, ingress } = final;
-    return this.#egress.assembler.reached({ position: egress, tcp }, totals.egress > 0) &&
-      this.#ingress.assembler.reached({ position: ingress, tcp }, totals.ingress > 0);
+  reached(final: FinalTotals): boolean {
+    if (this.#egress.assembler.waits || this.#ingress.assembler.waits) return false;
+    return this.#leftOf("egress", final) === 0 && this.#leftOf("ingress", final) === 0;
+  }
+
+  /** May the process still read what had come before the connection ended? */
+  awaitsReader(final: FinalTotals): boolean {
+    return !this.#givenUp && this.#ingress.awaits(endOf("ingress", final));
   }
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
@@ -141,15 +136,15 @@ export class ConnTracker {
     this.#session?.tick();
   }
 
-  /** Nothing more will come: hands over everything. `totals` are the socket's, where they are known. */
-  finish(reason: "closed" | "trace_end", isEncrypted: boolean, totals: Positions | null): void {
+  /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
+  finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
-    if (totals !== null) this.#totals?.settle(totals);
-    for (const flow of [this.#egress, this.#ingress]) {
-      if (flow.assembler.waits) {
-        flow.assembler.flush(this.#context.losses);
-        this.#grew(flow);
-      }
+    if (final !== null) this.#totals?.settle(final.totals, this.#connection.span());
+    for (const way of ["egress", "ingress"] as const) {
+      const flow = way === "egress" ? this.#egress : this.#ingress;
+      // Of a connection given up the kernel tells totals only.
+      const end = final === null || this.#givenUp ? null : endOf(way, final);
+      if (flow.finish(end, this.#context.losses)) this.#grew(flow);
     }
     const session = this.#session;
     session?.finish(reason);
@@ -162,6 +157,10 @@ export class ConnTracker {
     this.#ingress.stream.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
+  }
+
+  #leftOf(way: "egress" | "ingress", final: FinalTotals): number {
+    return (way === "egress" ? this.#egress : this.#ingress).left(endOf(way, final));
   }
 
   #expire(flow: Flow): void {
@@ -299,6 +298,8 @@ export class ConnTracker {
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
     const client = role === "client";
+    this.#egress.hasProtocol = true;
+    this.#ingress.hasProtocol = true;
     const trace = this.#connection.trace;
     const session = this.#session = openSession(plugin, {
       context: this.#context,
@@ -308,7 +309,8 @@ export class ConnTracker {
       transport: "stream",
       requestStream: (client ? this.#egress : this.#ingress).stream,
       responseStream: (client ? this.#ingress : this.#egress).stream,
-      midStream: this.#midStream,
+      // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
+      midStream: this.#midStream || this.#connection.isUntold,
     });
     this.#moveTo("parsing", plugin.name);
     trace?.protocolDecided(this.#connection, plugin.name, role);
@@ -354,6 +356,8 @@ export class ConnTracker {
     this.#facts.role = undefined;
     this.#midStream = true;
     this.#wasRefused = true;
+    this.#egress.hasProtocol = false;
+    this.#ingress.hasProtocol = false;
     this.#clearFlows();
     this.#moveTo("unknown", "no valid frame");
     this.#missed();
@@ -362,7 +366,7 @@ export class ConnTracker {
   #report(reason: "closed" | "trace_end"): void {
     if (this.#totals === null) return;
     const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
-    if (!this.#connection.fresh) incomplete.push("mid_stream");
+    if (this.#connection.isOld) incomplete.push("mid_stream");
     this.#facts.protocol = "unknown";
     this.#facts.role = this.#connection.roleHint ?? undefined;
     this.#totals.report(this.#context, this.#facts, "stream", incomplete);
@@ -374,4 +378,8 @@ export class ConnTracker {
     this.state = state;
     this.#connection.trace?.stateChanged(this.#connection, from, state, why);
   }
+}
+
+function endOf(way: "egress" | "ingress", { positions, totals, tcp }: FinalTotals): FlowEnd {
+  return { position: positions[way], counted: totals[way], tcp };
 }

@@ -56,6 +56,11 @@ class DirectionTotals {
     this.bytes = this.#end - this.#start;
   }
 
+  settle(bytes: number, span: Span): void {
+    this.bytes = Math.max(this.bytes, bytes);
+    if (this.bytes > 0) this.span ??= { ...span };
+  }
+
   message(): UnknownMessage {
     const message: UnknownMessage = { bytes: this.bytes };
     if (this.first === null || this.firstLength === 0) return message;
@@ -103,10 +108,13 @@ export class UnknownTotals {
     this.#refused.set(protocol, why);
   }
 
-  /** The kernel's own count at the end: it stops telling of each operation of such a connection. */
-  settle(totals: Positions): void {
-    this.#egress.bytes = Math.max(this.#egress.bytes, totals.egress);
-    this.#ingress.bytes = Math.max(this.#ingress.bytes, totals.ingress);
+  /**
+   * The kernel's own count at the end: it stops telling of each operation of such a connection.
+   * `span` is the connection's, for a direction of which nothing was told but that.
+   */
+  settle(totals: Positions, span: Span): void {
+    this.#egress.settle(totals.egress, span);
+    this.#ingress.settle(totals.ingress, span);
   }
 
   /** The connection ended: its record, when anything moved. */

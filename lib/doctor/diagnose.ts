@@ -25,7 +25,7 @@ export function diagnose(conn: ConnFacts): Diagnosis {
   if (paired > 0 || conn.incomplete.has("one_way")) return "records";
   if (conn.tls) return "tls";
   if ((conn.cut.get("abi") ?? 0) > 0) return "compat_abi";
-  const isOld = !conn.fresh && !conn.isDatagram && conn.turns < TURNS_TO_TELL;
+  const isOld = isOlder(conn) && conn.turns < TURNS_TO_TELL;
   const frames = conn.frames.request + conn.frames.response;
   const isRefused = conn.invalid.length > 0 || conn.refused.length > 0;
   if (isRefused && (frames > 0 || !isOld)) return "protocol_error";
@@ -34,6 +34,11 @@ export function diagnose(conn: ConnFacts): Diagnosis {
   if (conn.protocol !== null) return isOld ? "mid_stream" : "unfinished";
   if (conn.fresh && conn.state === "probing") return "unfinished";
   return isOld ? "mid_stream" : "unknown_protocol";
+}
+
+/** Is it known to be older than the trace? Unix sockets do not tell, datagrams do not care. */
+export function isOlder(conn: ConnFacts): boolean {
+  return !conn.fresh && !conn.isDatagram && conn.family !== "unix";
 }
 
 /** The options that keep this connection's records out, as given: "--port 81". */

@@ -45,9 +45,9 @@ export class Observer implements ConnTrace {
     return true;
   }
 
-  opened(on: TraceSubject, fresh: boolean): void {
+  opened(on: TraceSubject, fresh: boolean | null): void {
     const facts = this.#factsOf(on.id);
-    if (facts !== undefined && fresh) facts.fresh = true;
+    if (facts !== undefined && fresh === true) facts.fresh = true;
   }
 
   addressLearnt(): void {}

@@ -12,6 +12,7 @@ import {
   bytesOf,
   diagnose,
   excludedBy,
+  isOlder,
   kernelBytes,
   nonSocketBytes,
   total,
@@ -148,7 +149,8 @@ function deliveredStage(facts: DoctorFacts): Stage {
     ({ egress, ingress }) => egress.payloadBytes + ingress.payloadBytes,
   );
   lines.unshift(`${formatSize(payload)} of ${formatSize(total(facts.connections, bytesOf))} came`);
-  const lost = [...facts.lost.values()].some((count) => count > 0);
+  const lost = [...facts.lost.values()].some((count) => count > 0) ||
+    (facts.counters.missed ?? 0) > 0;
   return { name: "delivered", ok: !lost && options.size === 0, lines };
 }
 
@@ -162,6 +164,7 @@ const CUT_TEXTS: Readonly<Record<string, string>> = {
 const COUNTER_TEXTS: Readonly<Record<string, string>> = {
   state_full: "operations on connections beyond the kernel's table",
   nested: "operations met while another was at work on the same CPU",
+  missed: "operations missed, a program was still running for another task on that CPU",
 };
 
 function trackedStage(facts: DoctorFacts, plugins: readonly Plugin[]): Stage {
@@ -179,7 +182,7 @@ function trackedStage(facts: DoctorFacts, plugins: readonly Plugin[]): Stage {
     for (const conn of same.slice(0, MAX_ALIKE)) {
       lines.push(
         `fd ${[...conn.fds].join(",")}  ${conn.local} - ${conn.remote}` +
-          `${conn.fresh || conn.isDatagram ? "" : "  older than the trace"}`,
+          `${isOlder(conn) ? "  older than the trace" : ""}`,
         `  ${describeConn(conn, facts, plugins)}`,
       );
     }

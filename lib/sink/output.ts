@@ -1,11 +1,15 @@
 /**
- * The way out of this process. In: text, a line or more at a time. Out: bytes on a file, pipe or
- * terminal, in order. It never blocks on a slow reader: a regular file is written at once, anything
- * else by one asynchronous write at a time behind a bounded queue; what does not fit is dropped
- * and counted.
+ * The way out of this process. In: whole lines, as text or as bytes in the batch that is being
+ * filled. Out: bytes on a file, pipe or terminal, in order. It never blocks on a slow reader: a
+ * regular file is written at once, anything else by one asynchronous write at a time behind a
+ * bounded queue; what does not fit is dropped and counted.
  */
+import { JsonBuffer } from "../wire/json.ts";
+
 /** Larger batches fill a pipe and make its reader and us take turns. */
-const BATCH_CHARS = 16 * 1024;
+const BATCH_BYTES = 16 * 1024;
+/** A batch is full once it is larger than the above, with the line that made it so. */
+const BATCH_ROOM = 2 * BATCH_BYTES;
 /** At most this much is joined for one asynchronous write: it costs some 60 µs whatever its size. */
 const JOIN_BYTES = 4 * 1024 * 1024;
 export const QUEUE_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -13,6 +17,10 @@ export const QUEUE_LIMIT_BYTES = 64 * 1024 * 1024;
 const QUEUE_CALM_BYTES = 8 * 1024 * 1024;
 
 export interface Output {
+  /** What is held back; who writes whole lines into it says so with written(). */
+  readonly batch: JsonBuffer;
+  /** The lines just added to the batch show `records` records. */
+  written(records: number): void;
   /** Appends whole lines that show `records` records. */
   write(text: string, records: number): void;
   /** Hands on what is held back; returns at once. */
@@ -36,36 +44,32 @@ interface SyncWriter {
   writeSync(bytes: Uint8Array): number;
 }
 
-const encoder = new TextEncoder();
-
 /** A regular file: written in batches, at once. */
 export class FileOutput implements Output {
   readonly droppedRecords = 0;
   readerGone = false;
   failure: unknown = null;
-  #text = "";
+  readonly batch = new JsonBuffer(BATCH_ROOM);
   readonly #writer: SyncWriter;
 
   constructor(writer: SyncWriter) {
     this.#writer = writer;
   }
 
-  write(text: string, _records: number): void {
-    this.#text += text;
-    if (this.#text.length >= BATCH_CHARS) this.flush();
+  write(text: string, records: number): void {
+    this.batch.text(text);
+    this.written(records);
+  }
+
+  written(_records: number): void {
+    if (this.batch.length >= BATCH_BYTES) this.flush();
   }
 
   flush(): void {
-    if (this.#text === "") return;
-    const bytes = encoder.encode(this.#text);
-    this.#text = "";
-    if (this.readerGone || this.failure !== null) return;
-    try {
-      for (let at = 0; at < bytes.length;) at += this.#writer.writeSync(bytes.subarray(at));
-    } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) this.readerGone = true;
-      else this.failure = error;
-    }
+    const { bytes, length } = this.batch;
+    if (length === 0) return;
+    if (!this.readerGone && this.failure === null) this.#writeAll(bytes.subarray(0, length));
+    this.batch.clear();
   }
 
   calm(): Promise<void> {
@@ -76,6 +80,15 @@ export class FileOutput implements Output {
     this.flush();
     return Promise.resolve();
   }
+
+  #writeAll(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#writer.writeSync(bytes.subarray(at));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) this.readerGone = true;
+      else this.failure = error;
+    }
+  }
 }
 
 /** A pipe or terminal: asynchronous, with a bounded queue. */
@@ -83,7 +96,7 @@ export class StreamOutput implements Output {
   droppedRecords = 0;
   readerGone = false;
   failure: unknown = null;
-  #text = "";
+  readonly batch = new JsonBuffer(BATCH_ROOM);
   #records = 0;
   #queue: Uint8Array[] = [];
   /** Bytes in the queue and in the write under way. */
@@ -99,27 +112,28 @@ export class StreamOutput implements Output {
   }
 
   write(text: string, records: number): void {
-    this.#text += text;
+    this.batch.text(text);
+    this.written(records);
+  }
+
+  written(records: number): void {
     this.#records += records;
-    if (this.#text.length >= BATCH_CHARS) this.flush();
+    if (this.batch.length >= BATCH_BYTES) this.flush();
   }
 
   flush(): void {
-    if (this.#text === "") return;
-    const text = this.#text;
-    const records = this.#records;
-    this.#text = "";
-    this.#records = 0;
-    if (this.readerGone || this.failure !== null) return;
-    // A character is at least one byte: no need to encode what cannot fit.
-    if (this.#queuedBytes + text.length > this.#limitBytes) {
-      this.droppedRecords += records;
-      return;
+    const { bytes, length } = this.batch;
+    if (length === 0) return;
+    if (!this.readerGone && this.failure === null) {
+      if (this.#queuedBytes + length > this.#limitBytes) this.droppedRecords += this.#records;
+      else {
+        this.#queue.push(bytes.slice(0, length));
+        this.#queuedBytes += length;
+        this.#pump ??= this.#writeQueue();
+      }
     }
-    const bytes = encoder.encode(text);
-    this.#queue.push(bytes);
-    this.#queuedBytes += bytes.length;
-    this.#pump ??= this.#writeQueue();
+    this.#records = 0;
+    this.batch.clear();
   }
 
   async calm(): Promise<void> {

@@ -33,6 +33,9 @@ interface Gap {
 /** More operations than this within one message share the time of the last one marked. */
 const MAX_MARKS = 65536;
 
+/** Up to so many bytes a loop is faster than a view to copy from. */
+const SHORT = 48;
+
 const EMPTY: Uint8Array = new Uint8Array(0);
 const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
 
@@ -113,8 +116,7 @@ export class ByteStream {
     }
     if (left === 0) return;
     if (this.#tail + left > this.#buffer.length) this.#makeRoom(left);
-    if (from === 0 && left === source.length) this.#buffer.set(source, this.#tail);
-    else this.#buffer.set(source.subarray(from, from + left), this.#tail);
+    this.#copy(source, from, left);
     this.#tail += left;
   }
 
@@ -234,6 +236,14 @@ export class ByteStream {
       this.#lastMark = null;
       this.#marks = 0;
     } else this.#firstMark = mark;
+  }
+
+  #copy(source: Uint8Array, from: number, length: number): void {
+    const buffer = this.#buffer;
+    const tail = this.#tail;
+    if (from === 0 && length === source.length) buffer.set(source, tail);
+    else if (length > SHORT) buffer.set(source.subarray(from, from + length), tail);
+    else for (let i = 0; i < length; i++) buffer[tail + i] = source[from + i] as number;
   }
 
   #makeRoom(length: number): void {

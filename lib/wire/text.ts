@@ -26,14 +26,13 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 /** UTF-8; null when the range is not valid UTF-8. */
 export function utf8(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start >= LONG_TEXT) return utf8Long(bytes, start, end);
-  for (let i = start; i < end; i++) {
-    if ((bytes[i] as number) > 127) return utf8Checked(bytes, start, end);
-  }
-  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+  const text = (slicer ?? loaded()).utf8Slice.call(bytes, start, end);
+  // What is not valid is replaced by this character; but it may also have been sent.
+  return text.includes("\ufffd") ? utf8Checked(bytes, start, end) : text;
 }
 
-/** From this many bytes on a native check is faster than the loop: four times so at 1 KiB. */
-const LONG_TEXT = 128;
+/** From this many bytes on it is faster to look for others than ASCII first. */
+const LONG_TEXT = 256;
 
 let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 

@@ -5,7 +5,7 @@
  * is odd is named in `anomalies` instead of refused.
  */
 import type { Side } from "../protocol.ts";
-import { shareJson } from "../../lib/wire/json.ts";
+import { SharedJson } from "../../lib/wire/json.ts";
 import { latin1, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
@@ -47,18 +47,35 @@ export class Head {
   }
 }
 
-/** The last field block of one side of a connection: on a kept-alive one it seldom changes. */
-export class FieldMemo {
-  text = "";
-  version = "";
+/** The last head of one side of a connection: on a kept-alive one little of it changes. */
+export class HeadMemo {
+  /** Null when there is nothing to go by. */
   head: Head | null = null;
+  /** The whole head, and of it what stands behind the first line. */
+  text = "";
+  fields = "";
   /** As the fields alone left them: a body or trailers may add to the head's own. */
   anomalies: readonly Anomaly[] = [];
   redacted: readonly string[] = [];
 }
 
-/** Longer blocks are read anew each time. */
+/** Longer heads are read anew each time. */
 const MAX_MEMO = 4096;
+
+/** The head at the front of `bytes` when it is the last one again, to the byte; else null. */
+export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
+  const { head: known, text } = memo;
+  if (known === null || bytes.length < text.length) return null;
+  if (latin1(bytes, 0, text.length) !== text) return null;
+  const head = new Head(known.side);
+  head.method = known.method;
+  head.path = known.path;
+  head.status = known.status;
+  head.reason = known.reason;
+  head.version = known.version;
+  recallFields(head, known, memo);
+  return head;
+}
 
 /** Reads the head in [start, end), its empty line included; null when its first line is not HTTP's. */
 export function readHead(
@@ -67,40 +84,40 @@ export function readHead(
   end: number,
   side: Side,
   showSecrets: boolean,
-  memo: FieldMemo,
+  memo: HeadMemo,
 ): Head | null {
   const head = new Head(side);
   const lineFeed = bytes.indexOf(LF, start);
-  const line = latin1(bytes, start, lineFeed);
+  const text = latin1(bytes, start, end);
   const isKept = side === "request"
-    ? readRequestLine(head, bytes, start, lineFeed, line)
-    : readStatusLine(head, bytes, start, lineFeed, line);
+    ? readRequestLine(head, bytes, start, lineFeed, text)
+    : readStatusLine(head, bytes, start, lineFeed, text);
   if (!isKept) return null;
   if (start > 0) head.note("leading_empty_lines");
-  const text = latin1(bytes, lineFeed + 1, end);
-  if (text === memo.text && memo.version === head.version && memo.head !== null) {
-    recall(head, memo.head, memo);
-    return head;
-  }
   const isOdd = head.anomalies !== null;
-  const block = { bytes, start: lineFeed + 1, end, text, base: lineFeed + 1 };
-  readFields(block, head, head.headers, "headers", showSecrets);
-  if (head.seen !== 0) settleFraming(head);
-  if (side === "request" && !head.has(Name.HOST) && head.version === "1.1") {
-    head.note("missing_host");
+  const fields = text.substring(lineFeed + 1 - start);
+  if (memo.head !== null && fields === memo.fields && head.version === memo.head.version) {
+    recallFields(head, memo.head, memo);
+  } else {
+    const block = { bytes, start: lineFeed + 1, end, text, base: start };
+    readFields(block, head, head.headers, "headers", showSecrets);
+    if (head.seen !== 0) settleFraming(head);
+    if (side === "request" && !head.has(Name.HOST) && head.version === "1.1") {
+      head.note("missing_host");
+    }
+    memo.anomalies = head.anomalies === null ? [] : [...head.anomalies];
+    memo.redacted = [...head.redacted];
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
   memo.text = text;
-  memo.version = head.version;
-  memo.anomalies = head.anomalies === null ? [] : [...head.anomalies];
-  memo.redacted = [...head.redacted];
+  memo.fields = fields;
   return head;
 }
 
 /** What the same fields said last time. The headers themselves are shared: nobody changes them. */
-function recall(head: Head, known: Head, memo: FieldMemo): void {
-  shareJson(known.headers);
+function recallFields(head: Head, known: Head, memo: HeadMemo): void {
+  SharedJson.share(known.headers);
   head.headers = known.headers;
   if (memo.redacted.length > 0) head.redacted = [...memo.redacted];
   for (const anomaly of memo.anomalies) head.note(anomaly);

@@ -8,7 +8,7 @@
 import type { ParseContext, ParseResult } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
-import { type Head, readHead } from "./head.ts";
+import { type Head, readHead, recallHead } from "./head.ts";
 import { Name } from "./names.ts";
 import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
 import { disturb, type HttpState, Phase, pushMethod, type Reader, takeMethod } from "./state.ts";
@@ -68,16 +68,30 @@ function invalid(reader: Reader, reason: string): Result {
 }
 
 function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result {
+  const known = recallHead(bytes, reader.memo);
+  if (known !== null) return begin(bytes, reader.memo.text.length, reader, known, context);
   const start = skipEmptyLines(bytes, 0);
   if (start > MAX_EMPTY) return invalid(reader, "empty_lines");
   if (start === bytes.length) return needMore(bytes);
   const from = Math.max(start, Math.min(reader.scanned, bytes.length));
   const end = findHeadEnd(bytes, start, from);
   if (end < 0 || end - start > MAX_HEAD) return partialHead(bytes, start, end, reader, context);
-  reader.scanned = 0;
   const { side, state } = context;
   const head = readHead(bytes, start, end, side, state.options.showSecrets, reader.memo);
   if (head === null) return invalid(reader, side === "request" ? "request_line" : "status_line");
+  return begin(bytes, end, reader, head, context);
+}
+
+/** Goes on behind a head. */
+function begin(
+  bytes: Uint8Array,
+  end: number,
+  reader: Reader,
+  head: Head,
+  context: Context,
+): Result {
+  const { side } = context;
+  reader.scanned = 0;
   if (reader.isJoining) {
     if (side === "request" && !hasUsualTarget(head)) return invalid(reader, "request_line");
     reader.isJoining = false;

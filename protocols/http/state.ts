@@ -5,7 +5,7 @@
  */
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
-import { FieldMemo, type Head } from "./head.ts";
+import { type Head, HeadMemo } from "./head.ts";
 
 /** Requests that may wait for their response; beyond it the oldest is forgotten. */
 const MAX_METHODS = 1024;
@@ -41,7 +41,7 @@ export class Reader {
   interim: number[] | null = null;
   /** The next head was looked for, not expected: it must look the part. */
   isJoining = false;
-  readonly memo = new FieldMemo();
+  readonly memo = new HeadMemo();
 
   reset(): void {
     this.phase = Phase.HEAD;

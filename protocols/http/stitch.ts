@@ -11,6 +11,7 @@ import type { HttpState } from "./state.ts";
 import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 type Queue = Timed<HttpFrame>[];
+type Context = StitchContext<HttpState>;
 type Emit = (
   request: Timed<HttpFrame> | null,
   response: Timed<HttpFrame> | null,
@@ -23,8 +24,9 @@ const MAX_HELD = 64;
 export function stitch(
   requests: Queue,
   responses: Queue,
-  context: StitchContext<HttpState>,
+  context: Context,
 ): Stitched<HttpExchange>[] {
+  if (responses.length === 0 && mayWait(requests, context)) return [];
   const out: Stitched<HttpExchange>[] = [];
   const emit: Emit = (request, response, reason) => {
     out.push(stitched(request, response, reason));
@@ -37,11 +39,17 @@ export function stitch(
   return out;
 }
 
+/** Is the oldest request in time? Then nothing is to be done before there is a response. */
+function mayWait(requests: Queue, { ended, nowNs, requestTimeoutNs }: Context): boolean {
+  const oldest = requests[0];
+  return oldest === undefined || (ended === null && nowNs - oldest.endNs < requestTimeoutNs);
+}
+
 /** A server may answer before the request is complete: such a response is no stray. */
 function heldBack(
   requests: Queue,
   responses: Queue,
-  { state, ended }: StitchContext<HttpState>,
+  { state, ended }: Context,
 ): Queue | null {
   const surplus = responses.length - requests.length;
   if (ended !== null || surplus <= 0 || surplus > MAX_HELD) return null;
@@ -52,7 +60,7 @@ function heldBack(
 function pairDisturbed(
   requests: Queue,
   responses: Queue,
-  context: StitchContext<HttpState>,
+  context: Context,
   emit: Emit,
 ): void {
   const careful = context.midStream ? context : { ...context, midStream: true };
@@ -79,7 +87,7 @@ function pairDisturbed(
 function dropUnanswered(
   requests: Queue,
   response: Timed<HttpFrame>,
-  { state }: StitchContext<HttpState>,
+  { state }: Context,
   emit: Emit,
 ): void {
   if (state.pipelined) return;

@@ -3,6 +3,7 @@
  * RFC 9112. Key order here is key order in the output; absent when unknown.
  */
 
+import { SharedJson } from "../../lib/wire/json.ts";
 import type { Anomaly } from "./anomalies.ts";
 
 /**
@@ -10,7 +11,7 @@ import type { Anomaly } from "./anomalies.ts";
  * a list. There is no prototype, so that a field may be called "__proto__" or "constructor". Names
  * that look like array indices ("42") come first, as in any object: "numeric_header_name" says so.
  */
-export class HeaderFields {
+export class HeaderFields extends SharedJson {
   [name: string]: string | string[];
 
   static {

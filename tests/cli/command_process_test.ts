@@ -1,5 +1,6 @@
 import { equal, ok, rejects } from "node:assert/strict";
 import { CommandProcess } from "../../lib/cli/command_process.ts";
+import { OperatorError } from "../../lib/cli/errors.ts";
 
 Deno.test("CommandProcess.hold() resolves with COMMAND not yet running", async () => {
   const folder = await Deno.makeTempDir();
@@ -55,3 +56,16 @@ for (
     await rejects(CommandProcess.hold(words, true), { name: "OperatorError", exitCode });
   });
 }
+
+Deno.test({
+  name: "CommandProcess.hold() gives up, and leaves nothing stopped, where /proc cannot be read",
+  permissions: { run: true, env: true, read: ["/bin", "/usr", "/sbin", "/etc"] },
+  fn: async () => {
+    const error = await CommandProcess.hold(["/bin/sh", "-c", "exit 3"], true).then(
+      () => null,
+      (reason) => reason,
+    );
+    ok(error instanceof OperatorError);
+    equal(error.exitCode, 125);
+  },
+});

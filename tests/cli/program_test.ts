@@ -53,7 +53,7 @@ Deno.test("buildProgram() traces without a command, with the defaults of the des
     memoryLimit: 256 * 1024 * 1024,
     verbose: 0,
     follow: true,
-    snaplen: 1024 * 1024,
+    snaplen: (1024 + 64) * 1024,
   });
 });
 

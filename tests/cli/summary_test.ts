@@ -1,7 +1,7 @@
-import { equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { formatSummary } from "../../lib/cli/summary.ts";
 import { Stats } from "../../lib/stats.ts";
-import { EntryKind } from "../../lib/capture/abi.ts";
+import { Cut, EntryKind } from "../../lib/capture/abi.ts";
 
 Deno.test("formatSummary() names records by protocol and says when nothing was lost", () => {
   const stats = new Stats();
@@ -27,7 +27,7 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
   stats.evicted = 2;
   stats.droppedRecords = 5;
   const [records, , loss = ""] = formatSummary({
-    records: new Map(),
+    records: new Map<string, number>(),
     stats: { ...stats.toJSON(), gaps: { snaplen: { count: 1, bytes: 2048 } } },
     losses: [
       { buffer: "data_events", cpu: 0, events: 3 },
@@ -48,4 +48,43 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
       "1 connection beyond the kernel's table",
     ]
   ) match(loss, new RegExp(part));
+});
+
+Deno.test("formatSummary() calls no loss what was withheld for want of a protocol", () => {
+  const counters: Record<string, number>[] = [{}, { filtered_bytes: 2048 }];
+  for (const kernelCounters of counters) {
+    const stats = new Stats();
+    stats.gap(2048, Cut.FILTERED);
+    const facts = {
+      records: new Map<string, number>(),
+      stats: stats.toJSON(),
+      losses: [],
+      kernelCounters,
+      seconds: 1,
+      cpuSeconds: null,
+    };
+    deepEqual(formatSummary(facts).slice(2), [
+      "nothing lost",
+      "not kept: 2 KiB of connections of no known protocol (--unfiltered)",
+    ]);
+    stats.filteredMessage(512);
+    const [missing] = formatSummary({ ...facts, stats: stats.toJSON() }).slice(2);
+    equal(missing, "missing: 1 gap filtered message, 512 B");
+  }
+});
+
+Deno.test("formatSummary() tells operations that no program could see from full buffers", () => {
+  const lines = formatSummary({
+    records: new Map<string, number>(),
+    stats: new Stats().toJSON(),
+    losses: [{ buffer: "data_events", cpu: 0, events: 2 }],
+    kernelCounters: { nested: 2, missed: 1 },
+    seconds: 1,
+    cpuSeconds: null,
+  });
+  equal(
+    lines[2],
+    "missing: 2 operations met while another was at work on the same CPU; " +
+      "1 operation missed: a program was still running for another task on that CPU",
+  );
 });

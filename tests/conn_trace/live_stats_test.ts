@@ -1,5 +1,6 @@
 /** --stats: the line, the list, and the file. */
 import { deepEqual, equal } from "node:assert/strict";
+import { Cut } from "../../lib/capture/abi.ts";
 import { saveStats, statsLine, statsLines } from "../../lib/cli/live_stats.ts";
 import { Stats } from "../../lib/stats.ts";
 
@@ -11,7 +12,8 @@ function counted(): Stats {
   stats.protocol("http").frames = 4;
   stats.protocol("http").records = 2;
   stats.invalidFrame("http", "bad_method");
-  stats.gap(512, 4);
+  stats.gap(512, Cut.FILTERED);
+  stats.gap(30, Cut.SNAPLEN);
   return stats;
 }
 
@@ -31,6 +33,8 @@ Deno.test("statsLines() lists what is not zero, by stage, protocol and reason", 
     "stats.connections.open 2",
     "stats.gaps.filtered.count 1",
     "stats.gaps.filtered.bytes 512",
+    "stats.gaps.snaplen.count 1",
+    "stats.gaps.snaplen.bytes 30",
     "stats.frames.http 4",
     "stats.invalid.http.bad_method 1",
     "stats.records.http 2",

@@ -4,14 +4,20 @@ import { textWidth } from "../../lib/sink/escape.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import type { Output } from "../../lib/sink/output.ts";
 import { layout, TableSink } from "../../lib/sink/table.ts";
+import { JsonBuffer } from "../../lib/wire/json.ts";
 
 class MemoryOutput implements Output {
   text = "";
+  readonly batch = new JsonBuffer(64);
   readerGone = false;
   failure: unknown = null;
   droppedRecords = 0;
   write(text: string): void {
     this.text += text;
+  }
+  written(): void {
+    this.text += new TextDecoder().decode(this.batch.bytes.subarray(0, this.batch.length));
+    this.batch.clear();
   }
   flush(): void {}
   calm(): Promise<void> {

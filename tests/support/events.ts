@@ -203,9 +203,9 @@ export class Conversation {
   close(): this {
     const payload = new Uint8Array(32);
     const view = new DataView(payload.buffer);
-    const fin = this.#options.tcp ? 1 : 0;
+    const fin = this.#options.tcp ? 1 : 0; // only our own counts
     view.setBigUint64(0, BigInt(this.#next[0] + fin), true);
-    view.setBigUint64(8, BigInt(this.#next[1] + fin), true);
+    view.setBigUint64(8, BigInt(this.#next[1]), true);
     view.setBigUint64(16, BigInt(this.#next[0] - this.#options.egressStart), true);
     view.setBigUint64(24, BigInt(this.#next[1] - this.#options.ingressStart), true);
     this.entries.push({ ...this.#common(EntryKind.CLOSE), payload, total: 0 });

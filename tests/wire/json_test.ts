@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { shareJson, toJson } from "../../lib/wire/json.ts";
+import { JsonBuffer, SharedJson } from "../../lib/wire/json.ts";
+
+const decoder = new TextDecoder();
+
+/** What one fresh, small buffer holds after `value`. */
+function written(value: unknown): string {
+  const out = new JsonBuffer(8);
+  out.value(value);
+  return decoder.decode(out.bytes.subarray(0, out.length));
+}
 
 const values: { name: string; value: unknown }[] = [
   { name: "numbers", value: [0, -1, 1.5, 1e21, NaN, Infinity, -0, 9007199254740991] },
@@ -14,15 +23,53 @@ const values: { name: string; value: unknown }[] = [
 ];
 
 for (const { name, value } of values) {
-  Deno.test(`toJson() says what JSON.stringify() says: ${name}`, () => {
-    assert.equal(toJson(value), JSON.stringify(value));
+  Deno.test(`JsonBuffer.value() says what JSON.stringify() says: ${name}`, () => {
+    assert.equal(written(value), JSON.stringify(value));
   });
 }
 
-Deno.test("shareJson() keeps the text of an object, within others too", () => {
-  const shared = { a: "b", list: [1, "2"] };
-  shareJson(shared);
-  for (let i = 0; i < 3; i++) {
-    assert.equal(toJson({ i, shared }), JSON.stringify({ i, shared }));
+Deno.test("JsonBuffer.value() writes objects of few and of many shapes in turn", () => {
+  const out = new JsonBuffer(64);
+  let want = "";
+  for (let i = 0; i < 6000; i++) {
+    const value = i % 3 === 0 ? { a: i, b: { c: i } } : { a: i, [`key-${i}`]: "x", b: null };
+    out.value(value);
+    want += JSON.stringify(value);
   }
+  assert.equal(decoder.decode(out.bytes.subarray(0, out.length)), want);
+});
+
+Deno.test("JsonBuffer.value() keeps no value of a key for longer than the key has it", () => {
+  const out = new JsonBuffer(64);
+  const values = ["x", "x", "x", "y", 1, 1, 1, "1", 0, -0, null, null, true, true, true, "x", NaN];
+  let want = "";
+  for (const first of values) {
+    for (const second of [first, "x", "x"]) {
+      const value = { a: second, b: first, c: { a: first, b: [second] } };
+      out.value(value);
+      want += JSON.stringify(value);
+    }
+  }
+  assert.equal(decoder.decode(out.bytes.subarray(0, out.length)), want);
+});
+
+Deno.test("JsonBuffer.clear() gives back the room that a large value had asked for", () => {
+  const out = new JsonBuffer(1024);
+  out.value("x".repeat(100_000));
+  out.clear();
+  assert.equal(out.length, 0);
+  assert.equal(out.bytes.length, 1024);
+});
+
+class Shared extends SharedJson {
+  readonly a = "b";
+  readonly list = [1, "2"];
+}
+
+Deno.test("SharedJson.share() keeps the bytes of an object, within others too", () => {
+  const shared = new Shared();
+  assert.equal(SharedJson.bytesOf(shared), null);
+  SharedJson.share(shared);
+  for (let i = 0; i < 3; i++) assert.equal(written({ i, shared }), JSON.stringify({ i, shared }));
+  assert.equal(decoder.decode(SharedJson.bytesOf(shared) ?? undefined), JSON.stringify(shared));
 });

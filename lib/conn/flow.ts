@@ -1,0 +1,164 @@
+/**
+ * One direction of a stream connection: its bytes in order, and how far they have come.
+ *
+ * In: data events, and where the direction ends. Out: bytes and gaps on its stream; each gap counted,
+ * with its reason. It knows no protocol but whether there is one.
+ */
+import { Cut } from "../capture/abi.ts";
+import type { SocketEvent } from "../capture/event.ts";
+import type { Stats } from "../stats.ts";
+import { Assembler, type AssemblyStats } from "../stream/assembler.ts";
+import { ByteStream, type Owner } from "../stream/byte_stream.ts";
+import { GAP_LOST, GAP_UNSEEN } from "../stream/gap.ts";
+import type { TrackerContext } from "./context.ts";
+
+/** A start that is further from the end without a byte between is wrong: taken before the handshake. */
+const MAX_UNMOVED = 64 << 20;
+/** TCP counts a SYN, and a FIN of our own, as one byte each. */
+const HANDSHAKE_BYTES = 1;
+
+/** Where a direction ended. */
+export interface FlowEnd {
+  /** Modulo 2^32 with `tcp`. */
+  readonly position: number;
+  /** Bytes that the kernel saw moving since the connection was first seen. */
+  readonly counted: number;
+  readonly tcp: boolean;
+}
+
+/** The gaps of one direction, by what is known of its connection. */
+class FlowStats implements AssemblyStats {
+  /** A protocol was found: what the kernel withholds is missing from its messages. */
+  hasProtocol = false;
+  /** The kernel withholds payload, for want of a known protocol; it tells of some operations only. */
+  filtered = false;
+  readonly #stats: Stats;
+
+  constructor(stats: Stats) {
+    this.#stats = stats;
+  }
+
+  get duplicateBytes(): number {
+    return this.#stats.duplicateBytes;
+  }
+
+  set duplicateBytes(bytes: number) {
+    this.#stats.duplicateBytes = bytes;
+  }
+
+  get reordered(): number {
+    return this.#stats.reordered;
+  }
+
+  set reordered(count: number) {
+    this.#stats.reordered = count;
+  }
+
+  get waitingBytes(): number {
+    return this.#stats.waitingBytes;
+  }
+
+  set waitingBytes(bytes: number) {
+    this.#stats.waitingBytes = bytes;
+  }
+
+  /** Nobody looked for a message in these bytes. */
+  get withheld(): boolean {
+    return this.filtered && !this.hasProtocol;
+  }
+
+  gap(bytes: number, reason: number): void {
+    const why = this.withheld && reason === GAP_UNSEEN ? Cut.FILTERED : reason;
+    if (why === Cut.FILTERED && this.hasProtocol) this.#stats.filteredMessage(bytes);
+    else this.#stats.gap(bytes, why);
+  }
+}
+
+export class Flow {
+  readonly stream: ByteStream;
+  readonly assembler: Assembler;
+  /** Stream position where the latest operation begins. */
+  operationStart = 0;
+  /** Final position, once ENTRY_EOF told it. */
+  eof: { position: number; tcp: boolean } | null = null;
+  ended = false;
+
+  readonly #stats: FlowStats;
+  readonly #egress: boolean;
+  #start: number | null = null;
+  /** Of the last event: its time, who moved it, and the losses reported by then. */
+  #lastNs = 0;
+  #owner: Owner | null = null;
+  #losses = 0;
+
+  constructor(context: TrackerContext, egress: boolean) {
+    this.#egress = egress;
+    this.#stats = new FlowStats(context.stats);
+    this.stream = new ByteStream(context.pool);
+    this.assembler = new Assembler(this.stream, this.#stats);
+    this.#losses = context.losses;
+  }
+
+  /** Position of the next byte, from ENTRY_OPEN. */
+  hintStart(position: number, losses: number): void {
+    this.#start = position;
+    this.assembler.hintStart(position, losses);
+  }
+
+  set hasProtocol(found: boolean) {
+    this.#stats.hasProtocol = found;
+  }
+
+  add(event: SocketEvent, owner: Owner, losses: number): void {
+    if (event.cut === Cut.FILTERED) this.#stats.filtered = true;
+    if (event.offset === 0) this.operationStart = this.stream.end;
+    this.assembler.add(event, owner, losses);
+    this.#lastNs = event.timeNs;
+    this.#owner = owner;
+    this.#losses = losses;
+    // What it came behind was counted with its reason; from here on all is sent again.
+    if (event.cut !== Cut.FILTERED && !this.assembler.waits && event.payloadLength > 0) {
+      this.#stats.filtered = false;
+    }
+  }
+
+  /** May bytes up to the end still come, read late from the socket's queue? */
+  awaits(end: FlowEnd): boolean {
+    return this.eof === null && !this.#stats.withheld && this.left(end) > 0;
+  }
+
+  /** Bytes that did not come yet, up to the end; what waits behind missing ones is among them. */
+  left(end: FlowEnd): number {
+    // ENTRY_EOF of our own end comes before its FIN counts.
+    const position = this.#egress && this.eof !== null ? this.eof.position : end.position;
+    if (this.#owner === null) return this.#leftUnmoved(end, position);
+    const since = position - this.stream.end;
+    const left = end.tcp ? since | 0 : since;
+    return left <= (this.#egress && end.tcp ? HANDSHAKE_BYTES : 0) ? 0 : left;
+  }
+
+  /** Nothing more will come: what is missing is a gap. True when the stream grew. */
+  finish(end: FlowEnd | null, losses: number): boolean {
+    const grew = this.assembler.waits;
+    if (grew) this.assembler.flush(losses);
+    const left = end === null ? 0 : this.left(end);
+    if (left === 0) return grew;
+    const reason = this.#stats.withheld
+      ? Cut.FILTERED
+      : losses > this.#losses
+      ? GAP_LOST
+      : GAP_UNSEEN;
+    this.#stats.gap(left, reason);
+    if (this.#owner === null) return grew;
+    this.stream.appendGap(left, reason, this.#lastNs, this.#owner);
+    return true;
+  }
+
+  /** Without a byte that came, only ENTRY_OPEN can tell where the direction began. */
+  #leftUnmoved(end: FlowEnd, position: number): number {
+    if (this.#start === null || !end.tcp) return end.counted;
+    const since = (position - this.#start) | 0;
+    if (since < 0 || since > MAX_UNMOVED) return end.counted;
+    return since <= HANDSHAKE_BYTES ? 0 : since;
+  }
+}

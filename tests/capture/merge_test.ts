@@ -254,7 +254,7 @@ Deno.test("Merger.drain() hands out a bounded part of a round", () => {
 Deno.test("ringSizes() shares the budget out in powers of two", () => {
   const MIB = 1 << 20;
   const cases = [
-    { cpus: 2, total: undefined, data: 8 * MIB, conn: MIB },
+    { cpus: 2, total: undefined, data: 32 * MIB, conn: 4 * MIB },
     { cpus: 128, total: undefined, data: 2 * MIB, conn: MIB / 4 },
     { cpus: 2, total: 16, data: 8 * MIB, conn: MIB },
     { cpus: 3, total: 16, data: 4 * MIB, conn: MIB / 2 },

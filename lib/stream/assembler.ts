@@ -14,7 +14,8 @@ import { GAP_LOST, GAP_UNSEEN } from "./gap.ts";
 /** Missing bytes may come this much later than those behind them. */
 export const REORDER_NS = 100e6;
 const MAX_WAITING_BYTES = 1 << 20;
-const MAX_WAITING_CHUNKS = 256;
+/** One writer of two may be held up while the other writes on: so many small pieces wait for its own. */
+const MAX_WAITING_CHUNKS = 4096;
 /** A jump at the very start that is larger than this is a wrong start, not a gap. */
 const MAX_START_GAP = 64 << 20;
 

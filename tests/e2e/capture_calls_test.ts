@@ -235,7 +235,11 @@ Deno.test("messages of one call beyond what the syscall way follows are counted 
   const folder = await Deno.makeTempDir({ prefix: "sockeye-calls-" });
   try {
     const executable = await compile("message_calls", folder);
-    const captured = await capture([executable, "mmsg:1000:50"], ["--capture", "syscall", ...ROOMY]);
+    const captured = await capture([executable, "mmsg:1000:50"], [
+      "--capture",
+      "syscall",
+      ...ROOMY,
+    ]);
     assert.match(captured.summary, /\d+ events lost in /);
   } finally {
     await Deno.remove(folder, { recursive: true });

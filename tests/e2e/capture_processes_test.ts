@@ -106,6 +106,8 @@ const CASES: { run: string; ways?: readonly string[]; check: (captured: Captured
   })),
   {
     run: "threads:5000",
+    // At the end of a system call another thread may have written more: positions are then guesses.
+    ways: ["socket"],
     check: ({ records }) => {
       assert.equal(records.length, 20000);
       for (const record of records) {

@@ -79,7 +79,6 @@ const STREAM: Case[] = [
     gaps: { "server ingress": [[10, 100]] },
     ways: ["socket"],
   },
-  { run: "reuse:100" },
   { run: "refused" },
   { run: "truncated_read", gaps: { "server ingress": [[0, 600]] } },
   { run: "zero_copy" },
@@ -206,6 +205,11 @@ function checkCase(captured: Captured, it: Case, conns: ReportedConn[]): void {
   });
 }
 
+function sharesPort(captured: Captured): boolean {
+  const addresses = reportedConns(captured.said).map(({ address }) => address);
+  return new Set(addresses).size < addresses.length;
+}
+
 /** One run of the program for all its cases. */
 function test(program: string, title: string, all: Case[], ...flags: string[]): void {
   for (const way of WAYS) {
@@ -216,7 +220,11 @@ function test(program: string, title: string, all: Case[], ...flags: string[]): 
       try {
         const executable = await compile(program, folder, ...flags);
         const command = [executable, ...cases.map(({ run }) => run)];
-        const captured = await capture(command, ["--capture", way, ...ROOMY]);
+        let captured = await capture(command, ["--capture", way, ...ROOMY]);
+        // Connections are told apart by the client's port, which the kernel may give out twice.
+        for (let tries = 1; tries < 8 && sharesPort(captured); tries++) {
+          captured = await capture(command, ["--capture", way, ...ROOMY]);
+        }
         assert.doesNotMatch(captured.summary, / lost in /);
         const reported = reportedConns(captured.said);
         for (const it of cases) {
@@ -247,6 +255,8 @@ Deno.test("messages of one call beyond what the syscall way follows are counted 
 });
 
 test("stream_calls", "calls on streams", STREAM);
+// By itself: so many connections may share a port with one of another listener.
+test("stream_calls", "descriptors used again", [{ run: "reuse:100" }]);
 test("message_calls", "datagrams and several messages a call", MESSAGES);
 test("uring_calls", "io_uring", URING, "-luring");
 

@@ -22,7 +22,6 @@ enum uring_opcode {
 	URING_SEND_ZC = 47,
 	URING_SENDMSG_ZC = 48,
 };
-#define URING_FIXED_FILE (1 << 0)
 #define URING_BUFFER_SELECT (1 << 5)
 
 struct io_ring_ctx;

@@ -15,6 +15,7 @@ const SYMBOLS = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
+  poll: { parameters: ["pointer", "u64", "i32"], result: "i32" },
   syscall: { parameters: ["i64", "usize", "usize", "usize", "usize", "usize"], result: "i64" },
   vsnprintf: { parameters: ["buffer", "usize", "pointer", "pointer"], result: "i32" },
 } as const;
@@ -125,6 +126,11 @@ export class Libc implements Disposable {
   /** CLOCK_REALTIME minus `fromSeconds` whole seconds, in nanoseconds. */
   realtimeSince(fromSeconds: number): number {
     return this.#nanosSince(CLOCK_REALTIME, fromSeconds);
+  }
+
+  /** Blocks this thread for `ms` milliseconds, or until a signal interrupts it. */
+  sleep(ms: number): void {
+    this.#calls.poll(null, 0n, ms);
   }
 
   /** CPU seconds that this process has used, user and system. */

@@ -64,6 +64,11 @@ export class PerfRing {
     this.#published = this.#tail;
   }
 
+  /** Has the kernel written more than what next() showed? */
+  get waiting(): boolean {
+    return Atomics.load(this.#admin, HEAD) !== this.#tail;
+  }
+
   /** Looks how far the kernel has written by now. */
   refresh(): void {
     this.#head = Atomics.load(this.#admin, HEAD);

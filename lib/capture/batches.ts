@@ -26,6 +26,14 @@ export class BatchFlusher {
     this.#program = object.programFd("flush");
   }
 
+  /** Has any CPU something waiting? */
+  get waiting(): boolean {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      if (Atomics.load(this.#words, cpu * this.#stride + Batch.used) > 0) return true;
+    }
+    return false;
+  }
+
   /** Every CPU that has something waiting; the others are not interrupted. */
   flush(): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {

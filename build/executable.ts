@@ -6,6 +6,7 @@
  * Deno's cache, and at Deno's download host, which gets a few seconds to answer.
  * SOCKEYE_EXECUTABLE=compiled or =packed decides instead.
  */
+import { V8_FLAGS } from "./packed/environment.ts";
 import { pack } from "./packed/pack.ts";
 import { Stamps, type Step } from "./stamps.ts";
 import {
@@ -116,7 +117,7 @@ async function compiled(): Promise<void> {
     Deno.copyFileSync(file, folder + file.slice(DIST.length));
   }
   const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
-  args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache");
+  args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache", V8_FLAGS);
   args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--output", output);
   await run(Deno.execPath(), [...args, "sockeye.js"], {
     cwd: folder,

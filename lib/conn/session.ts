@@ -17,6 +17,7 @@ import type {
 import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { ProtocolCounts } from "../stats.ts";
 import type { ByteStream } from "../stream/byte_stream.ts";
+import { emptyQueue } from "../stitch/queue.ts";
 import { type DriverReport, FrameDriver } from "../stream/frame_driver.ts";
 import type { TrackerContext } from "./context.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
@@ -70,8 +71,8 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   readonly #protocol: Protocol<F, S, X>;
   readonly #place: SessionPlace;
   readonly #counts: ProtocolCounts;
-  readonly #requests: Timed<F>[] = [];
-  readonly #responses: Timed<F>[] = [];
+  readonly #requests = emptyQueue<Timed<F>>();
+  readonly #responses = emptyQueue<Timed<F>>();
   readonly #requestDriver: FrameDriver<F, S, X>;
   readonly #responseDriver: FrameDriver<F, S, X>;
   readonly #stitchContext: StitchContext<S>;

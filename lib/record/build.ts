@@ -60,7 +60,7 @@ export function buildRecord(
     request_bytes: request === null ? undefined : request.bytes,
     response_bytes: response === null ? undefined : response.bytes,
     incomplete: inOrder(stitched.incomplete),
-    redacted: redacted.length === 0 ? undefined : redacted,
+    redacted: redacted.length === 0 ? undefined : [...redacted],
   };
 }
 

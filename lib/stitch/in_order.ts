@@ -9,6 +9,7 @@
  * and a response behind a gap answers the newest batch of requests sent before it (requests of one
  * batch, pipelined, moved at one time), not those whose responses the gap may have taken.
  */
+import { dropFront } from "./queue.ts";
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
 
 /** A response without its request waits this long for one that is still under way to user space. */
@@ -75,8 +76,8 @@ export function pairInOrder<F>(
     if (memory !== undefined && context.ended === null) memory.owed++;
     taken++;
   }
-  if (taken > 0) requests.splice(0, taken);
-  if (answered > 0) responses.splice(0, answered);
+  dropFront(requests, taken);
+  dropFront(responses, answered);
 }
 
 /** Did the response end before this request began? Then it answers one that was not seen. */

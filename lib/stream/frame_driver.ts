@@ -34,6 +34,7 @@ export interface DriverReport {
   gap(side: Side, bytes: number, reason: string): void;
 }
 
+const NOTHING: readonly never[] = [];
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
 
 export class FrameDriver<F, S, X extends Exchange> {
@@ -192,7 +193,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     const stream = this.#stream;
     if (result.length > 0) stream.consume(result.length);
     if (result.incomplete !== undefined) this.#note(result.incomplete);
-    this.#push(result.frame, result.redacted ?? []);
+    this.#push(result.frame, result.redacted ?? NOTHING);
     if (result.switchTo !== undefined) this.switchTo = result.switchTo;
   }
 
@@ -222,7 +223,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     if (half !== null) {
       this.#begin();
       this.#note("truncated");
-      this.#push(half, []);
+      this.#push(half, NOTHING);
     }
     this.#startResync(1);
     return true;
@@ -239,7 +240,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     const frame = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
     this.#note(reason);
-    if (frame !== null) this.#push(frame, []);
+    if (frame !== null) this.#push(frame, NOTHING);
     else this.#finishFrame();
   }
 
@@ -309,7 +310,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     stream.skippedGaps = 0;
   }
 
-  #push(frame: F, redacted: string[]): void {
+  #push(frame: F, redacted: readonly string[]): void {
     const stream = this.#stream;
     if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
     const owner = this.#owner;
@@ -322,7 +323,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       fd: owner === null ? -1 : owner.fd,
       comm: owner === null ? "" : owner.comm,
       frame,
-      incomplete: this.#reasons ?? [],
+      incomplete: this.#reasons ?? NOTHING,
       redacted,
       afterGap: this.#afterGap,
     });

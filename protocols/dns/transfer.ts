@@ -64,7 +64,7 @@ export function continueTransfer(transfer: Transfer, next: Timed<DnsFrame>): boo
 }
 
 function addReason(timed: Timed<DnsFrame>, reason: Timed<DnsFrame>["incomplete"][number]): void {
-  if (!timed.incomplete.includes(reason)) timed.incomplete.push(reason);
+  if (!timed.incomplete.includes(reason)) timed.incomplete = [...timed.incomplete, reason];
 }
 
 /** The second record tells an incremental transfer: it is the SOA of an older version. */

@@ -81,7 +81,7 @@ function fieldName(
   if (place === "headers") head.seen |= 1 << known;
   if (known < Name.AUTHORIZATION || showSecrets) return name;
   const withheld = `${head.side}.${place}.${name}`;
-  if (!head.redacted.includes(withheld)) head.redacted.push(withheld);
+  if (!head.redacted.includes(withheld)) head.redacted = [...head.redacted, withheld];
   return "";
 }
 

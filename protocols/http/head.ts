@@ -13,6 +13,8 @@ import { Name } from "./names.ts";
 import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
 import { HeaderFields } from "./types.ts";
 
+const NOTHING: readonly never[] = [];
+
 /** A head, and how its body is delimited. */
 export class Head {
   readonly side: Side;
@@ -21,9 +23,9 @@ export class Head {
   status = 0;
   reason = "";
   version = "1.1";
-  headers: HeaderFields = new HeaderFields();
+  headers: HeaderFields;
   trailers: HeaderFields | null = null;
-  redacted: string[] = [];
+  redacted: readonly string[] = NOTHING;
   anomalies: Anomaly[] | null = null;
   /** Bit 1 << Name.X: the field is there. */
   seen = 0;
@@ -33,8 +35,9 @@ export class Head {
   isChunked = false;
   hasTransferEncoding = false;
 
-  constructor(side: Side) {
+  constructor(side: Side, headers: HeaderFields) {
     this.side = side;
+    this.headers = headers;
   }
 
   note(anomaly: Anomaly): void {
@@ -55,8 +58,8 @@ export class HeadMemo {
   text = "";
   fields = "";
   /** As the fields alone left them: a body or trailers may add to the head's own. */
-  anomalies: readonly Anomaly[] = [];
-  redacted: readonly string[] = [];
+  anomalies: readonly Anomaly[] = NOTHING;
+  redacted: readonly string[] = NOTHING;
 }
 
 /** Longer heads are read anew each time. */
@@ -67,7 +70,7 @@ export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
   const { head: known, text } = memo;
   if (known === null || bytes.length < text.length) return null;
   if (latin1(bytes, 0, text.length) !== text) return null;
-  const head = new Head(known.side);
+  const head = new Head(known.side, known.headers);
   head.method = known.method;
   head.path = known.path;
   head.status = known.status;
@@ -86,7 +89,7 @@ export function readHead(
   showSecrets: boolean,
   memo: HeadMemo,
 ): Head | null {
-  const head = new Head(side);
+  const head = new Head(side, new HeaderFields());
   const lineFeed = bytes.indexOf(LF, start);
   const text = latin1(bytes, start, end);
   const isKept = side === "request"
@@ -105,8 +108,8 @@ export function readHead(
     if (side === "request" && !head.has(Name.HOST) && head.version === "1.1") {
       head.note("missing_host");
     }
-    memo.anomalies = head.anomalies === null ? [] : [...head.anomalies];
-    memo.redacted = [...head.redacted];
+    memo.anomalies = head.anomalies === null ? NOTHING : [...head.anomalies];
+    memo.redacted = head.redacted;
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
@@ -119,7 +122,7 @@ export function readHead(
 function recallFields(head: Head, known: Head, memo: HeadMemo): void {
   SharedJson.share(known.headers);
   head.headers = known.headers;
-  if (memo.redacted.length > 0) head.redacted = [...memo.redacted];
+  head.redacted = memo.redacted;
   for (const anomaly of memo.anomalies) head.note(anomaly);
   head.seen = known.seen;
   head.contentLength = known.contentLength;

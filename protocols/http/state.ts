@@ -3,6 +3,7 @@
  * of the requests that wait for their response (RFC 9112 section 6.3: HEAD and CONNECT decide
  * whether a response has a body).
  */
+import { emptyQueue } from "../../lib/stitch/queue.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";
@@ -61,7 +62,7 @@ export class HttpState {
   readonly request = new Reader();
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
-  readonly methods: string[] = [];
+  readonly methods = emptyQueue<string>();
   /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
   uncertain = false;
   /** Something was lost here once. */

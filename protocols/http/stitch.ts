@@ -27,9 +27,12 @@ export function stitch(
   context: Context,
 ): Stitched<HttpExchange>[] {
   if (responses.length === 0 && mayWait(requests, context)) return [];
-  const out: Stitched<HttpExchange>[] = [];
+  let out: Stitched<HttpExchange>[] = [];
   const emit: Emit = (request, response, reason) => {
-    out.push(stitched(request, response, reason));
+    const one = stitched(request, response, reason);
+    // The first push() into an empty list makes room for 17.
+    if (out.length === 0) out = [one];
+    else out.push(one);
   };
   const held = heldBack(requests, responses, context);
   if (responses.length === 0 || !context.state.disturbed) {
@@ -146,8 +149,8 @@ function merged(
   first: readonly IncompleteReason[] = NOTHING,
   second: readonly IncompleteReason[] = NOTHING,
   reason: IncompleteReason | null,
-): IncompleteReason[] {
-  if (first.length === 0 && second.length === 0) return reason === null ? [] : [reason];
+): readonly IncompleteReason[] {
+  if (first.length === 0 && second.length === 0) return reason === null ? NOTHING : [reason];
   const all = new Set([...first, ...second]);
   if (reason !== null) all.add(reason);
   return [...all];
@@ -156,7 +159,7 @@ function merged(
 function joined(
   first: readonly string[] = NOTHING,
   second: readonly string[] = NOTHING,
-): string[] {
-  if (second.length === 0) return first.length === 0 ? [] : [...first];
-  return [...first, ...second];
+): readonly string[] {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
 }

@@ -61,7 +61,7 @@ export type HttpFrame = HttpRequestFrame | HttpResponseFrame;
 
 interface FrameFacts {
   /** Names of withheld fields, "request.headers.cookie". */
-  redacted: string[];
+  redacted: readonly string[];
   /** False when it ended before its end. */
   complete: boolean;
   /** Bytes of the whole unit, had everything come that the parser asked to skip. */

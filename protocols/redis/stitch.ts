@@ -16,6 +16,7 @@
  * were not seen. A reply that ended before the command began, or is of a type the command never
  * gives, is one of those. After loss on the response side, replies belong to the newest commands.
  */
+import { dropFront } from "../../lib/stitch/queue.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { isPlausible, isSubscription, withholdReply } from "./commands.ts";
 import {
@@ -67,8 +68,8 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
   }
   taken = takeUnanswered(requests, taken, out, pair);
   taken = expire(requests, taken, context, out);
-  if (taken > 0) requests.splice(0, taken);
-  if (answered > 0) responses.splice(0, answered);
+  dropFront(requests, taken);
+  dropFront(responses, answered);
   return out;
 }
 
@@ -315,6 +316,6 @@ function addNames(to: string[], request: Timed<RedisFrame>): void {
   for (let i = 0; i < args.length; i++) if (args[i] === null) to.push(`request.args[${i}]`);
 }
 
-function addAll(to: IncompleteReason[], from: IncompleteReason[]): void {
+function addAll(to: IncompleteReason[], from: readonly IncompleteReason[]): void {
   for (const reason of from) if (!to.includes(reason)) to.push(reason);
 }

@@ -1,7 +1,7 @@
 /**
  * How many records a second one core makes of events: entries in memory → NDJSON text.
  *
- *     deno run -A tests/bench/pipeline_bench.ts [http|redis|redis-pipelined] [rounds] [--quick]
+ *     deno run -A tests/bench/pipeline_bench.ts [NAME of a load] [rounds] [--quick]
  *
  * Connections speak in turn, as on a busy server; entries are laid out in batches, as the kernel
  * sends them, and read in place. Nothing is written anywhere: the bytes are counted and dropped.
@@ -29,10 +29,13 @@ interface Load {
 
 const httpRequest = "GET /index.html?id=12345 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n" +
   "User-Agent: wrk/4.1.0\r\nAccept: */*\r\n\r\n";
-const httpResponse = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n" +
-  "Date: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: 128\r\n" +
+const httpResponse = (body: string): string =>
+  "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n" +
+  `Date: Sat, 21 Nov 2026 12:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: ${body.length}\r\n` +
   'Last-Modified: Sat, 21 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\nETag: "65"\r\n' +
-  "Accept-Ranges: bytes\r\n\r\n" + "<html>".padEnd(128, "x");
+  `Accept-Ranges: bytes\r\n\r\n${body}`;
+const page = (bytes: number): string => "<html>".padEnd(bytes, "x");
+const json = '{"id":12345,"name":"item","price":9.5},'.repeat(27).slice(0, 1024);
 const redisRequest = "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000001234\r\n$5\r\nhello\r\n";
 const redisResponse = "+OK\r\n";
 
@@ -42,7 +45,9 @@ function load(port: number, request: string, response: string, depth: number): L
 }
 
 const LOADS: Record<string, Load> = {
-  http: load(8080, httpRequest, httpResponse, 1),
+  http: load(8080, httpRequest, httpResponse(page(128)), 1),
+  "http-1k": load(8080, httpRequest, httpResponse(page(1024)), 1),
+  "http-1k-json": load(8080, httpRequest, httpResponse(json), 1),
   redis: load(6379, redisRequest, redisResponse, 1),
   "redis-pipelined": load(6379, redisRequest, redisResponse, 16),
 };

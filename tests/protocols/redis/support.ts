@@ -139,7 +139,7 @@ class Direction {
   private queue(
     frame: RedisFrame,
     nowNs: number,
-    redacted: string[],
+    redacted: readonly string[],
     incomplete: IncompleteReason[] = [],
   ): void {
     const span = { startNs: this.startNs, endNs: nowNs, bytes: this.bytes };

@@ -1,0 +1,19 @@
+/**
+ * The queues that stitchers take from. In: a queue and how many of its oldest are done with. Out: the
+ * queue without them.
+ */
+
+/** An empty queue with room for a few. */
+export function emptyQueue<T>(): T[] {
+  // An array that was written as empty throws its memory away whenever it is emptied again.
+  const queue: (T | null)[] = [null, null, null, null];
+  dropFront(queue, queue.length);
+  return queue as T[];
+}
+
+/** Takes off the `count` oldest. */
+export function dropFront(queue: unknown[], count: number): void {
+  if (count === 0) return;
+  if (count < queue.length) queue.splice(0, count);
+  else while (queue.length > 0) queue.pop();
+}

@@ -74,7 +74,7 @@ class Key {
 }
 
 /** Longer pairs of key and value are not kept. */
-const MAX_PAIR = 512;
+const MAX_PAIR = 8192;
 /** Keys come from traffic, too (header names): no more of them are kept. */
 const MAX_KEYS = 4096;
 

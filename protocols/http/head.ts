@@ -11,7 +11,7 @@ import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
 import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
-import { HeaderFields } from "./types.ts";
+import { HeaderFields, type RepeatedRequest } from "./types.ts";
 
 const NOTHING: readonly never[] = [];
 
@@ -34,6 +34,8 @@ export class Head {
   /** The last transfer coding is chunked. */
   isChunked = false;
   hasTransferEncoding = false;
+  /** Of a head that was there before, where it is remembered. */
+  memo: HeadMemo | null = null;
 
   constructor(side: Side, headers: HeaderFields) {
     this.side = side;
@@ -60,6 +62,8 @@ export class HeadMemo {
   /** As the fields alone left them: a body or trailers may add to the head's own. */
   anomalies: readonly Anomaly[] = NOTHING;
   redacted: readonly string[] = NOTHING;
+  /** The request that the head alone makes. */
+  request: RepeatedRequest | null = null;
 }
 
 /** Longer heads are read anew each time. */
@@ -77,6 +81,7 @@ export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
   head.reason = known.reason;
   head.version = known.version;
   recallFields(head, known, memo);
+  head.memo = memo;
   return head;
 }
 
@@ -114,6 +119,7 @@ export function readHead(
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
   memo.text = text;
+  memo.request = null;
   memo.fields = fields;
   return head;
 }

@@ -12,7 +12,7 @@ import { type Head, readHead, recallHead } from "./head.ts";
 import { Name } from "./names.ts";
 import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
 import { disturb, type HttpState, Phase, pushMethod, type Reader, takeMethod } from "./state.ts";
-import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
+import { type HttpFrame, type HttpRequest, type HttpResponse, RepeatedRequest } from "./types.ts";
 
 /** Largest head. Servers stop at 8 to 64 KiB. */
 const MAX_HEAD = 256 * 1024;
@@ -312,7 +312,8 @@ function finish(
   isTunnel: boolean,
 ): Result {
   const { options } = context.state;
-  const message = startMessage(head);
+  const isHeadOnly = reader.body === null && end === bodyStart;
+  const message = isHeadOnly ? repeated(head) ?? startMessage(head) : startMessage(head);
   let shown = 0;
   if (reader.body !== null) shown = reader.body.show(message, head, options);
   else if (end > bodyStart) shown = showWhole(message, head, options, bytes, bodyStart, end);
@@ -330,6 +331,12 @@ function startMessage(head: Head): HttpRequest | HttpResponse {
     : { status: head.status, reason: head.reason, version, headers, body_bytes: 0 };
   if (head.trailers !== null) message.trailers = head.trailers;
   return message;
+}
+
+/** The request that was sent before, to the byte; nobody changes it. */
+function repeated({ side, memo, anomalies }: Head): HttpRequest | null {
+  if (memo === null || memo.head === null || side !== "request" || anomalies !== null) return null;
+  return memo.request ??= new RepeatedRequest(memo.head);
 }
 
 function toFrame(

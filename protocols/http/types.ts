@@ -46,6 +46,29 @@ export interface HttpRequest extends HttpContent {
   version: string;
 }
 
+/** A request without body that comes again and again: one object for all of them. */
+export class RepeatedRequest extends SharedJson implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly version: string;
+  readonly headers: HeaderFields;
+  readonly body_bytes = 0;
+
+  constructor(
+    { method, path, version, headers }: Pick<
+      HttpRequest,
+      "method" | "path" | "version" | "headers"
+    >,
+  ) {
+    super();
+    this.method = method;
+    this.path = path;
+    this.version = version;
+    this.headers = headers;
+    SharedJson.share(this);
+  }
+}
+
 export interface HttpResponse extends HttpContent {
   status: number;
   reason: string;

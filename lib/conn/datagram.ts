@@ -76,9 +76,12 @@ class Peer {
     if (before > 0) this.#gap(stream, before, reason, event, owner);
     if (event.payloadLength > 0) {
       const { bytes, payloadStart, payloadLength, timeNs } = event;
-      stream.append(bytes, payloadStart, payloadLength, timeNs, owner);
+      stream.borrow(bytes, payloadStart, payloadLength, timeNs, owner);
     }
-    if ((event.flags & Flag.LAST_CHUNK) === 0) return;
+    if ((event.flags & Flag.LAST_CHUNK) === 0) {
+      stream.keep();
+      return;
+    }
     const behind = event.totalBytes - event.offset - event.payloadLength;
     if (behind > 0) this.#gap(stream, behind, reason, event, owner);
     this.#complete(egress);

@@ -106,6 +106,7 @@ export class ConnTracker {
     const flow = egress ? this.#egress : this.#ingress;
     flow.add(event, owner, this.#context.losses);
     this.#grew(flow);
+    flow.stream.keep();
     if (flow.eof !== null) this.#checkEof(flow);
   }
 

@@ -66,7 +66,7 @@ export class Assembler {
   }
 
   /**
-   * Takes a data event. `losses` counts the loss reports of the trace so far: a jump with a new one
+   * Takes a data event, whose bytes the stream may borrow: see ByteStream.keep(). `losses` counts the loss reports of the trace so far: a jump with a new one
    * since this stream's last bytes is "lost_events", another is "unseen".
    */
   add(event: SocketEvent, owner: Owner, losses: number): void {
@@ -82,7 +82,7 @@ export class Assembler {
     }
     if (length > 0) {
       if (start === stream.end && this.#waiting === null) {
-        stream.append(event.bytes, event.payloadStart, length, event.timeNs, owner);
+        stream.borrow(event.bytes, event.payloadStart, length, event.timeNs, owner);
         this.#lossesSeen = losses;
       } else {
         this.#place(event, start, length, 0, owner, losses);

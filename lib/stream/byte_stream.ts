@@ -2,9 +2,10 @@
  * One direction's bytes in order of position, gaps explicit.
  *
  * In: bytes and gaps, each at the stream's end, with when and by whom they moved. Out: a view of the
- * bytes at the front, up to the first gap, consumed from there. The payload is copied once, here;
- * bytes that are skipped before they come are not copied at all. It never invents bytes and never
- * waits: order is the assembler's work.
+ * bytes at the front, up to the first gap, consumed from there. Most messages are whole in one
+ * operation: their bytes are looked at where they came, and only what is left of them when their
+ * event is done with is copied, once, here. It never invents bytes and never waits: order is the
+ * assembler's work.
  */
 import type { BufferPool } from "./buffer_pool.ts";
 
@@ -53,6 +54,8 @@ export class ByteStream {
 
   readonly #pool: BufferPool;
   #buffer: Uint8Array = EMPTY;
+  /** The buffer is the event's own, until keep(). */
+  #borrowed = false;
   #head = 0;
   #tail = 0;
   #firstGap: Gap | null = null;
@@ -88,7 +91,7 @@ export class ByteStream {
 
   /** Bytes of memory held. */
   get heldBytes(): number {
-    return this.#buffer.length;
+    return this.#borrowed ? 0 : this.#buffer.length;
   }
 
   /** When the first byte not consumed moved. */
@@ -115,9 +118,38 @@ export class ByteStream {
       left -= skipped;
     }
     if (left === 0) return;
+    if (this.#borrowed) this.keep();
     if (this.#tail + left > this.#buffer.length) this.#makeRoom(left);
     this.#copy(source, from, left);
     this.#tail += left;
+  }
+
+  /** As append(), but `source` must stay as it is until keep(). */
+  borrow(source: Uint8Array, start: number, length: number, timeNs: number, owner: Owner): void {
+    if (this.#buffer !== EMPTY || this.skipLeft > 0 || length === 0) {
+      this.append(source, start, length, timeNs, owner);
+      return;
+    }
+    this.#mark(timeNs, owner);
+    this.end += length;
+    this.#buffer = source;
+    this.#borrowed = true;
+    this.#head = start;
+    this.#tail = start + length;
+  }
+
+  /** Copies what is left of borrowed bytes. */
+  keep(): void {
+    if (!this.#borrowed) return;
+    const source = this.#buffer;
+    const head = this.#head;
+    const live = this.#tail - head;
+    this.#borrowed = false;
+    this.#buffer = this.#pool.lend(live);
+    this.#head = 0;
+    this.#tail = 0;
+    this.#copy(source, head, live);
+    this.#tail = live;
   }
 
   /** `length` bytes at the stream's end are missing. */
@@ -262,7 +294,8 @@ export class ByteStream {
   }
 
   #release(): void {
-    if (this.#buffer.length > 0) this.#pool.giveBack(this.#buffer);
+    if (!this.#borrowed && this.#buffer.length > 0) this.#pool.giveBack(this.#buffer);
+    this.#borrowed = false;
     this.#buffer = EMPTY;
     this.#head = 0;
     this.#tail = 0;

@@ -126,3 +126,34 @@ Deno.test("ByteStream equals a plain array under random use", () => {
     }
   }
 });
+
+Deno.test("ByteStream.borrow() shows the bytes where they are, keep() copies what is left", () => {
+  const pool = new BufferPool();
+  const stream = new ByteStream(pool);
+  const source = bytesOf("..one two..");
+  stream.borrow(source, 2, 7, 5, A);
+  assert.equal(shown(stream), "one two");
+  assert.equal(pool.lentBytes, 0);
+  assert.equal(stream.heldBytes, 0);
+  stream.consume(4);
+  stream.keep();
+  source.fill(0);
+  assert.equal(shown(stream), "two");
+  assert.ok(stream.heldBytes > 0);
+  // What comes behind held bytes is copied at once.
+  const more = bytesOf(" three");
+  stream.borrow(more, 0, 6, 6, A);
+  more.fill(0);
+  assert.equal(shown(stream), "two three");
+  stream.consume(9);
+  assert.equal(pool.lentBytes, 0);
+});
+
+Deno.test("ByteStream.append() behind borrowed bytes copies both", () => {
+  const stream = new ByteStream(new BufferPool());
+  const source = bytesOf("one");
+  stream.borrow(source, 0, 3, 5, A);
+  stream.append(bytesOf("+two"), 0, 4, 6, A);
+  source.fill(0);
+  assert.equal(shown(stream), "one+two");
+});

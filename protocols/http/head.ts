@@ -6,7 +6,7 @@
  */
 import type { Side } from "../protocol.ts";
 import { SharedJson } from "../../lib/wire/json.ts";
-import { latin1, utf8 } from "../../lib/wire/text.ts";
+import { latin1, startsWith, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
@@ -56,14 +56,23 @@ export class Head {
 export class HeadMemo {
   /** Null when there is nothing to go by. */
   head: Head | null = null;
-  /** The whole head, and of it what stands behind the first line. */
-  text = "";
+  /** The whole head: the first `length` of `bytes`. */
+  bytes: Uint8Array = new Uint8Array(0);
+  length = 0;
+  /** Of it what stands behind the first line. */
   fields = "";
   /** As the fields alone left them: a body or trailers may add to the head's own. */
   anomalies: readonly Anomaly[] = NOTHING;
   redacted: readonly string[] = NOTHING;
   /** The request that the head alone makes. */
   request: RepeatedRequest | null = null;
+
+  /** Notes the bytes of the head in [start, end). */
+  note(bytes: Uint8Array, start: number, end: number): void {
+    this.length = end - start;
+    if (this.bytes.length < this.length) this.bytes = new Uint8Array(this.length);
+    this.bytes.set(bytes.subarray(start, end));
+  }
 }
 
 /** Longer heads are read anew each time. */
@@ -71,9 +80,8 @@ const MAX_MEMO = 4096;
 
 /** The head at the front of `bytes` when it is the last one again, to the byte; else null. */
 export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
-  const { head: known, text } = memo;
-  if (known === null || bytes.length < text.length) return null;
-  if (latin1(bytes, 0, text.length) !== text) return null;
+  const { head: known } = memo;
+  if (known === null || !startsWith(bytes, memo.bytes, memo.length)) return null;
   const head = new Head(known.side, known.headers);
   head.method = known.method;
   head.path = known.path;
@@ -118,7 +126,7 @@ export function readHead(
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
-  memo.text = text;
+  if (memo.head !== null) memo.note(bytes, start, end);
   memo.request = null;
   memo.fields = fields;
   return head;

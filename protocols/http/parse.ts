@@ -69,7 +69,7 @@ function invalid(reader: Reader, reason: string): Result {
 
 function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result {
   const known = recallHead(bytes, reader.memo);
-  if (known !== null) return begin(bytes, reader.memo.text.length, reader, known, context);
+  if (known !== null) return begin(bytes, reader.memo.length, reader, known, context);
   const start = skipEmptyLines(bytes, 0);
   if (start > MAX_EMPTY) return invalid(reader, "empty_lines");
   if (start === bytes.length) return needMore(bytes);

@@ -39,13 +39,29 @@ async function wrk(url: string, seconds: number): Promise<Done> {
   };
 }
 
+/** As many requests a second as asked for, whoever takes part of the CPU. */
+async function h2load(url: string, seconds: number, perSecond: number): Promise<Done> {
+  const args = ["--h1", "-t", "1", "-c", `${CONNECTIONS}`, "-D", `${seconds}`];
+  args.push("--rps", `${perSecond / CONNECTIONS}`, url);
+  const { stdout } = await run(...pinned(OTHER_CPU, "h2load", args));
+  const done = stdout.match(
+    /([\d.]+) req\/s[^]*requests: \d+ total, \d+ started, (\d+) done, \2 succ/,
+  );
+  if (done === null) throw new Error(`Cannot load ${url}: ${stdout}`);
+  return { requests: Number(done[2]), perSecond: Number(done[1]) };
+}
+
 async function getNumber(url: string, pattern: RegExp): Promise<number> {
   const response = await fetch(url, { headers: { connection: "close" } });
   return Number((await response.text()).match(pattern)?.[1] ?? NaN);
 }
 
-/** nginx with one worker and a file of that size. */
-export async function nginxLoad(name: string, bodyBytes: number): Promise<Load> {
+/** nginx with one worker and a file of that size; as fast as it goes, or so many a second. */
+export async function nginxLoad(
+  name: string,
+  bodyBytes: number,
+  perSecond?: number,
+): Promise<Load> {
   const server = await startNginx({
     server: "location = /served { stub_status; }",
     files: { "file.txt": "x".repeat(bodyBytes) },
@@ -58,7 +74,10 @@ export async function nginxLoad(name: string, bodyBytes: number): Promise<Load> 
     name,
     pid: worker,
     port: server.port,
-    generate: (seconds) => wrk(`${url}/file.txt`, seconds),
+    generate: (seconds) =>
+      perSecond === undefined
+        ? wrk(`${url}/file.txt`, seconds)
+        : h2load(`${url}/file.txt`, seconds, perSecond),
     served: () => getNumber(`${url}/served`, /\n \d+ \d+ (\d+)/),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

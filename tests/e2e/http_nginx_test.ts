@@ -138,12 +138,6 @@ function recordOf(records: readonly SeenRecord[], head: string): SeenRecord {
   return found[0] as SeenRecord;
 }
 
-/** Pids of nginx's workers. */
-async function workersOf(nginx: Server): Promise<number[]> {
-  const text = await Deno.readTextFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`);
-  return text.trim().split(" ").map(Number);
-}
-
 interface Place {
   name: string;
   /** For nginx. */
@@ -188,7 +182,6 @@ for (const way of WAYS) {
     Deno.test(`${name} (${way} way)`, async (t) => {
       const socket = `/tmp/sockeye-${crypto.randomUUID()}.sock`;
       await using nginx = await startServer(place.listen(socket));
-      const workers = await workersOf(nginx);
       const seen: Transfer[][] = [];
       const fromMs = Date.now();
       const records = await traced(["--capture", way, "--pid", `${nginx.pid}`], async (tracer) => {
@@ -207,7 +200,7 @@ for (const way of WAYS) {
           for (const [j, transfer] of transfers.entries()) {
             const record = mine[j] as SeenRecord;
             assertTransfer(record, transfer, chunks);
-            assert.ok(workers.includes(record.pid ?? 0));
+            assert.ok(nginx.workers.includes(record.pid ?? 0));
             assert.equal(record.comm, "nginx");
             assert.equal(record.role, "server");
             assert.equal(record.local, place.local(nginx.port, socket));

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { assertRequestHead, assertSound } from "../support/http_seen.ts";
 import { HttpPeer } from "../support/http_peer.ts";
 import { run } from "../support/process.ts";
-import { type Server, startNginx } from "../support/servers.ts";
+import { startNginx } from "../support/servers.ts";
 import { bySide, type SeenRecord, SOCKEYE, traced, WAYS } from "../support/tracer.ts";
 
 const HTTP = ["--protocol", "http"];
@@ -24,10 +24,6 @@ async function traceCommand(args: string[], command: string[]): Promise<{
   );
   const records = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
   return { records, code, stderr };
-}
-
-async function workerOf(nginx: Server): Promise<number> {
-  return Number(await Deno.readTextFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`));
 }
 
 const CURL = ["curl", "--silent", "--output", "/dev/null", "--user-agent", "test"];
@@ -82,7 +78,7 @@ for (const way of WAYS) {
 
   Deno.test(`e2e http: both ends of a connection are told, each with its own role (${way} way)`, async () => {
     await using nginx = await startNginx();
-    const worker = await workerOf(nginx);
+    const [worker] = nginx.workers;
     const url = `http://127.0.0.1:${nginx.port}/index.html`;
     const act = async (): Promise<void> => {
       for (let i = 0; i < 5; i++) await run(CURL[0] ?? "", [...CURL.slice(1), `${url}?${i}`]);

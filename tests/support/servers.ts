@@ -1,7 +1,7 @@
 /**
  * Real servers on loopback, each with its own folder and port, gone when the test is over.
  *
- * In: what they should serve. Out: pid and port, ready for connections.
+ * In: what they should serve. Out: pid and port, ready for connections, all their processes there.
  */
 import { Background } from "./process.ts";
 
@@ -21,12 +21,20 @@ export async function accepts(port: number, hostname = "127.0.0.1"): Promise<boo
   }
 }
 
+/** Pids of the direct children of a process. */
+export function childrenOf(pid: number): number[] {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+  return text.split(" ").filter((part) => part !== "").map(Number);
+}
+
 /** A server with a folder of its own. */
 export class Server implements AsyncDisposable {
   constructor(
     readonly process: Background,
     readonly port: number,
     readonly folder: string,
+    /** Processes of the server that serve for it. */
+    readonly workers: readonly number[] = [],
   ) {}
 
   get pid(): number {
@@ -55,6 +63,7 @@ export async function startNginx(
 ): Promise<Server> {
   const folder = await Deno.makeTempDir({ prefix: "sockeye-nginx-" });
   const port = freePort();
+  const workers = options.workers ?? 1;
   const listen = options.listen?.replace("PORT", `${port}`) ?? `127.0.0.1:${port}`;
   await Deno.mkdir(`${folder}/html`);
   for (const [name, content] of Object.entries(options.files ?? { "index.html": "hello\n" })) {
@@ -65,7 +74,7 @@ export async function startNginx(
   await Deno.writeTextFile(
     `${folder}/nginx.conf`,
     `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; user root;
-worker_processes ${options.workers ?? 1};
+worker_processes ${workers};
 events { worker_connections 4096; }
 http {
   access_log off; sendfile ${options.sendfile ? "on" : "off"}; keepalive_requests 1000000;
@@ -89,7 +98,9 @@ http {
     async () => isUnix ? await exists(socket) : await accepts(port, hostname),
     "nginx",
   );
-  return new Server(nginx, port, folder);
+  // The master listens before it has a worker: connections wait until then.
+  await nginx.until(() => childrenOf(nginx.pid).length === workers, "nginx's workers");
+  return new Server(nginx, port, folder, childrenOf(nginx.pid));
 }
 
 async function exists(path: string): Promise<boolean> {

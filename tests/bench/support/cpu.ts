@@ -36,12 +36,6 @@ export function pinned(cpu: number, command: string, args: readonly string[]): [
   return ["taskset", ["-c", `${cpu}`, command, ...args]];
 }
 
-/** Pids of the direct children of a process. */
-export function childrenOf(pid: number): number[] {
-  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
-  return text.split(" ").filter((part) => part !== "").map(Number);
-}
-
 /** The middle value; of two, their mean. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -6,7 +6,7 @@
  */
 import { Background, run } from "../../support/process.ts";
 import { accepts, freePort, Server, startNginx, startRedis } from "../../support/servers.ts";
-import { childrenOf, OTHER_CPU, pin, pinned, SERVER_CPU } from "./cpu.ts";
+import { OTHER_CPU, pin, pinned, SERVER_CPU } from "./cpu.ts";
 
 /** What a generator did. */
 export interface Done {
@@ -66,7 +66,7 @@ export async function nginxLoad(
     server: "location = /served { stub_status; }",
     files: { "file.txt": "x".repeat(bodyBytes) },
   });
-  const [worker] = childrenOf(server.pid);
+  const [worker] = server.workers;
   if (worker === undefined) throw new Error("Cannot find the worker of nginx");
   await pin(worker, SERVER_CPU);
   const url = `http://127.0.0.1:${server.port}`;

@@ -135,5 +135,5 @@ Deno.test("everything of ffi/ closes its file descriptors", () => {
     using producer = openProducer(shape, 1 << 15);
     producer.produce(0);
   }
-  assert.equal(openFiles(), before);
+  assert.ok(openFiles() <= before);
 });

@@ -245,10 +245,11 @@ class RecordingSource implements ReplaySource {
   }
 }
 
-// What the pipeline takes for granted of an entry, and a checksum does not promise.
+// What the pipeline takes for granted of an entry, and a checksum does not promise. An end that no
+// hook told (sweep.ts) has no totals.
 function isSafe(event: SocketEvent): boolean {
   const behind = event.entrySize - ENTRY_SIZE;
   if (event.kind === EntryKind.OPEN && behind < OPEN_NAMES_SIZE) return false;
-  if (event.kind === EntryKind.CLOSE && behind < CLOSE_TOTALS_SIZE) return false;
+  if (event.kind === EntryKind.CLOSE && behind > 0 && behind < CLOSE_TOTALS_SIZE) return false;
   return event.direction <= 1 && Math.abs(event.timeNs) < 2 ** 53;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ENTRY_SIZE, EntryKind } from "../../lib/capture/abi.ts";
+import { ENTRY_SIZE, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
 import { Recorder } from "../../lib/capture/recorder.ts";
 import {
@@ -90,6 +90,22 @@ for (const compression of ["none", "gzip", "zstd"] as const) {
   });
 }
 
+Deno.test("openReplay() takes the end of a connection without totals, as a sweep tells it", () => {
+  withFile((path) => {
+    const fields = { conn: 7, family: Family.INET, flags: Flag.DATAGRAM, timeNs: 5 };
+    const all = [
+      encodeEntry({ ...fields, kind: EntryKind.CLOSE }, start.base),
+      encodeEntry({ kind: EntryKind.TICK, timeNs: 6 }, start.base),
+    ];
+    using recorder = new Recorder(path, start, facts);
+    record(recorder, all);
+    recorder.close();
+    using source = openReplay(path);
+    assert.deepEqual(drainAll(source).map((event) => event.entry), all);
+    assert.equal(source.failure, null);
+  });
+});
+
 Deno.test("Recorder makes its file unreadable for others, one that was there before too", () => {
   withFile((path) => {
     Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
@@ -136,11 +152,11 @@ Deno.test("Recorder says which file cannot be written", () => {
   );
 });
 
-function recorded(compression: Compression, count = 900): Uint8Array {
+function recorded(compression: Compression, all = entries(900, 2e6)): Uint8Array {
   let file = new Uint8Array(0);
   withFile((path) => {
     const recorder = new Recorder(path, start, facts, compression);
-    record(recorder, entries(count, 2e6));
+    record(recorder, all);
     recorder.close();
     file = Deno.readFileSync(path);
   });
@@ -182,7 +198,7 @@ Deno.test("openReplay() hands out the whole blocks of a cut recording and says w
 });
 
 Deno.test("openReplay() gives all blocks before a damaged byte, whichever byte it is", () => {
-  const file = recorded("none", 1200);
+  const file = recorded("none", entries(1200, 2e6));
   const offsets = blockOffsets(file);
   const second = offsets[1] as number;
   const clean = replayed(file.subarray(0, second)).events;
@@ -204,7 +220,7 @@ Deno.test("openReplay() never throws anything but RecordingError on mutated reco
     return Math.floor(seed / 4294967296 * below);
   };
   for (const compression of ["none", "gzip", "zstd"] as const) {
-    const file = recorded(compression, 120);
+    const file = recorded(compression, entries(120, 2e6));
     for (let i = 0; i < 60; i++) {
       const mutated = file.slice(0, file.length - random(3) * random(200));
       for (let j = 0; j <= random(3); j++) mutated[random(mutated.length)] = random(256);
@@ -214,12 +230,13 @@ Deno.test("openReplay() never throws anything but RecordingError on mutated reco
 });
 
 Deno.test("openReplay() refuses entries that a right checksum makes no better", () => {
-  const file = recorded("none", 3);
+  const payload = new Uint8Array(8);
+  const file = recorded("none", [encodeEntry({ kind: EntryKind.DATA, payload }, start.base)]);
   const [first = 0, second = 0] = blockOffsets(file);
   const cases = [
     { name: "size beyond the block", at: 0, value: 255 },
-    { name: "an OPEN without its names", at: 56, value: EntryKind.OPEN },
-    { name: "a CLOSE without its totals", at: 56, value: EntryKind.CLOSE },
+    { name: "an OPEN without all its names", at: 56, value: EntryKind.OPEN },
+    { name: "a CLOSE without all its totals", at: 56, value: EntryKind.CLOSE },
     { name: "a third direction", at: 57, value: 2 },
     { name: "a time out of all bounds", at: 15, value: 255 },
   ];
@@ -229,7 +246,7 @@ Deno.test("openReplay() refuses entries that a right checksum makes no better", 
     assert.equal(stored.length % 8, 0);
     stored[at] = value;
     const head = forged.subarray(first, first + BLOCK_HEAD_BYTES);
-    const block = { type: 1, compression: 0, events: 3 };
+    const block = { type: 1, compression: 0, events: 1 };
     const lengths = { rawLength: stored.length, storedLength: stored.length };
     encodeBlockHead(head, { ...block, ...lengths }, { low: 0, high: 0 }, stored);
     const { events, failure } = replayed(forged);
@@ -240,7 +257,7 @@ Deno.test("openReplay() refuses entries that a right checksum makes no better", 
 });
 
 Deno.test("openReplay() tells what a file is instead of a recording", () => {
-  const file = recorded("none", 3);
+  const file = recorded("none", entries(3, 2e6));
   const newer = file.slice();
   newer[8] = 2;
   const changed = file.slice();
@@ -265,7 +282,7 @@ Deno.test("openReplay() tells what a file is instead of a recording", () => {
 });
 
 Deno.test("openReplay() reads standard input, however slowly it comes", async () => {
-  const file = recorded("none", 300);
+  const file = recorded("none", entries(300, 2e6));
   const script = `
     const { openReplay } = await import(${
     JSON.stringify(new URL("../../lib/capture/replay.ts", import.meta.url).href)

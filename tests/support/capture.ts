@@ -85,13 +85,16 @@ export async function capture(
 ): Promise<Captured> {
   const folder = await Deno.makeTempDir({ prefix: "sockeye-capture-" });
   try {
-    await using program = new Background(command[0] ?? "", command.slice(1), { stdin: "piped" });
+    await using program = new Background(command[0] ?? "", command.slice(1), {
+      stdin: "piped",
+      cwd: folder,
+    });
     await program.until(() => program.stdout.includes("here\n"), "the program");
     const file = `${folder}/recording`;
     const target = options.pid === false ? [] : ["--pid", `${program.pid}`];
     await using tracer = await startTracer(...target, "--record", file, ...args);
     await program.write("\n");
-    const status = await program.end();
+    const status = await program.end(120_000);
     if (!status.success && !options.allowFailure) {
       throw new Error(`Cannot run ${command.join(" ")}: exit ${status.code}\n${program.stderr}`);
     }
@@ -157,6 +160,7 @@ export function readEvents(
       operation.cut = event.cut;
     });
   }
+  if (source.failure) throw source.failure;
   return { operations, marks, flows: assemble(operations) };
 }
 

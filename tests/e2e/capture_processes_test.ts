@@ -137,7 +137,7 @@ const CASES: { run: string; ways?: readonly string[]; check: (captured: Captured
   {
     run: "unix_abstract",
     check: (captured) => {
-      checkUnix(captured, "unix:", "unix:@sockeye-case");
+      checkUnix(captured, "unix:", `unix:@sockeye-case-${captured.pid}`);
       checkBytes(captured);
     },
   },

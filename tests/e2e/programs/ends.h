@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -101,6 +102,15 @@ static inline void read_all(int fd, long n)
 		}
 		n -= got;
 	}
+}
+
+/* Waits until so much can be read: a busy machine may deliver after the call that sent it. */
+static inline void wait_for_bytes(int fd, int n)
+{
+	int there = 0;
+
+	while (CHECK(ioctl(fd, FIONREAD, &there)), there < n)
+		usleep(100);
 }
 
 static inline void write_up(long n)

@@ -205,13 +205,16 @@ static void unix_splice(void)
 
 static void run(const char *name, long first, long second)
 {
+	char abstract[40] = "";
+	size_t length = 1 + sprintf(abstract + 1, "sockeye-case-%d", getpid());
+
 	if (is(name, "threads")) tcp(AF_INET), threads(first);
 	else if (is(name, "prefork")) prefork();
 	else if (is(name, "hand_over")) tcp(AF_INET), hand_over();
 	else if (is(name, "killed")) tcp(AF_INET), killed(first);
 	else if (is(name, "unix_pair")) unix_pair();
 	else if (is(name, "unix_path")) unix_named("case.sock", 10), turns();
-	else if (is(name, "unix_abstract")) unix_named("\0sockeye-case", 13), turns();
+	else if (is(name, "unix_abstract")) unix_named(abstract, length), turns();
 	else if (is(name, "unix_splice")) unix_splice();
 	else fail(name);
 }

@@ -160,6 +160,7 @@ static void partial(void)
 
 static void faults(void)
 {
+	struct pollfd reset = { .fd = client };
 	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	long n;
 
@@ -177,8 +178,8 @@ static void faults(void)
 	signal(SIGPIPE, SIG_IGN);
 	CHECK(write(client, next_up(10), 10));
 	up += 10;
-	while (write(client, space, 10) > 0)
-		up += 10;
+	CHECK(poll(&reset, 1, -1));
+	expect(write(client, space, 10), -1, "write after the reset");
 	end();
 }
 
@@ -279,10 +280,33 @@ static void splice_from(void)
 	end();
 }
 
+static volatile pid_t reader_id;
+
 static void *late_read(void *into)
 {
+	reader_id = gettid();
 	recv(server, into, 100, 0);
 	return NULL;
+}
+
+/* A thread sleeps in this system call: /proc tells the number only then. */
+static void wait_until_in(volatile pid_t *thread, long call)
+{
+	char path[64];
+	long number;
+	FILE *file;
+
+	do {
+		usleep(100);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", *thread);
+		number = -1;
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fscanf(file, "%ld", &number) != 1)
+			number = -1;
+		fclose(file);
+	} while (number != call);
 }
 
 /* One thread waits in recv() while another puts a second connection behind the same number. */
@@ -294,7 +318,7 @@ static void reuse_while_blocked(void)
 
 	exchange(10, 10);
 	pthread_create(&reader, NULL, late_read, into);
-	usleep(20000);
+	wait_until_in(&reader_id, SYS_recvfrom);
 	strcpy(first_name, client_name);
 	tcp(AF_INET);
 	second_client = client;
@@ -359,7 +383,7 @@ static void truncated_read(void)
 	fill(space + 1000, UP, up, 1000);
 	expect(write(client, space + 1000, 1000), 1000, "write");
 	up += 1000;
-	usleep(1000);
+	wait_for_bytes(server, 1000);
 	expect(recv(server, space, 600, MSG_TRUNC), 600, "recv away");
 	read_all(server, 400);
 	exchange(10, 10);
@@ -378,7 +402,7 @@ static void zero_copy(void)
 	expect(send(client, next_up(20000), 20000, MSG_ZEROCOPY), 20000, "send");
 	up += 20000;
 	read_all(server, 20000);
-	CHECK(poll(&completion, 1, 1000));
+	CHECK(poll(&completion, 1, -1));
 	CHECK(recvmsg(client, &message, MSG_ERRQUEUE | MSG_DONTWAIT));
 	exchange(10, 10);
 	end();

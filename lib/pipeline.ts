@@ -75,6 +75,7 @@ export class Pipeline {
       pool: new BufferPool(),
       clock: new WallClock(start),
       trace: options.trace ?? null,
+      containers: new Map(),
       emit,
       verdict: options.verdict ?? ((): void => {}),
       nowNs: 0,

@@ -2,10 +2,24 @@
  * What a trace counted, by stage, protocol and reason. In: increments from every stage. Out: one
  * plain object. It never reads a clock; loss that is not counted here is a defect.
  */
+import { UserKind } from "./capture/user_entries.ts";
 import type { AssemblyStats } from "./stream/assembler.ts";
 import { gapName } from "./stream/gap.ts";
 
-const KINDS = ["other", "data", "open", "close", "exit", "tick", "lost", "eof", "start"] as const;
+/** Index is EntryKind; then the UserKinds. */
+const KINDS = [
+  "other",
+  "data",
+  "open",
+  "close",
+  "exit",
+  "tick",
+  "lost",
+  "eof",
+  "start",
+  "container",
+] as const;
+const FIRST_USER_KIND = KINDS.indexOf("container");
 
 /** Counts by name. */
 export type Counts = Record<string, number>;
@@ -66,10 +80,10 @@ export class Stats implements AssemblyStats {
   readonly refused = new Map<string, number>();
   readonly lost = new Map<string, number>();
 
-  /** One event of that EntryKind. */
+  /** One event of that EntryKind or UserKind. */
   event(kind: number): void {
-    const known = kind < KINDS.length ? kind : 0;
-    this.events[known] = (this.events[known] as number) + 1;
+    const at = kind < FIRST_USER_KIND ? kind : userKindIndex(kind);
+    this.events[at] = (this.events[at] as number) + 1;
   }
 
   get openConnections(): number {
@@ -180,6 +194,11 @@ export class Stats implements AssemblyStats {
     for (const [name, of] of this.protocols) if (of[what] > 0) counts[name] = of[what];
     return counts;
   }
+}
+
+function userKindIndex(kind: number): number {
+  const index = kind - UserKind.CONTAINER;
+  return index >= 0 && index < KINDS.length - FIRST_USER_KIND ? FIRST_USER_KIND + index : 0;
 }
 
 function bump(counts: Map<string, number>, name: string): void {

@@ -5,7 +5,7 @@
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
  * the call, bounds every queue and depth, and gives the same result however the bytes are chunked.
  */
-import type { IncompleteReason, Message, Summary } from "../lib/record/record.ts";
+import type { Container, IncompleteReason, Message, Summary } from "../lib/record/record.ts";
 
 export type { IncompleteReason, Message, Summary };
 
@@ -81,6 +81,7 @@ export interface Span {
   pid: number;
   fd: number;
   comm: string;
+  container?: Container;
 }
 
 /** A frame with its span and what is missing from it. */

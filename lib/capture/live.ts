@@ -13,6 +13,7 @@ import { openPerfRings, type PerfRing, type PerfRings } from "../../ffi/perf_rin
 import { type AssetName, readAsset } from "../assets.ts";
 import { COUNTERS, EntryKind, Mark } from "./abi.ts";
 import { BatchFlusher } from "./batches.ts";
+import { ContainerWatch } from "./container_watch.ts";
 import { KernelClock } from "./kernel_clock.ts";
 import type { SocketEvent } from "./event.ts";
 import {
@@ -170,6 +171,7 @@ class KernelSource implements LiveSource {
   readonly #merger: Merger;
   readonly #flusher: BatchFlusher;
   readonly #sweeper = new Sweeper();
+  readonly #containers: ContainerWatch;
   readonly #observe: EventHandler;
   #handler: EventHandler = () => {};
   /** Ends with its targets; only once there were some. */
@@ -208,9 +210,11 @@ class KernelSource implements LiveSource {
     };
     this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
+    this.#containers = new ContainerWatch(parts.settings.pidLimit);
     this.#endsWithTargets = options.pids.length > 0;
     this.#observe = (event) => {
       if (event.kind !== EntryKind.DATA) this.#noteEvent(event);
+      else if (this.#containers.isDue(event.pid)) this.#tellContainer(event.pid);
       this.#handler(event);
     };
   }
@@ -321,6 +325,7 @@ class KernelSource implements LiveSource {
     if (last || this.#horizon >= this.#nextTick) {
       this.#nextTick = this.#horizon + TICK_MS * MS;
       this.#merger.emit(this.#handler, { kind: EntryKind.TICK, timeNs: this.#horizon });
+      this.#containers.tick(this.#horizon);
     }
     if (last) this.ended = true;
     else this.#watchTargets();
@@ -341,9 +346,19 @@ class KernelSource implements LiveSource {
   }
 
   #noteEvent(event: SocketEvent): void {
-    if (event.kind === EntryKind.OPEN) this.#sweeper.opened(event);
-    else if (event.kind === EntryKind.CLOSE) this.#sweeper.closed(event.conn);
-    else if (event.kind === EntryKind.EXIT) this.#targetEnded = true;
+    if (event.kind === EntryKind.OPEN) {
+      if (this.#containers.isDue(event.pid)) this.#tellContainer(event.pid);
+      this.#sweeper.opened(event);
+    } else if (event.kind === EntryKind.CLOSE) this.#sweeper.closed(event.conn);
+    else if (event.kind === EntryKind.EXIT) {
+      this.#targetEnded = true;
+      this.#containers.exited(event.pid);
+    }
+  }
+
+  #tellContainer(pid: number): void {
+    const entry = this.#containers.look(pid);
+    if (entry !== null) this.#merger.emit(this.#handler, entry);
   }
 
   #sweep(now: number): void {

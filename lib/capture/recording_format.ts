@@ -23,9 +23,10 @@
  *           32     stored bytes
  *
  * The raw bytes of an events block are entries exactly as bpf/abi.h has them (facts.abi names its
- * version), ticks and losses included: what the pipeline saw, in the order in which it saw it. The
- * end block holds a JSON object (RecordingEnd); without one the recording was not closed. A reader
- * refuses a newer format or ABI version, and skips block types that it does not know.
+ * version), ticks and losses included, and those of user_entries.ts: what the pipeline saw, in the
+ * order in which it saw it. The end block holds a JSON object (RecordingEnd); without one the
+ * recording was not closed. A reader refuses a newer format or ABI version, and skips block types
+ * and kinds of entries that it does not know.
  */
 import { ABI_VERSION } from "./abi.ts";
 import type { BufferLoss, TraceStart } from "./source.ts";

@@ -51,8 +51,8 @@ export class Connection implements TraceSubject {
 
   readonly #context: TrackerContext;
   readonly #firstNs: number;
-  /** Name of the process at ENTRY_OPEN. */
-  #openedBy = "";
+  /** The process at ENTRY_OPEN. */
+  #openedBy: Owner | null = null;
   #owner: Owner | null = null;
   #socket: ConnTracker | null = null;
   #plaintexts: Map<number, ConnTracker> | null = null;
@@ -101,14 +101,14 @@ export class Connection implements TraceSubject {
 
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span {
-    const comm = this.#owner?.comm ?? this.#openedBy;
+    const { comm = "", container } = this.#owner ?? this.#openedBy ?? {};
     const { pid, fd, lastNs } = this;
-    return { startNs: this.#firstNs, endNs: lastNs, bytes: 0, pid, fd, comm };
+    return { startNs: this.#firstNs, endNs: lastNs, bytes: 0, pid, fd, comm, container };
   }
 
   /** ENTRY_OPEN. */
   open(event: SocketEvent, comm: string): void {
-    this.#openedBy = comm;
+    this.#openedBy = this.#ownerOf(event, comm);
     if (this.#owner === null) {
       this.pid = event.pid;
       this.fd = event.fd;
@@ -144,6 +144,13 @@ export class Connection implements TraceSubject {
     const totals = totalsOf(event);
     if (positions !== null && totals !== null) this.#final = { positions, totals, tcp };
     this.#finishWhenReached();
+  }
+
+  /** The process was found to be in another container than before, or in one. */
+  moved(pid: number): void {
+    const owner = this.#owner;
+    if (owner?.pid !== pid) return;
+    this.#owner = { ...owner, container: this.#context.containers.get(pid) };
   }
 
   /** An owner ended. */
@@ -229,7 +236,7 @@ export class Connection implements TraceSubject {
       if (this.remote === "" && event.remotePort !== 0) this.#learn(event);
       return false;
     }
-    this.#owner = { pid: event.pid, fd: event.fd, comm };
+    this.#owner = this.#ownerOf(event, comm);
     this.pid = event.pid;
     this.fd = event.fd;
     this.#watch();
@@ -237,6 +244,10 @@ export class Connection implements TraceSubject {
     if (this.owners.includes(event.pid)) return false;
     this.owners.push(event.pid);
     return true;
+  }
+
+  #ownerOf({ pid, fd }: SocketEvent, comm: string): Owner {
+    return { pid, fd, comm, container: this.#context.containers.get(pid) };
   }
 
   #watch(): void {

@@ -4,7 +4,7 @@
  */
 import type { Plugin, Summary } from "../../protocols/protocol.ts";
 import type { WallClock } from "../clock.ts";
-import type { TraceRecord } from "../record/record.ts";
+import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
 import type { BufferPool } from "../stream/buffer_pool.ts";
 import type { ConnTrace } from "./trace.ts";
@@ -27,6 +27,8 @@ export interface TrackerContext {
   readonly pool: BufferPool;
   readonly clock: WallClock;
   readonly trace: ConnTrace | null;
+  /** Of processes that live and are in one. */
+  readonly containers: Map<number, Container>;
   readonly emit: (record: TraceRecord, summary: Summary | null) => void;
   readonly verdict: (conn: number, verdict: "keep" | "stop") => void;
   /** Event time: the latest seen. */

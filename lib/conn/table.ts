@@ -6,6 +6,7 @@
  */
 import { EntryKind } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import { containerIn, UserKind } from "../capture/user_entries.ts";
 import { CommNames } from "./comm_names.ts";
 import { Connection } from "./connection.ts";
 import type { TrackerContext } from "./context.ts";
@@ -16,6 +17,8 @@ const SWEEP_NS = 50e6;
 /** What is reckoned for a tracker and for a queued frame, in bytes. */
 const TRACKER_BYTES = 2048;
 const FRAME_BYTES = 1024;
+/** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
+const MAX_CONTAINERS = 65536;
 
 export class ConnTable {
   readonly #context: TrackerContext;
@@ -59,6 +62,9 @@ export class ConnTable {
         break;
       case EntryKind.EXIT:
         this.#exit(event.pid);
+        break;
+      case UserKind.CONTAINER:
+        this.#contain(event);
         break;
     }
   }
@@ -113,7 +119,17 @@ export class ConnTable {
     else owned.add(connection);
   }
 
+  #contain(event: SocketEvent): void {
+    const { containers } = this.#context;
+    const { pid } = event;
+    const container = containerIn(event);
+    if (container === null) containers.delete(pid);
+    else if (containers.size < MAX_CONTAINERS) containers.set(pid, container);
+    for (const connection of this.#byOwner.get(pid) ?? []) connection.moved(pid);
+  }
+
   #exit(pid: number): void {
+    this.#context.containers.delete(pid);
     const owned = this.#byOwner.get(pid);
     if (owned === undefined) return;
     this.#byOwner.delete(pid);

@@ -29,8 +29,8 @@ class DirectionTotals {
     if (event.offset === 0) this.#count(event);
     if (this.span === null) {
       const ns = event.timeNs;
-      const { pid, fd, comm } = owner;
-      this.span = { startNs: ns, endNs: ns, bytes: 0, pid, fd, comm };
+      const { pid, fd, comm, container } = owner;
+      this.span = { startNs: ns, endNs: ns, bytes: 0, pid, fd, comm, container };
     } else this.span.endNs = event.timeNs;
     const room = Math.min(FIRST_BYTES - this.firstLength, event.payloadLength);
     if (room <= 0) return;

@@ -54,7 +54,7 @@ export function buildRecord(
     remote: facts.remote === "" ? undefined : facts.remote,
     conn: facts.conn,
     tls: facts.library === "" ? undefined : { library: facts.library },
-    container: undefined,
+    container: first === null ? undefined : first.container,
     request: stitched.exchange.request,
     response: stitched.exchange.response,
     request_bytes: request === null ? undefined : request.bytes,

@@ -18,6 +18,13 @@ export type IncompleteReason =
 /** A typed half of an exchange: snake_case fields in the protocol's own words. */
 export type Message = object;
 
+/** Where a process runs, as its cgroups on the host name it. */
+export interface Container {
+  id: string;
+  /** The Kubernetes pod that the container belongs to. */
+  pod_uid?: string;
+}
+
 /** See the module's comment. Absent when unknown. */
 export interface TraceRecord {
   /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
@@ -33,7 +40,7 @@ export interface TraceRecord {
   remote?: string;
   conn?: number;
   tls?: { library: string };
-  container?: { id: string };
+  container?: Container;
   request: Message | null;
   response: Message | null;
   request_bytes?: number;

@@ -7,6 +7,7 @@
  * event is done with is copied, once, here. It never invents bytes and never waits: order is the
  * assembler's work.
  */
+import type { Container } from "../record/record.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 
 /** Who moved bytes; one object for as long as nothing changes. */
@@ -14,6 +15,7 @@ export interface Owner {
   readonly pid: number;
   readonly fd: number;
   readonly comm: string;
+  readonly container?: Container;
 }
 
 /** From `position` on bytes moved at that time. */

@@ -322,6 +322,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       pid: owner === null ? 0 : owner.pid,
       fd: owner === null ? -1 : owner.fd,
       comm: owner === null ? "" : owner.comm,
+      container: owner === null ? undefined : owner.container,
       frame,
       incomplete: this.#reasons ?? NOTHING,
       redacted,

@@ -21,6 +21,7 @@ export interface SeenRecord {
   local?: string;
   remote?: string;
   conn?: number;
+  container?: Fields;
   request: Fields | null;
   response: Fields | null;
   request_bytes?: number;

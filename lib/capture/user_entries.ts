@@ -1,0 +1,34 @@
+/**
+ * Entries that user space alone writes into the stream of events: what a live trace learns besides
+ * the kernel side's entries, and a replay must be told as well. The kernel side knows nothing of
+ * them, so that their kinds (from 128 on) are no part of bpf/abi.h; otherwise they are entries like
+ * any other. In: facts. Out: entries' fields; and facts again, of events from files that may lie.
+ *
+ *     kind       pid       payload
+ *     CONTAINER  whose     container id, NUL, pod uid (both UTF-8, empty where there is none)
+ */
+import type { Container } from "../record/record.ts";
+import type { EntryFields, SocketEvent } from "./event.ts";
+
+export const UserKind = { CONTAINER: 128 } as const;
+
+/** Longer ids are nobody's. */
+const MAX_CONTAINER_BYTES = 512;
+
+const encoder = new TextEncoder();
+
+/** The process is in that container (null: in none) from here on. */
+export function containerEntry(pid: number, container: Container | null): EntryFields {
+  const { id = "", pod_uid = "" } = container ?? {};
+  return { kind: UserKind.CONTAINER, pid, payload: encoder.encode(`${id}\0${pod_uid}`) };
+}
+
+/** What a CONTAINER event says. */
+export function containerIn(event: SocketEvent): Container | null {
+  const { bytes, payloadStart, payloadLength } = event;
+  if (payloadLength > MAX_CONTAINER_BYTES) return null;
+  const payload = bytes.subarray(payloadStart, payloadStart + payloadLength);
+  const [id = "", podUid = ""] = new TextDecoder().decode(payload).split("\0", 2);
+  if (id === "") return null;
+  return podUid === "" ? { id } : { id, pod_uid: podUid };
+}

@@ -13,6 +13,7 @@ import type { Plugin, Summary } from "../protocols/protocol.ts";
 import { EntryKind } from "./capture/abi.ts";
 import type { SocketEvent } from "./capture/event.ts";
 import type { TraceStart } from "./capture/source.ts";
+import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
 import { ConnTable } from "./conn/table.ts";
@@ -47,6 +48,8 @@ export interface PipelineOptions {
   verdict?: (conn: number, verdict: "keep" | "stop") => void;
   /** Connection logs; null costs nothing. */
   trace?: ConnTrace | null;
+  /** One that others go by, too: it follows the events. */
+  clock?: WallClock;
 }
 
 export class Pipeline {
@@ -73,7 +76,7 @@ export class Pipeline {
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
       stats,
       pool: new BufferPool(),
-      clock: new WallClock(start),
+      clock: options.clock ?? new WallClock(start),
       trace: options.trace ?? null,
       containers: new Map(),
       emit,
@@ -100,7 +103,7 @@ export class Pipeline {
         return;
       }
       stats.payloadBytes += event.payloadLength;
-    }
+    } else if (event.kind === UserKind.WALL_CLOCK) this.#stepClock(event);
     this.#table.onEvent(event);
   }
 
@@ -112,6 +115,11 @@ export class Pipeline {
   /** Memory reckoned to be in use, in bytes: what the limit is compared with. */
   get heldBytes(): number {
     return this.#table.heldBytes;
+  }
+
+  #stepClock(event: SocketEvent): void {
+    const start = wallStartIn(event);
+    if (start !== null) this.#context.clock.step(event.timeNs, start);
   }
 
   #passes(event: SocketEvent): boolean {

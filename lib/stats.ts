@@ -18,6 +18,7 @@ const KINDS = [
   "eof",
   "start",
   "container",
+  "wall_clock",
 ] as const;
 const FIRST_USER_KIND = KINDS.indexOf("container");
 

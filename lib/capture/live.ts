@@ -30,6 +30,7 @@ import { ringSizes } from "./ring_sizes.ts";
 import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
 import { Targets } from "./targets.ts";
+import { wallClockEntry } from "./user_entries.ts";
 
 /** What to trace, and how. Different filters must all match, a repeated one any. */
 export interface LiveOptions {
@@ -307,6 +308,8 @@ class KernelSource implements LiveSource {
     const now = clock.now();
     if (now < this.#nextRound) return false;
     this.#nextRound = now + ROUND_NS;
+    const wall = clock.stepped();
+    if (wall !== null) this.#merger.emit(this.#handler, wallClockEntry(wall, this.#horizon));
     if (this.#verdictChanged) this.#publishVerdicts();
     if (now >= this.#nextSweep) this.#sweep(now);
     this.#flusher.flush();

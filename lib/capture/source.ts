@@ -7,12 +7,15 @@ import type { SocketEvent, TimeBase } from "./event.ts";
 /** Called once for each event, in the order of their times; the event is reused. */
 export type EventHandler = (event: SocketEvent) => void;
 
-/** Facts of a trace that its events refer to; saved in a recording's head. */
-export interface TraceStart {
-  readonly base: TimeBase;
-  /** Unix time of `base`: whole seconds, and nanoseconds within that second. */
+/** Unix time of a trace's beginning: whole seconds, and nanoseconds within that second. */
+export interface WallStart {
   readonly wallSeconds: number;
   readonly wallNanos: number;
+}
+
+/** Facts of a trace that its events refer to; saved in a recording's head. */
+export interface TraceStart extends WallStart {
+  readonly base: TimeBase;
   /** "socket", "syscall" or "pcap". */
   readonly way: string;
   readonly hostname: string;

@@ -6,14 +6,18 @@
  *
  *     kind       pid       payload
  *     CONTAINER  whose     container id, NUL, pod uid (both UTF-8, empty where there is none)
+ *     WALL_CLOCK 0         Unix time of the trace's beginning, from the entry's time on: whole
+ *                          seconds (float64), nanoseconds (uint32)
  */
 import type { Container } from "../record/record.ts";
 import type { EntryFields, SocketEvent } from "./event.ts";
+import type { WallStart } from "./source.ts";
 
-export const UserKind = { CONTAINER: 128 } as const;
+export const UserKind = { CONTAINER: 128, WALL_CLOCK: 129 } as const;
 
 /** Longer ids are nobody's. */
 const MAX_CONTAINER_BYTES = 512;
+const WALL_CLOCK_BYTES = 12;
 
 const encoder = new TextEncoder();
 
@@ -31,4 +35,23 @@ export function containerIn(event: SocketEvent): Container | null {
   const [id = "", podUid = ""] = new TextDecoder().decode(payload).split("\0", 2);
   if (id === "") return null;
   return podUid === "" ? { id } : { id, pod_uid: podUid };
+}
+
+/** The wall clock was stepped: from `timeNs` on the trace began at that time. */
+export function wallClockEntry(start: WallStart, timeNs: number): EntryFields {
+  const payload = new Uint8Array(WALL_CLOCK_BYTES);
+  const view = new DataView(payload.buffer);
+  view.setFloat64(0, start.wallSeconds, true);
+  view.setUint32(8, start.wallNanos, true);
+  return { kind: UserKind.WALL_CLOCK, timeNs, payload };
+}
+
+/** What a WALL_CLOCK event says; null when that is no time. */
+export function wallStartIn(event: SocketEvent): WallStart | null {
+  const { bytes, payloadStart, payloadLength } = event;
+  if (payloadLength < WALL_CLOCK_BYTES) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + payloadStart, WALL_CLOCK_BYTES);
+  const wallSeconds = view.getFloat64(0, true);
+  const wallNanos = view.getUint32(8, true);
+  return Number.isSafeInteger(wallSeconds) && wallNanos < 1e9 ? { wallSeconds, wallNanos } : null;
 }

@@ -2,8 +2,7 @@
  * --conn-trace-*: whom to log, and where to. In: options. Out: a ConnTrace for the pipeline, or null,
  * which costs nothing. Each line is written at once, so that a crash of ours hides none.
  */
-import type { TraceStart } from "../capture/source.ts";
-import { WallClock } from "../clock.ts";
+import type { WallClock } from "../clock.ts";
 import type { ConnTrace } from "../conn/trace.ts";
 import { TraceLog } from "../conn/trace_log.ts";
 import { OperatorError, quote, systemReason, usageError } from "./errors.ts";
@@ -22,8 +21,8 @@ export interface ConnTraceOptions {
 
 /** Connection logs of one trace; disposing closes --log-file. */
 export interface ConnTraceLog extends Disposable {
-  /** Null when none are wanted. */
-  open(start: TraceStart): ConnTrace | null;
+  /** Null when none are wanted. `clock` dates its lines. */
+  open(clock: WallClock): ConnTrace | null;
   /** No connection is logged. */
   readonly silent: boolean;
   /** Throws when --log-file could not be written. */
@@ -46,7 +45,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const write = file === null ? tell : (line: string): void => file.write(line);
   return {
     silent: false,
-    open: (start) => new TraceLog({ pid, fd, level }, new WallClock(start), write),
+    open: (clock) => new TraceLog({ pid, fd, level }, clock, write),
     check: () => file?.check(),
     [Symbol.dispose]: () => file?.close(),
   };

@@ -6,6 +6,7 @@ import { plugins } from "../../protocols/registry.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { type Recorder } from "../capture/recorder.ts";
 import type { CaptureSource } from "../capture/source.ts";
+import { WallClock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { Pipeline, type PipelineOptions } from "../pipeline.ts";
 import type { Summary, TraceRecord } from "../record/record.ts";
@@ -75,6 +76,7 @@ export class Session {
       maxRecords: options.maxRecords ?? null,
       patient: parts.patient,
     });
+    const clock = new WallClock(source.start);
     const pipelineOptions: PipelineOptions = {
       protocols: selection.plugins,
       showUnknown: selection.showUnknown ?? parts.targeted,
@@ -86,7 +88,8 @@ export class Session {
       summaries: outputFormat(options) === "table",
       filter: parts.filter,
       verdict: parts.verdict,
-      trace: connTrace.open(source.start),
+      trace: connTrace.open(clock),
+      clock,
     };
     this.#pipeline = new Pipeline(
       source.start,

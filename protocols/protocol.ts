@@ -91,6 +91,8 @@ export interface Timed<F> extends Span {
   redacted: readonly string[];
   /** Whole frames may be missing just before this one: what pairs by order must align anew. */
   afterGap?: boolean;
+  /** Why, with `afterGap`; "gap" when absent. */
+  gapReason?: IncompleteReason;
 }
 
 /** One request with its response; either may be missing. */

@@ -4,13 +4,13 @@
  * In: both queues of a connection, oldest first. Out: pairs, handed to `emit` and taken off the
  * queues. It never waits for more than the rules below ask and never reorders.
  *
- * Where frames were lost, order alone would pair everything that follows with the wrong half, for
- * good. So time has a word: a response that ended before the request in front began is none of its,
- * and a response behind a gap answers the newest batch of requests sent before it (requests of one
- * batch, pipelined, moved at one time), not those whose responses the gap may have taken.
+ * Where messages were lost, order alone would pair everything that follows with the wrong half, for
+ * good: there realign.ts says what is known. Besides, a response that ended before the request in
+ * front began is none of its.
  */
 import { dropFront } from "./queue.ts";
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+import { isDoubtful, notePair, type PairMemory, placeBehindLoss, type Roles } from "./realign.ts";
 
 /** A response without its request waits this long for one that is still under way to user space. */
 const STRAY_NS = 1e9;
@@ -24,33 +24,33 @@ export type EmitPair<F> = (
   reason: IncompleteReason | null,
 ) => void;
 
-/** What pairing remembers of a connection; the protocol's state holds it. */
-export interface PairMemory {
-  /** Responses still due to requests that were handed over as "no_response". */
-  owed: number;
-}
+const EVERY: Roles<unknown> = { isDue: () => true, isAnswer: () => true };
 
-/** Without a `memory`, a response later than the time limit would be paired with the next request. */
 export function pairInOrder<F>(
   requests: Timed<F>[],
   responses: Timed<F>[],
   context: StitchContext<unknown>,
   emit: EmitPair<F>,
-  memory?: PairMemory,
+  memory: PairMemory,
 ): void {
   let taken = 0;
   let answered = 0;
   while (answered < responses.length) {
     const response = responses[answered] as Timed<F>;
-    if (response.afterGap === true) {
-      for (const to = newestBatch(requests, taken, response); taken < to; taken++) {
-        emit(requests[taken] as Timed<F>, null, "gap");
+    if (isDoubtful(requests[taken], response, memory)) {
+      const fronts = { requests, from: taken, responses, at: answered, context, memory };
+      const { drop, fate } = placeBehindLoss({ ...fronts, roles: EVERY });
+      for (const to = taken + drop; taken < to; taken++) {
+        emit(requests[taken] as Timed<F>, null, memory.reason);
       }
-      // The rest of the batch is answered in order again.
-      response.afterGap = false;
-      if (memory !== undefined) memory.owed = 0;
+      if (fate === "wait") break;
+      if (fate === "alone") {
+        emit(null, response, memory.reason);
+        answered++;
+        continue;
+      }
     }
-    if (memory !== undefined && memory.owed > 0) {
+    if (memory.owed > 0) {
       memory.owed--;
       answered++;
       emit(null, response, "timeout");
@@ -63,21 +63,34 @@ export function pairInOrder<F>(
     } else if (isOlder(response, request, context)) {
       emit(null, response, "mid_stream");
     } else {
+      notePair(requests, taken, response, memory);
       emit(request, response, null);
       taken++;
     }
     answered++;
   }
-  while (taken < requests.length) {
-    const request = requests[taken] as Timed<F>;
+  taken = expire(requests, taken, context, emit, memory);
+  dropFront(requests, taken);
+  dropFront(responses, answered);
+}
+
+/** Requests that waited too long, or at the end all of them; the index behind them. */
+function expire<F>(
+  requests: Timed<F>[],
+  from: number,
+  context: StitchContext<unknown>,
+  emit: EmitPair<F>,
+  memory: PairMemory,
+): number {
+  let at = from;
+  for (; at < requests.length; at++) {
+    const request = requests[at] as Timed<F>;
     const late = context.nowNs - request.endNs >= context.requestTimeoutNs;
     if (context.ended === null && !late) break;
     emit(request, null, context.ended ?? "no_response");
-    if (memory !== undefined && context.ended === null) memory.owed++;
-    taken++;
+    if (context.ended === null) memory.owed++;
   }
-  dropFront(requests, taken);
-  dropFront(responses, answered);
+  return at;
 }
 
 /** Did the response end before this request began? Then it answers one that was not seen. */
@@ -88,15 +101,4 @@ function isOlder<F>(
 ): boolean {
   const unseenBefore = context.midStream || request.afterGap === true;
   return response.endNs + (unseenBefore ? 0 : SLACK_NS) < request.startNs;
-}
-
-/** Index of the first request of the newest batch that moved before the response began. */
-function newestBatch<F>(requests: Timed<F>[], from: number, response: Timed<F>): number {
-  let first = from;
-  for (let i = from; i < requests.length; i++) {
-    const { startNs } = requests[i] as Timed<F>;
-    if (startNs > response.startNs) break;
-    if (startNs !== (requests[first] as Timed<F>).startNs) first = i;
-  }
-  return first;
 }

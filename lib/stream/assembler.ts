@@ -27,6 +27,8 @@ interface Chunk {
   reason: number;
   timeNs: number;
   owner: Owner;
+  /** Loss reports before it came. */
+  losses: number;
 }
 
 /** Counts of what one stream, or all of them, suffered. */
@@ -187,8 +189,9 @@ export class Assembler {
     const bytes = reason === 0
       ? event.bytes.slice(event.payloadStart + skipped, event.payloadStart + skipped + left)
       : null;
-    this.#wait({ position: from, length: left, bytes, reason, timeNs: event.timeNs, owner });
-    this.#drain(losses);
+    const { timeNs } = event;
+    this.#wait({ position: from, length: left, bytes, reason, timeNs, owner, losses });
+    this.#drain();
   }
 
   #clash(start: number, length: number): Chunk | null {
@@ -224,7 +227,7 @@ export class Assembler {
   }
 
   /** Hands on what is no longer behind missing bytes. */
-  #drain(losses: number): void {
+  #drain(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
     let taken = 0;
@@ -239,7 +242,8 @@ export class Assembler {
       const length = chunk.length - known;
       if (chunk.bytes === null) this.#gap(length, chunk.reason, chunk.timeNs, chunk.owner);
       else this.stream.append(chunk.bytes, known, length, chunk.timeNs, chunk.owner);
-      this.#lossesSeen = losses;
+      // What was lost while it waited may be missing behind it.
+      this.#lossesSeen = chunk.losses;
     }
     if (taken === waiting.length) this.#waiting = null;
     else if (taken > 0) waiting.splice(0, taken);
@@ -251,6 +255,6 @@ export class Assembler {
     const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_UNSEEN;
     const missing = first.position - this.stream.end;
     if (missing > 0) this.#gap(missing, reason, first.timeNs, first.owner);
-    this.#drain(losses);
+    this.#drain();
   }
 }

@@ -64,6 +64,7 @@ export class FrameDriver<F, S, X extends Exchange> {
   #resyncing = false;
   #resyncFrom = 0;
   #afterGap = false;
+  #gapReason: IncompleteReason = "gap";
   #endReason: IncompleteReason = "closed";
 
   constructor(
@@ -245,11 +246,19 @@ export class FrameDriver<F, S, X extends Exchange> {
   }
 
   #abandonAtGap(): void {
+    this.#noteGap();
     this.#abandon(incompleteOfGap(this.#stream.gapReason));
     this.#startResync(0);
   }
 
+  /** Losses of ours go before all other causes: they are what can be mended. */
+  #noteGap(): void {
+    if (this.#gapReason === "lost_events") return;
+    this.#gapReason = incompleteOfGap(this.#stream.gapReason);
+  }
+
   #passGap(): void {
+    this.#noteGap();
     this.#report.gap(this.#context.side, this.#stream.gapBytes, gapName(this.#stream.gapReason));
     this.#stream.passGap();
     this.#startResync(0);
@@ -327,9 +336,11 @@ export class FrameDriver<F, S, X extends Exchange> {
       incomplete: this.#reasons ?? NOTHING,
       redacted,
       afterGap: this.#afterGap,
+      gapReason: this.#afterGap ? this.#gapReason : undefined,
     });
     this.frames++;
     this.#afterGap = false;
+    this.#gapReason = "gap";
     this.#report.frame(this.#context.side, bytes);
     this.#finishFrame();
   }

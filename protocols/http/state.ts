@@ -4,6 +4,7 @@
  * whether a response has a body).
  */
 import { emptyQueue } from "../../lib/stitch/queue.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";
@@ -69,6 +70,8 @@ export class HttpState {
   disturbed = false;
   /** The client was seen to send a request before the last one was answered. */
   pipelined = false;
+  /** The stitcher's. */
+  readonly pair: PairMemory = createPairMemory();
 
   constructor(options: ProtocolOptions) {
     this.options = options;
@@ -103,7 +106,12 @@ export function takeMethod(state: HttpState): string | null {
     state.uncertain = true;
     return null;
   }
-  if (!state.uncertain || state.pipelined) return methods.shift() ?? null;
+  if (!state.uncertain) return methods.shift() ?? null;
+  if (state.pipelined) {
+    // Perhaps another one's: where it matters, what follows the head tells more (Phase.PEEK).
+    const method = methods.shift() ?? null;
+    return method === "HEAD" || method === "CONNECT" ? null : method;
+  }
   // Out of step: without pipelining only the newest can be unanswered.
   state.uncertain = false;
   const newest = methods[methods.length - 1] ?? null;

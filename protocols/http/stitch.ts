@@ -1,9 +1,8 @@
 /**
  * Pairs requests with responses by order, as RFC 9112 section 9.3.2 has it.
  *
- * In: both queues of a connection. Out: exchanges. After a loss it aligns anew: without pipelining
- * only the newest request can be the one that is answered. A response waits while its request is
- * still being sent.
+ * In: both queues of a connection. Out: exchanges. A response waits while its request is still being
+ * sent; behind a loss, also until it is known whose it is (lib/stitch/realign.ts).
  */
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
@@ -35,9 +34,10 @@ export function stitch(
     else out.push(one);
   };
   const held = heldBack(requests, responses, context);
-  if (responses.length === 0 || !context.state.disturbed) {
-    pairInOrder(requests, responses, context, emit);
-  } else pairDisturbed(requests, responses, context, emit);
+  const { pair, disturbed } = context.state;
+  // Once something was lost, a response before its request is none of its, by however little.
+  const careful = disturbed && !context.midStream ? { ...context, midStream: true } : context;
+  pairInOrder(requests, responses, careful, emit, pair);
   if (held !== null) responses.push(...held);
   return out;
 }
@@ -57,49 +57,6 @@ function heldBack(
   const surplus = responses.length - requests.length;
   if (ended !== null || surplus <= 0 || surplus > MAX_HELD) return null;
   return state.request.head === null ? null : responses.splice(requests.length);
-}
-
-/** As pairInOrder(), where frames may be missing just before those that are marked so. */
-function pairDisturbed(
-  requests: Queue,
-  responses: Queue,
-  context: Context,
-  emit: Emit,
-): void {
-  const careful = context.midStream ? context : { ...context, midStream: true };
-  while (true) {
-    if (responses[0]?.afterGap === true) dropUnanswered(requests, responses[0], context, emit);
-    const cut = responses.findIndex((response, i) => i > 0 && response.afterGap === true);
-    if (cut < 0) break;
-    const later = responses.splice(cut);
-    // Requests that get no answer here may get it from those behind the gap.
-    pairInOrder(
-      requests,
-      responses,
-      { ...careful, ended: null, requestTimeoutNs: Infinity },
-      emit,
-    );
-    const isStuck = responses.length > 0;
-    responses.push(...later);
-    if (isStuck) break;
-  }
-  pairInOrder(requests, responses, careful, emit);
-}
-
-/** The responses of the older requests are among what was lost. */
-function dropUnanswered(
-  requests: Queue,
-  response: Timed<HttpFrame>,
-  { state }: Context,
-  emit: Emit,
-): void {
-  if (state.pipelined) return;
-  let answered = 0;
-  while (answered < requests.length) {
-    if ((requests[answered] as Timed<HttpFrame>).startNs > response.startNs) break;
-    answered++;
-  }
-  for (const request of requests.splice(0, Math.max(0, answered - 1))) emit(request, null, "gap");
 }
 
 function stitched(

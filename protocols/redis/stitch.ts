@@ -14,9 +14,11 @@
  *
  * After loss, and on a connection older than the trace, the first replies belong to commands that
  * were not seen. A reply that ended before the command began, or is of a type the command never
- * gives, is one of those. After loss on the response side, replies belong to the newest commands.
+ * gives, is one of those. Behind a loss, a reply is paired where it is known whose it is
+ * (lib/stitch/realign.ts).
  */
 import { dropFront } from "../../lib/stitch/queue.ts";
+import { isDoubtful, notePair, placeBehindLoss, type Placement } from "../../lib/stitch/realign.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { isPlausible, isSubscription, withholdReply } from "./commands.ts";
 import {
@@ -57,10 +59,18 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
   while (answered < responses.length) {
     taken = takeUnanswered(requests, taken, out, pair);
     const response = responses[answered] as Timed<RedisFrame>;
-    if (response.afterGap) taken = realign(requests, taken, response, out, pair);
+    if (pair.lost !== null || isDoubtful(requests[taken], response, pair)) {
+      const placed = placeLost(requests, taken, responses, answered, context, out);
+      taken = placed.taken;
+      if (placed.fate === "wait") break;
+      if (placed.fate === "alone") {
+        answered++;
+        continue;
+      }
+    }
     const fate = place(requests[taken], response, context, out);
     if (fate === Fate.Waits) break;
-    if (fate === Fate.Paired) taken++;
+    if (fate === Fate.Paired) notePair(requests, taken++, response, pair);
     answered++;
     // Nothing is left over on either side: from here on, replies go with their commands.
     const quiet = taken === requests.length && answered === responses.length;
@@ -87,31 +97,52 @@ function takeUnanswered(requests: Frames, from: number, out: Out, pair: PairStat
   return at;
 }
 
-/** After replies were lost: commands older than the newest batch before `response` lost theirs. */
-function realign(
+/** Behind a loss: hands over what cannot be placed. */
+function placeLost(
   requests: Frames,
   from: number,
-  response: Timed<RedisFrame>,
+  responses: Frames,
+  at: number,
+  context: Context,
   out: Out,
-  pair: PairState,
-): number {
-  response.afterGap = false;
-  pair.owed = 0;
-  pair.due = 0;
+): { taken: number; fate: Placement["fate"] } {
+  const { pair } = context.state;
+  const response = responses[at] as Timed<RedisFrame>;
+  const roles = { isDue, isAnswer: (frame: RedisFrame): boolean => isAnswer(frame, pair) };
   pair.aligned = false;
-  let newest = -1;
-  for (let i = from; i < requests.length; i++) {
-    const { startNs } = requests[i] as Timed<RedisFrame>;
-    if (startNs <= response.startNs) newest = startNs;
+  if (response.afterGap === true) pair.due = 0;
+  if (!roles.isAnswer(response.frame)) {
+    if (response.afterGap === true) pair.lost = response.gapReason ?? "gap";
+    response.afterGap = false;
+    return { taken: from, fate: "pair" };
   }
-  let at = from;
-  for (; at < requests.length; at++) {
-    const request = requests[at] as Timed<RedisFrame>;
-    if (request.startNs >= newest) break;
-    if (request.frame.kind === Kind.Nothing) continue;
-    emit(out, request, null, request.frame.kind === Kind.OneWay ? "one_way" : "gap");
+  if (pair.lost !== null) {
+    response.afterGap = true;
+    response.gapReason ??= pair.lost;
+    pair.lost = null;
   }
-  return at;
+  const fronts = { requests, from, responses, at, context, memory: pair, roles };
+  const { drop, fate } = placeBehindLoss(fronts);
+  for (const request of requests.slice(from, from + drop)) {
+    const { kind } = request.frame;
+    if (kind !== Kind.Nothing) {
+      emit(out, request, null, kind === Kind.OneWay ? "one_way" : pair.reason);
+    }
+  }
+  if (fate === "alone") emit(out, null, response, pair.reason, context);
+  return { taken: from + drop, fate };
+}
+
+/** One reply is due to it. Subscriptions have as many as they have channels. */
+function isDue({ kind }: RedisFrame): boolean {
+  return kind !== Kind.Nothing && kind !== Kind.OneWay && kind !== Kind.Subscription;
+}
+
+/** It is the reply to a command. */
+function isAnswer({ kind }: RedisFrame, pair: PairState): boolean {
+  if (pair.replica) return false;
+  if (kind === Kind.MonitorLine) return !pair.monitoring;
+  return kind === Kind.Reply || (kind === Kind.Published && !pair.subscribed);
 }
 
 /** Finds where one response belongs. */
@@ -146,12 +177,7 @@ function isOlder(
   context: Context,
 ): boolean {
   if (request === undefined) return !context.state.pair.aligned;
-  const { pair } = context.state;
-  if (request.afterGap) {
-    request.afterGap = false;
-    pair.aligned = false;
-  }
-  if (!pair.aligned) {
+  if (!context.state.pair.aligned) {
     if (response.endNs < request.startNs) return true;
     const { reply } = response.frame;
     const command = request.frame.request;

@@ -6,7 +6,8 @@
  * the reply itself, is an object whose `type` says what the server sent. Plain strings do not tell a
  * nested simple string from a nested bulk string; nothing else is lost.
  */
-import type { Exchange, ProtocolOptions } from "../protocol.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
+import type { Exchange, IncompleteReason, ProtocolOptions } from "../protocol.ts";
 import { ValueReader } from "./reader.ts";
 
 /** A value inside an array, map or attribute; null where it was withheld. */
@@ -127,15 +128,15 @@ export interface SideState {
 export type ReplyMode = "on" | "off" | "skip";
 
 /** How the replies of a connection go with its requests; only the stitcher writes it. */
-export interface PairState {
+export interface PairState extends PairMemory {
   subscribed: boolean;
   monitoring: boolean;
   replica: boolean;
   /** Confirmations of `verb` still to come for the subscription paired last. */
   due: number;
   verb: string;
-  /** Requests handed over without their reply, which may still come. */
-  owed: number;
+  /** Replies were lost before what was sent unasked: why. */
+  lost: IncompleteReason | null;
   /** False until replies are known to go with their requests: mid-stream and after loss. */
   aligned: boolean;
   /** False until the first call. */
@@ -159,12 +160,13 @@ export function createState(options: ProtocolOptions): RedisState {
     replyMode: "on",
     inMulti: false,
     pair: {
+      ...createPairMemory(),
       subscribed: false,
       monitoring: false,
       replica: false,
       due: 0,
       verb: "",
-      owed: 0,
+      lost: null,
       aligned: true,
       started: false,
     },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { pairInOrder, type PairMemory } from "../../lib/stitch/in_order.ts";
+import { pairInOrder } from "../../lib/stitch/in_order.ts";
+import { createPairMemory } from "../../lib/stitch/realign.ts";
 import type { StitchContext, Timed } from "../../protocols/protocol.ts";
 
 function at(frame: string, startNs: number, afterGap = false): Timed<string> {
@@ -99,7 +100,7 @@ const cases: Case[] = [
 for (const { name, requests, responses, context, owed, want, left } of cases) {
   Deno.test(`pairInOrder(): ${name}`, () => {
     const got: string[] = [];
-    const memory: PairMemory = { owed: owed ?? 0 };
+    const memory = { ...createPairMemory(), owed: owed ?? 0 };
     const common = { state: null, nowNs: 20, requestTimeoutNs: 30e9, midStream: false };
     const all: StitchContext<null> = { ...common, ended: null, ...context };
     pairInOrder(requests, responses, all, (request, response, reason) => {

@@ -61,6 +61,16 @@ const cases: { name: string; steps: Step[]; want: string; hint?: number; duplica
     want: "ab<3 lost_events>fg",
   },
   {
+    name: "so is one behind bytes that came before that loss and still waited",
+    steps: [
+      data(0, "ab"),
+      data(5, "fg", { losses: 1 }),
+      data(10, "kl", { losses: 2, timeNs: 1 }),
+      { wait: true, timeNs: LATER + 1, losses: 2 },
+    ],
+    want: "ab<3 lost_events>fg<3 lost_events>kl",
+  },
+  {
     name: "a loss before the last bytes is none of this gap's",
     steps: [
       data(0, "a"),

@@ -10,7 +10,8 @@ import {
   type Plugin,
   type Timed,
 } from "../../protocols/protocol.ts";
-import { pairInOrder, type PairMemory } from "../../lib/stitch/in_order.ts";
+import { pairInOrder } from "../../lib/stitch/in_order.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
 
 interface Line {
   text: string;
@@ -46,7 +47,7 @@ export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
         : head.includes(LF)
         ? "yes"
         : "unsure",
-    createState: () => ({ body: null, owed: 0 }),
+    createState: () => ({ body: null, ...createPairMemory() }),
     parseFrame(bytes, context) {
       const { state } = context;
       if (state.body !== null) {

@@ -1,0 +1,267 @@
+/**
+ * Which request a response answers where messages were lost, for protocols that pair by order.
+ *
+ * In: both queues of a connection, and what was seen of its habits. Out: what may be said of the
+ * response in front. It never guesses: what cannot be known is handed over unpaired, with the reason
+ * of the loss.
+ *
+ * A turn is the requests that one operation moved. As a rule connections go in turns: the next one
+ * begins when all of the last is answered (clients that do not pipeline, clients that wait for a
+ * batch, and every server that reads, works and writes by turns). Behind a loss that means:
+ *
+ *     turns before the newest   had their answers in the gap
+ *     the newest, one request   this response is its answer
+ *     the newest, several       as many responses as requests: theirs. Fewer: once the next turn's
+ *                               came, these were the last ones; until then the response waits
+ *
+ * Where events were lost, both sides may have lost: there a response also waits for the next request,
+ * which alone tells that none before it is missing.
+ *
+ * A connection seen to overlap its turns (a client that sends on while answers are due) tells
+ * nothing of the kind. There all that may have been answered is given up, and nothing is paired
+ * until every answer that may still be due has come, or a request comes out of silence.
+ */
+import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+
+/** A request after so much silence is taken for the only one: nobody is slower and still awaited. */
+const SILENCE_NS = 1e9;
+
+/** What pairing remembers of a connection; the protocol's state holds it. */
+export interface PairMemory {
+  /** Responses still due to requests that were handed over as "no_response". */
+  owed: number;
+  /** A request was sent before one of an earlier turn was answered. */
+  overlaps: boolean;
+  /** Turns of several requests were seen. */
+  batches: boolean;
+  /** Responses that may still come to requests given up behind a loss: at most so many. */
+  doubted: number;
+  /** Why those were lost. */
+  reason: IncompleteReason;
+  /** When the last message moved that was given up. */
+  lastNs: number;
+}
+
+export function createPairMemory(): PairMemory {
+  return {
+    owed: 0,
+    overlaps: false,
+    batches: false,
+    doubted: 0,
+    reason: "gap",
+    lastNs: -Infinity,
+  };
+}
+
+/** What is known of the response in front. */
+export interface Placement {
+  /** So many requests in front are given up, with `memory.reason`. */
+  drop: number;
+  /** "pair": by order, with the request then in front; "alone": given up; "wait": not yet known. */
+  fate: "pair" | "alone" | "wait";
+}
+
+/** Which frames take part: not those that are sent unasked, or never answered. */
+export interface Roles<F> {
+  isDue(request: F): boolean;
+  isAnswer(response: F): boolean;
+}
+
+/** Both queues from their fronts on; the requests before `to` were sent before the response began. */
+export interface Fronts<F> {
+  readonly requests: readonly Timed<F>[];
+  readonly from: number;
+  readonly responses: readonly Timed<F>[];
+  readonly at: number;
+  readonly context: StitchContext<unknown>;
+  readonly memory: PairMemory;
+  readonly roles: Roles<F>;
+}
+
+const BY_ORDER: Placement = { drop: 0, fate: "pair" };
+
+/** Is the order of the frames in front not enough to pair them? */
+export function isDoubtful<F>(
+  request: Timed<F> | undefined,
+  response: Timed<F>,
+  memory: PairMemory,
+): boolean {
+  return memory.doubted > 0 || response.afterGap === true || request?.afterGap === true;
+}
+
+/** To be called with each pair of the frames in front: learns how the connection goes. */
+export function notePair<F>(
+  requests: readonly Timed<F>[],
+  at: number,
+  response: Timed<F>,
+  memory: PairMemory,
+): void {
+  const next = requests[at + 1];
+  if (next === undefined) return;
+  const { startNs } = requests[at] as Timed<F>;
+  if (next.startNs === startNs) memory.batches = true;
+  else if (next.startNs < response.startNs) memory.overlaps = true;
+}
+
+/** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
+export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
+  const { requests, from, responses, at, memory } = fronts;
+  const response = responses[at] as Timed<F>;
+  const to = sentBefore(fronts);
+  if (memory.doubted > 0) return inDoubt(fronts, to);
+  // Nothing was asked before it: time says so without us.
+  if (to === from) return BY_ORDER;
+  const cause = response.afterGap === true ? response : requests[from] as Timed<F>;
+  memory.reason = cause.gapReason ?? "gap";
+  if (memory.overlaps) {
+    // Of lost requests nobody knows how many answers are due.
+    const isKnown = response.afterGap === true && !hasGap(fronts, from, to);
+    return giveUp(fronts, to, memory.owed + (isKnown ? countDue(fronts, from, to) : Infinity));
+  }
+  const next = requests[to];
+  // Requests behind the last one were lost, too: the response may be one of theirs.
+  if (response.afterGap === true && next?.afterGap === true) return giveUp(fronts, to, 1);
+  // Events are lost of both sides; only the next request tells that none of its side is missing.
+  const isBlind = memory.reason === "lost_events" && next === undefined;
+  return placeInTurn(fronts, to, isBlind);
+}
+
+/** Which of the newest turn's requests is answered: the number of responses tells. */
+function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placement {
+  const { requests, responses, at, context, memory } = fronts;
+  const turn = newestTurn(fronts, to);
+  const due = countDue(fronts, turn, to);
+  const lostRequests = requests[turn]?.afterGap === true;
+  if (due <= 1 && !isBlind && !(lostRequests && memory.batches)) return settle(fronts, turn, to);
+  const { answers, end } = countAnswers(fronts, requests[to]);
+  const isOver = end === "turn";
+  if (isOver || !lostRequests) {
+    if (answers > due) return alone(responses, at, memory);
+    if (answers === due && !isBlind) return settle(fronts, turn, to);
+  }
+  if (isOver && !lostRequests) return settle(fronts, skipDue(fronts, turn, due - answers), to);
+  if (end === "gap") return alone(responses, at, memory);
+  const { nowNs, requestTimeoutNs, ended } = context;
+  const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
+  if (!isOver && !late && ended === null) return { drop: 0, fate: "wait" };
+  return giveUp(fronts, to, lostRequests ? Infinity : due);
+}
+
+/** The response is the next one's of the requests from `first` on; those before had theirs lost. */
+function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
+  const { requests, from, responses, at, memory } = fronts;
+  (responses[at] as Timed<F>).afterGap = false;
+  for (let i = first; i < to; i++) (requests[i] as Timed<F>).afterGap = false;
+  memory.owed = 0;
+  return { drop: first - from, fate: "pair" };
+}
+
+/** This response is nobody's that is known; the next one is in the same place. */
+function alone<F>(
+  responses: readonly Timed<F>[],
+  at: number,
+  memory: PairMemory,
+): Placement {
+  const next = responses[at + 1];
+  if (next !== undefined && next.afterGap !== true) {
+    next.afterGap = true;
+    next.gapReason = memory.reason;
+  }
+  return { drop: 0, fate: "alone" };
+}
+
+/** Of so many responses, this one included, none can be placed. */
+function giveUp<F>(fronts: Fronts<F>, to: number, responses: number): Placement {
+  const { requests, from, memory } = fronts;
+  const response = fronts.responses[fronts.at] as Timed<F>;
+  response.afterGap = false;
+  memory.owed = 0;
+  memory.doubted = Math.max(0, responses - 1);
+  memory.lastNs = response.endNs;
+  for (let i = from; i < to; i++) {
+    memory.lastNs = Math.max(memory.lastNs, (requests[i] as Timed<F>).endNs);
+  }
+  return { drop: to - from, fate: "alone" };
+}
+
+function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
+  const { requests, from, responses, at, memory, roles } = fronts;
+  const response = responses[at] as Timed<F>;
+  memory.doubted += memory.owed;
+  memory.owed = 0;
+  for (let i = from; i < to; i++) {
+    const request = requests[i] as Timed<F>;
+    if (request.startNs - memory.lastNs >= SILENCE_NS) {
+      memory.doubted = 0;
+      request.afterGap = false;
+      const placed = response.afterGap === true
+        ? placeBehindLoss({ ...fronts, from: i })
+        : BY_ORDER;
+      return { drop: i - from + placed.drop, fate: placed.fate };
+    }
+    memory.lastNs = Math.max(memory.lastNs, request.endNs);
+    if (request.afterGap === true) memory.doubted = Infinity;
+    else if (roles.isDue(request.frame)) memory.doubted++;
+  }
+  response.afterGap = false;
+  memory.doubted--;
+  memory.lastNs = Math.max(memory.lastNs, response.endNs);
+  return { drop: to - from, fate: "alone" };
+}
+
+/** Index behind the last request that began to move before the response did. */
+function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
+  const { startNs } = responses[at] as Timed<F>;
+  let to = from;
+  while (to < requests.length && (requests[to] as Timed<F>).startNs <= startNs) to++;
+  return to;
+}
+
+/** Where the newest turn begins; a part of it, when some of its requests were lost: the last one. */
+function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
+  let turn = to - 1;
+  const { startNs } = requests[turn] as Timed<F>;
+  while (turn > from && (requests[turn] as Timed<F>).afterGap !== true) {
+    if ((requests[turn - 1] as Timed<F>).startNs !== startNs) break;
+    turn--;
+  }
+  return turn;
+}
+
+function countDue<F>({ requests, roles }: Fronts<F>, from: number, to: number): number {
+  let due = 0;
+  for (let i = from; i < to; i++) if (roles.isDue((requests[i] as Timed<F>).frame)) due++;
+  return due;
+}
+
+/** Index behind the next `due` requests that want an answer. */
+function skipDue<F>({ requests, roles }: Fronts<F>, from: number, due: number): number {
+  let at = from;
+  for (let left = due; left > 0; at++) {
+    if (roles.isDue((requests[at] as Timed<F>).frame)) left--;
+  }
+  return at;
+}
+
+function hasGap<F>({ requests }: Fronts<F>, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if ((requests[i] as Timed<F>).afterGap === true) return true;
+  return false;
+}
+
+/**
+ * Answers from the front on: up to the next turn's ("turn": one of its responses is here, and what
+ * comes in order is all here), up to another gap, or as far as they have come.
+ */
+function countAnswers<F>(
+  { responses, at, roles }: Fronts<F>,
+  next: Timed<F> | undefined,
+): { answers: number; end: "turn" | "gap" | "open" } {
+  let answers = 0;
+  for (let i = at; i < responses.length; i++) {
+    const response = responses[i] as Timed<F>;
+    if (i > at && response.afterGap === true) return { answers, end: "gap" };
+    if (next !== undefined && response.startNs >= next.startNs) return { answers, end: "turn" };
+    if (roles.isAnswer(response.frame)) answers++;
+  }
+  return { answers, end: "open" };
+}

@@ -330,6 +330,22 @@ Deno.test("--memory-limit ends the connections idle for longest, and counts them
   assert.equal(of.records.length, 1);
 });
 
+Deno.test("what is unanswered when its connection is given up was not closed", () => {
+  const of = trace({ memoryLimitBytes: 512 << 10 });
+  for (let conn = 1; conn <= 300; conn++) {
+    of.feedAll(new Conversation({ conn, startNs: conn * 1e5 }).say("request", "?a\n").entries);
+  }
+  assert.ok(of.stats.evicted > 100);
+  assert.equal(of.records.length, of.stats.evicted);
+  assert.deepEqual([...new Set(brief(of))], ["lines server a/null trace_end"]);
+  const peers = trace();
+  for (let remotePort = 1; remotePort <= 4097; remotePort++) {
+    const options = { transport: "datagram", role: "client", hint: false, remotePort } as const;
+    peers.feedAll(new Conversation(options).say("request", "?a\n").entries);
+  }
+  assert.deepEqual(brief(peers), ["lines client a/null trace_end"]);
+});
+
 Deno.test("ten thousand idle connections hold little", () => {
   const of = trace();
   for (let conn = 1; conn <= 10_000; conn++) {

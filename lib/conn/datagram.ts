@@ -187,7 +187,7 @@ export class DatagramTracker {
     const nowNs = this.#context.nowNs;
     for (const [key, peer] of this.#peers) {
       peer.tick();
-      if (nowNs - peer.lastNs >= PEER_IDLE_NS && peer.idle) this.#forget(key, peer);
+      if (nowNs - peer.lastNs >= PEER_IDLE_NS && peer.idle) this.#forget(key, peer, "closed");
     }
   }
 
@@ -233,11 +233,11 @@ export class DatagramTracker {
       // Idle ones need no search to the end: the map is in order of first use.
       if (entry[1].idle) break;
     }
-    if (oldest !== null) this.#forget(oldest[0], oldest[1]);
+    if (oldest !== null) this.#forget(oldest[0], oldest[1], "trace_end");
   }
 
-  #forget(key: string, peer: Peer): void {
-    peer.finish("closed");
+  #forget(key: string, peer: Peer, reason: "closed" | "trace_end"): void {
+    peer.finish(reason);
     this.#peers.delete(key);
     if (this.#latest === peer) this.#latest = null;
   }

@@ -170,7 +170,8 @@ export class ConnTable {
     for (const connection of oldestFirst) {
       if (this.heldBytes <= enough) return;
       connection.trace?.evicted(connection, "memory limit");
-      connection.finish("closed");
+      // It goes on, but nobody looks any more.
+      connection.finish("trace_end");
       this.#forget(connection);
       this.#context.stats.evicted++;
     }

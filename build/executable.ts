@@ -111,27 +111,36 @@ async function probeDownload(): Promise<void> {
 
 /** Everything that is to be embedded lies alone in one folder; nothing else can slip in. */
 async function compiled(): Promise<void> {
-  const folder = `${OBJ}compile/`, output = `${DIST}sockeye.new`;
+  const folder = `${OBJ}compile/`;
   Deno.mkdirSync(folder, { recursive: true });
   for (const file of [BUNDLE, BPF_OBJECT, LIBBPF]) {
     Deno.copyFileSync(file, folder + file.slice(DIST.length));
   }
   const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
   args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache", V8_FLAGS);
-  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--output", output);
-  await run(Deno.execPath(), [...args, "sockeye.js"], {
-    cwd: folder,
-    env: { DENO_NO_PACKAGE_JSON: "1" },
-    timeoutMs: COMPILE_MS,
-  });
-  await mustStart(output);
-  Deno.renameSync(output, EXECUTABLE);
+  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so");
+  const options = { cwd: folder, env: { DENO_NO_PACKAGE_JSON: "1" }, timeoutMs: COMPILE_MS };
+  await putInPlace((output) =>
+    run(Deno.execPath(), [...args, "--output", output, "sockeye.js"], options)
+  );
 }
 
 /** With a base that is no denort, `deno compile` succeeds all the same, but not in making sockeye. */
 async function mustStart(executable: string): Promise<void> {
   const said = await run(executable, ["--version"], { timeoutMs: START_MS });
   if (!said.startsWith("sockeye ")) throw new BuildError("what it makes does not start as sockeye");
+}
+
+/** Puts what `make` wrote into place, if it starts; else nothing is left of it. */
+async function putInPlace(make: (output: string) => Promise<unknown> | void): Promise<void> {
+  const output = `${DIST}sockeye.new`;
+  try {
+    await make(output);
+    await mustStart(output);
+    Deno.renameSync(output, EXECUTABLE);
+  } finally {
+    if (exists(output)) Deno.removeSync(output);
+  }
 }
 
 async function packed(stamps: Stamps): Promise<void> {
@@ -147,8 +156,5 @@ async function packed(stamps: Stamps): Promise<void> {
       ["libbpf.so", Deno.readFileSync(LIBBPF)],
     ]),
   });
-  const output = `${DIST}sockeye.new`;
-  writeExecutable(output, pieces);
-  await mustStart(output);
-  Deno.renameSync(output, EXECUTABLE);
+  await putInPlace((output) => writeExecutable(output, pieces));
 }

@@ -49,6 +49,16 @@ Deno.test("build.sh builds again what has changed, and nothing else", async (t) 
       await Deno.utime(`${folder}main.ts`, new Date(), new Date());
       assert.match(await build(), /up to date/);
     });
+    await t.step("a base that is no denort: refused, the old executable stays alone", async () => {
+      const before = await Deno.stat(`${folder}dist/sockeye`);
+      const { code, stderr } = await outcome(`${folder}build.sh`, [], {
+        env: { SOCKEYE_EXECUTABLE: "compiled", DENORT_BIN: Deno.execPath() },
+      });
+      assert.equal(code, 1);
+      assert.match(stderr, /does not start as sockeye/);
+      assert.equal((await Deno.stat(`${folder}dist/sockeye`)).ino, before.ino);
+      await assert.rejects(Deno.stat(`${folder}dist/sockeye.new`), Deno.errors.NotFound);
+    });
     await t.step("a type error: no build, the old executable stays", async () => {
       await Deno.writeTextFile(`${folder}main.ts`, "\nconst wrong: number = 'x';\n", {
         append: true,

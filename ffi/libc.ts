@@ -4,13 +4,18 @@
  */
 import { BpfError } from "./bpf_error.ts";
 
-const SYMBOLS = {
+/** What all that open files need. */
+export const FILE_SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+const SYMBOLS = {
+  ...FILE_SYMBOLS,
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
-  open: { parameters: ["buffer", "i32"], result: "i32" },
   openat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
@@ -21,7 +26,7 @@ const SYMBOLS = {
 } as const;
 
 const MFD_CLOEXEC = 1;
-const O_CLOEXEC = 0o2000000;
+export const O_CLOEXEC = 0o2000000;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
@@ -32,6 +37,12 @@ const FSOPEN_CLOEXEC = 1;
 const FSCONFIG_CMD_CREATE = 6;
 /** The same numbers on every architecture that came after the numbering was unified (5.2). */
 const SYS = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
+
+/** errno of the last call that failed; to be read at once. */
+export function lastErrno(calls: { __errno_location(): Deno.PointerValue }): number {
+  const at = calls.__errno_location();
+  return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+}
 
 /** Nul-terminated UTF-8, as C wants it. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -57,8 +68,7 @@ export class Libc implements Disposable {
 
   /** errno of the last call that failed; to be read at once. */
   errno(): number {
-    const at = this.#calls.__errno_location();
-    return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+    return lastErrno(this.#calls);
   }
 
   /** A file in memory that holds `bytes`; its path is /proc/self/fd/FD. */

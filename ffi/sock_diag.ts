@@ -7,19 +7,16 @@
  * for that moment only: all calls are synchronous, on one thread, and nothing else runs in between.
  */
 import { BpfError } from "./bpf_error.ts";
-import { cString } from "./libc.ts";
+import { cString, FILE_SYMBOLS, lastErrno, O_CLOEXEC } from "./libc.ts";
 
 const SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" },
-  open: { parameters: ["buffer", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
+  ...FILE_SYMBOLS,
   setns: { parameters: ["i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
 } as const;
 
-const O_CLOEXEC = 0o2000000;
 const CLONE_NEWNET = 0x40000000;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -177,6 +174,5 @@ function decodeSocket(
 }
 
 function failure(libc: LibC, action: string): BpfError {
-  const at = libc.symbols.__errno_location();
-  return new BpfError(action, at === null ? 0 : new Deno.UnsafePointerView(at).getInt32());
+  return new BpfError(action, lastErrno(libc.symbols));
 }

@@ -21,7 +21,7 @@ import { Stats } from "../stats.ts";
 import { type Report, reportJson, reportText } from "./doctor_report.ts";
 import { OperatorError } from "./errors.ts";
 import { answer, openLog } from "./messages.ts";
-import type { DoctorOptions } from "./doctor_options.ts";
+import type { DoctorOptions } from "./options.ts";
 import { selectProtocols } from "./protocols.ts";
 import { onEndSignal } from "./signals.ts";
 

@@ -1,9 +1,15 @@
 /**
- * The options of a trace: their names, their checks, and the one typed value they become.
- * In: commander's words. Out: TraceOptions, or an error that names the option. What needs the
- * kernel or the list of protocols is checked where those are at hand (trace.ts).
+ * The options of trace, replay and doctor: their names, their checks, and the typed values they
+ * become. In: commander's words. Out: TraceOptions, OutputOptions or DoctorOptions, or an error that
+ * names the option. What needs the kernel or the list of protocols is checked where those are at
+ * hand (trace.ts, doctor.ts).
  */
-import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import {
+  Command,
+  type CommandUnknownOpts,
+  Option,
+  type OptionValues,
+} from "@commander-js/extra-typings";
 import type { ConnTraceOptions } from "./conn_trace.ts";
 import type { StatsOptions } from "./live_stats.ts";
 import { parseInteger } from "./units.ts";
@@ -48,43 +54,102 @@ export interface OutputOptions extends FilterOptions, ConnTraceOptions, StatsOpt
   verbose: number;
 }
 
-export interface TraceOptions extends OutputOptions {
+/** What all that attach to the kernel have. */
+interface CaptureOptions {
   follow: boolean;
   capture?: "socket" | "syscall";
   snaplen: number;
   ringMib?: number;
   unfiltered?: true;
   libbpf?: string;
+}
+
+export interface TraceOptions extends OutputOptions, CaptureOptions {
   record?: string;
 }
 
-/** Which connections: a live trace filters in the kernel, a replay in user space. */
-function filterOptions(name: string) {
-  const none: number[] = [];
-  const nothing: string[] = [];
-  return new Command(name)
-    .optionsGroup("What to trace (different filters must all match, a repeated one any):")
-    .addOption(
-      new Option("-p, --pid <pid>", "this process and its children")
-        .default(none, "all").argParser(append(parsePid("--pid"))),
-    )
+/** The process, and the options of the trace that misses records. */
+export interface DoctorOptions extends Omit<FilterOptions, "pid">, CaptureOptions {
+  pid: number;
+  fd?: number;
+  /** Milliseconds. */
+  duration?: number;
+  /** Milliseconds. */
+  requestTimeout?: number;
+  output?: "table" | "json";
+  memoryLimit: number;
+  quiet?: true;
+}
+
+const NONE: number[] = [];
+const NOTHING: string[] = [];
+
+// What several commands have, added to the one in the making.
+
+function addFilters<O extends OptionValues>(command: Command<[], O>) {
+  return command
     .addOption(
       new Option("--comm <name>", "processes of this name")
-        .default(nothing, "all").argParser(append(parseComm)),
+        .default(NOTHING, "all").argParser(append(parseComm)),
     )
     .addOption(
       new Option("--port <port>", "connections with this port at either end")
-        .default(none, "all").argParser(parsePort),
+        .default(NONE, "all").argParser(parsePort),
     )
     .addOption(
       new Option("--protocol <list>", "these protocols, as in http,redis")
-        .default(nothing, "all").argParser(parseProtocols),
+        .default(NOTHING, "all").argParser(parseProtocols),
     )
     .option(
       "--role <role>",
       "where the process is client, or server",
       choice("--role", ["client", "server"]),
     );
+}
+
+/** Bounds on what is waited for and held. */
+function addBounds<O extends OptionValues>(command: Command<[], O>) {
+  return command
+    .option(
+      "--request-timeout <time>",
+      "wait this long for a response (default: 30s, dns 5s)",
+      duration("--request-timeout"),
+    )
+    .addOption(
+      new Option("--memory-limit <size>", "bound on what unfinished messages may take")
+        .default(256 * MIB, "256MiB").argParser(size("--memory-limit", MIB, 64 * GIB)),
+    );
+}
+
+function addCapture<O extends OptionValues>(command: Command<[], O>) {
+  return command
+    .option(
+      "--capture <way>",
+      "socket or syscall (default: what the kernel has)",
+      choice("--capture", ["socket", "syscall"]),
+    )
+    .addOption(
+      new Option("--snaplen <size>", "bytes kept of one operation")
+        .default(SNAPLEN, "about 1MiB").argParser(size("--snaplen", 64, GIB)),
+    )
+    .option(
+      "--ring-mib <n>",
+      "memory of the perf buffers, all CPUs together",
+      (text) => parseInteger("--ring-mib", text, { min: 1, max: 64 * KIB }),
+    )
+    .option("--unfiltered", "keep payload of connections of no known protocol, too")
+    .option("--libbpf <path>", "use this libbpf; system: the one installed");
+}
+
+/** Which connections: a live trace filters in the kernel, a replay in user space. */
+function filterOptions(name: string) {
+  const command = new Command(name)
+    .optionsGroup("What to trace (different filters must all match, a repeated one any):")
+    .addOption(
+      new Option("-p, --pid <pid>", "this process and its children")
+        .default(NONE, "all").argParser(append(parsePid("--pid"))),
+    );
+  return addFilters(command);
 }
 
 /** What is told of the work itself, other than records: for finding out why one is missing. */
@@ -119,7 +184,7 @@ function diagnosticOptions(name: string) {
 
 /** What shapes the records and where they go. */
 function recordOptions(name: string) {
-  return filterOptions(name)
+  const command = filterOptions(name)
     .optionsGroup("Records and when to end:")
     .option(
       "-o, --output <format>",
@@ -137,16 +202,8 @@ function recordOptions(name: string) {
       (text) => parseInteger("--max-records", text, { min: 1, max: 1e15 - 1 }),
     )
     .option("--duration <time>", "end after this time, as in 10s", duration("--duration"))
-    .option(
-      "--request-timeout <time>",
-      "wait this long for a response (default: 30s, dns 5s)",
-      duration("--request-timeout"),
-    )
-    .option("--show-secrets", "print passwords, cookies and authorization values")
-    .addOption(
-      new Option("--memory-limit <size>", "bound on what unfinished messages may take")
-        .default(256 * MIB, "256MiB").argParser(size("--memory-limit", MIB, 64 * GIB)),
-    )
+    .option("--show-secrets", "print passwords, cookies and authorization values");
+  return addBounds(command)
     .option("-q, --quiet", "no ready line and no summary")
     .addOption(
       new Option("-v, --verbose", "say more on stderr; -vv: yet more")
@@ -156,26 +213,11 @@ function recordOptions(name: string) {
 
 /** What only a live trace has. */
 function liveOptions(name: string) {
-  return diagnosticOptions(name)
+  const command = diagnosticOptions(name)
     .optionsGroup("Capture:")
-    .option("--no-follow", "trace the given processes without their children")
-    .option(
-      "--capture <way>",
-      "socket or syscall (default: what the kernel has)",
-      choice("--capture", ["socket", "syscall"]),
-    )
-    .addOption(
-      new Option("--snaplen <size>", "bytes kept of one operation")
-        .default(SNAPLEN, "about 1MiB").argParser(size("--snaplen", 64, GIB)),
-    )
-    .option(
-      "--ring-mib <n>",
-      "memory of the perf buffers, all CPUs together",
-      (text) => parseInteger("--ring-mib", text, { min: 1, max: 64 * KIB }),
-    )
-    .option("--unfiltered", "keep payload of connections of no known protocol, too")
+    .option("--no-follow", "trace the given processes without their children");
+  return addCapture(command)
     .option("-w, --record <file>", "save the events, too, for sockeye replay; mode 0600")
-    .option("--libbpf <path>", "use this libbpf; system: the one installed")
     .addOption(
       new Option("--test_only_socket_trace_target_pid <pid>")
         .argParser(parsePid("--test_only_socket_trace_target_pid")).hideHelp(),
@@ -200,4 +242,23 @@ export function replayCommand(
     .description("the same records from a recording or a packet capture")
     .argument("<file>", "a recording or pcap file; - reads a pipe")
     .action((file, options) => run(options, file));
+}
+
+export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): CommandUnknownOpts {
+  const process = new Command("doctor")
+    .description("why is a record missing: watch one process, stage by stage")
+    .optionsGroup("The process, and the filters of the trace that misses records:")
+    .requiredOption("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
+    .option("--fd <fd>", "this descriptor of it", parseFd("--fd"));
+  const watch = addFilters(process)
+    .option("--no-follow", "the process without its children")
+    .optionsGroup("How to watch, and the report:")
+    .option("--duration <time>", "watch this long (default: 10s)", duration("--duration"))
+    .option(
+      "-o, --output <format>",
+      "table (default), or json",
+      choice("--output", ["table", "json"]),
+    )
+    .option("-q, --quiet", "no ready line");
+  return addBounds(addCapture(watch)).action((options) => run(options));
 }

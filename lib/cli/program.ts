@@ -10,8 +10,14 @@ import {
 } from "@commander-js/extra-typings";
 import { ExitCode, OperatorError, quote, usageError } from "./errors.ts";
 import { SHELLS } from "./completions.ts";
-import { doctorCommand, type DoctorOptions } from "./doctor_options.ts";
-import { type OutputOptions, replayCommand, traceCommand, type TraceOptions } from "./options.ts";
+import {
+  doctorCommand,
+  type DoctorOptions,
+  type OutputOptions,
+  replayCommand,
+  traceCommand,
+  type TraceOptions,
+} from "./options.ts";
 import { suggest } from "./suggest.ts";
 import { VERSION } from "./version.ts";
 

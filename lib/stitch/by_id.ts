@@ -19,8 +19,7 @@ export function pairById<F>(
   idOf: (frame: F) => number | string,
   emit: EmitPair<F>,
 ): void {
-  if (responses.length > FEW) takeAnswered(requests, responses, context, idOf, emit);
-  else if (responses.length > 0) takeFew(requests, responses, context, idOf, emit);
+  if (responses.length > 0) takeAnswered(requests, responses, context, idOf, emit);
   // Oldest first, unless threads were seen out of order: the one in front tells for nearly all.
   const first = requests[0];
   if (first === undefined) return;
@@ -41,20 +40,19 @@ function takeAnswered<F>(
   idOf: (frame: F) => number | string,
   emit: EmitPair<F>,
 ): void {
-  const waiting = new Map<number | string, number[]>();
-  for (let i = 0; i < requests.length; i++) {
-    const id = idOf((requests[i] as Timed<F>).frame);
-    const same = waiting.get(id);
-    if (same === undefined) waiting.set(id, [i]);
-    else same.push(i);
-  }
-  const answered = new Set<number>();
+  const index = responses.length > FEW ? indexOf(requests, idOf) : null;
+  const answered = new Set<Timed<F>>();
   let kept = 0;
   for (const response of responses) {
-    const index = waiting.get(idOf(response.frame))?.shift();
-    if (index !== undefined) {
-      answered.add(index);
-      emit(requests[index] as Timed<F>, response, null);
+    const id = idOf(response.frame);
+    const at = index === null
+      ? requests.findIndex((request) => idOf(request.frame) === id)
+      : index.get(id)?.shift() ?? -1;
+    const request = requests[at];
+    if (request !== undefined) {
+      emit(request, response, null);
+      if (index === null) requests.splice(at, 1);
+      else answered.add(request);
     } else if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) {
       responses[kept++] = response;
     } else {
@@ -64,32 +62,21 @@ function takeAnswered<F>(
   responses.length = kept;
   if (answered.size === 0) return;
   let left = 0;
-  for (let i = 0; i < requests.length; i++) {
-    if (!answered.has(i)) requests[left++] = requests[i] as Timed<F>;
-  }
+  for (const request of requests) if (!answered.has(request)) requests[left++] = request;
   requests.length = left;
 }
 
-function takeFew<F>(
-  requests: Timed<F>[],
-  responses: Timed<F>[],
-  context: StitchContext<unknown>,
+/** Where the requests of each id are, oldest first. */
+function indexOf<F>(
+  requests: readonly Timed<F>[],
   idOf: (frame: F) => number | string,
-  emit: EmitPair<F>,
-): void {
-  let kept = 0;
-  for (const response of responses) {
-    const id = idOf(response.frame);
-    const index = requests.findIndex((request) => idOf(request.frame) === id);
-    const request = requests[index];
-    if (request !== undefined) {
-      emit(request, response, null);
-      requests.splice(index, 1);
-    } else if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) {
-      responses[kept++] = response;
-    } else {
-      emit(null, response, "mid_stream");
-    }
+): Map<number | string, number[]> {
+  const index = new Map<number | string, number[]>();
+  for (const [at, request] of requests.entries()) {
+    const id = idOf(request.frame);
+    const same = index.get(id);
+    if (same === undefined) index.set(id, [at]);
+    else same.push(at);
   }
-  responses.length = kept;
+  return index;
 }

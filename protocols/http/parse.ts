@@ -56,6 +56,11 @@ function needMore(bytes: Uint8Array): Result {
   return { kind: "need_more", minBytes: bytes.length + 1 };
 }
 
+/** Is done with `length` bytes, for now: more are to come. */
+function goOn(bytes: Uint8Array, reader: Reader, length: number): Result {
+  return length > 0 ? skip(reader, length) : needMore(bytes);
+}
+
 function skip(reader: Reader, length: number): Result {
   reader.doneBytes += length;
   reader.scanned = reader.phase === Phase.TRAILERS ? reader.scanned : 0;
@@ -231,7 +236,7 @@ function peek(
     return finish(bytes, at, at, reader, head, context, false);
   }
   if (shape === "unsure" && context.gapBytes === 0) {
-    if (!context.ended) return at > 0 ? skip(reader, at) : needMore(bytes);
+    if (!context.ended) return goOn(bytes, reader, at);
     // Nothing more comes: a body that was only announced is taken for the answer to HEAD.
     if (there === 0) return finish(bytes, at, at, reader, head, context, false);
   }
@@ -259,7 +264,7 @@ function parseLength(
     reader.remaining = 0;
     return skip(reader, at + there + rest);
   }
-  return at + there > 0 ? skip(reader, at + there) : needMore(bytes);
+  return goOn(bytes, reader, at + there);
 }
 
 function parseUntilClose(
@@ -277,7 +282,7 @@ function parseUntilClose(
     return skip(reader, bytes.length + gapBytes);
   }
   if (context.ended) return finish(bytes, at, bytes.length, reader, head, context, false);
-  return bytes.length > 0 ? skip(reader, bytes.length) : needMore(bytes);
+  return goOn(bytes, reader, bytes.length);
 }
 
 function parseChunks(
@@ -297,7 +302,7 @@ function parseChunks(
     case Step.INVALID:
       return invalid(reader, progress.reason);
     default:
-      return progress.at > 0 ? skip(reader, progress.at) : needMore(bytes);
+      return goOn(bytes, reader, progress.at);
   }
 }
 

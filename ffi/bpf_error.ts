@@ -27,10 +27,13 @@ const ERRNO: Readonly<Record<number, readonly [string, string]>> = {
   524: ["ENOTSUPP", "operation not supported"],
 };
 
+/** What all programs need: the last one for those of cgroups. */
+export const PRIVILEGES = "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN";
+
 const HINTS: Readonly<Record<number, string>> = {
-  1: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
+  1: PRIVILEGES,
   12: "use a smaller --ring-mib, or free memory",
-  13: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
+  13: PRIVILEGES,
   24: "raise the limit of open files: ulimit -n",
   38: "this kernel lacks the call: Linux 5.10 or later with CONFIG_BPF_SYSCALL is needed",
 };
@@ -46,7 +49,8 @@ export class BpfError extends Error {
 
   constructor(action: string, errno = 0, detail = "", hint: string | null = null) {
     const reason = errno === 0 ? detail : errnoText(errno);
-    const log = errno === 0 || detail === "" ? "" : `\n${detail}`;
+    // Of missing privileges the hint says all.
+    const log = errno === 0 || errno === Errno.EPERM || detail === "" ? "" : `\n${detail}`;
     super(`${action}: ${reason}${log}`);
     this.errno = errno;
     this.hint = hint ?? HINTS[errno] ?? null;

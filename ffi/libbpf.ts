@@ -110,7 +110,8 @@ function openLibrary(path: string, name: string): Deno.DynamicLibrary<typeof SYM
   try {
     return Deno.dlopen(path, SYMBOLS);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const reason = said.replace(/^(Could not open library: )+/, "");
     const error = new BpfError(
       `Cannot load ${name}`,
       0,

@@ -6,7 +6,7 @@
 import type { Container } from "../record/record.ts";
 import { containerOf } from "./container.ts";
 import type { EntryFields } from "./event.ts";
-import { readText } from "./machine.ts";
+import { hasHostPids, readText } from "./machine.ts";
 import { containerEntry } from "./user_entries.ts";
 
 /**
@@ -26,7 +26,7 @@ export class ContainerWatch {
   readonly #read: (pid: number) => string | null;
 
   /** Pids are below `pidLimit`; `read` gives /proc/PID/cgroup, null when it cannot be read. */
-  constructor(pidLimit: number, read: (pid: number) => string | null = readCgroups) {
+  constructor(pidLimit: number, read: (pid: number) => string | null = reader()) {
     this.#seen = new Uint8Array(pidLimit);
     this.#read = read;
   }
@@ -67,6 +67,7 @@ export class ContainerWatch {
   }
 }
 
-function readCgroups(pid: number): string | null {
-  return readText(`/proc/${pid}/cgroup`);
+/** In a pid namespace of its own /proc tells of other processes than the events do. */
+function reader(): (pid: number) => string | null {
+  return hasHostPids() ? (pid) => readText(`/proc/${pid}/cgroup`) : () => null;
 }

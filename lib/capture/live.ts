@@ -29,7 +29,7 @@ import { Merger } from "./merge.ts";
 import { ringSizes } from "./ring_sizes.ts";
 import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
-import { Targets } from "./targets.ts";
+import { checkPids, Targets } from "./targets.ts";
 import { wallClockEntry } from "./user_entries.ts";
 
 /** What to trace, and how. Different filters must all match, a repeated one any. */
@@ -86,6 +86,7 @@ const WAIT_IDLE_MS = 10;
 
 /** Loads and attaches; events flow when this returns. Throws BpfError or TargetError. */
 export function openLive(options: LiveOptions): LiveSource {
+  checkPids(options);
   using stack = new DisposableStack();
   const assets = options.assets ?? readAsset;
   const bundled = (): Uint8Array<ArrayBuffer> => new Uint8Array(assets("libbpf.so"));

@@ -19,6 +19,12 @@ export function pidLimit(): number {
   return limit > 0 ? limit : 4194304;
 }
 
+/** Are pids here those that the kernel side sees: of the first pid namespace? */
+export function hasHostPids(): boolean {
+  const FIRST = "pid:[4026531836]"; // PROC_PID_INIT_INO
+  return (readLink("/proc/self/ns/pid") ?? FIRST) === FIRST;
+}
+
 /** "0-3,8" is [0, 1, 2, 3, 8]. */
 export function parseCpuList(text: string): number[] {
   const cpus: number[] = [];

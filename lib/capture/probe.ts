@@ -3,12 +3,13 @@
  * and, at the end, a real load and attach. Out: one Check for each requirement, in the order in
  * which a reader would look into them. It leaves nothing loaded and traces nothing.
  */
+import { PRIVILEGES } from "../../ffi/bpf_error.ts";
 import { openLibbpf } from "../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../ffi/library.ts";
 import { type AssetName, readAsset } from "../assets.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
 import { openLive } from "./live.ts";
-import { cgroup2Root, readFirstLine, readLink, readText } from "./machine.ts";
+import { cgroup2Root, hasHostPids, readFirstLine, readText } from "./machine.ts";
 
 /** One line of `check`. */
 export interface Check {
@@ -28,14 +29,16 @@ export interface ProbeOptions {
 
 const LEAST_KERNEL = [5, 10] as const;
 const CAPABILITIES = {
+  CAP_NET_ADMIN: 12,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
-  CAP_SYS_RESOURCE: 24,
   CAP_IPC_LOCK: 14,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
 } as const;
 type Capability = keyof typeof CAPABILITIES;
+/** CAP_SYS_ADMIN stands for all of them. */
+const NEEDED = ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"] as const;
 
 /** Every check; the last one says whether tracing works. */
 export function probeKernel(options: ProbeOptions = {}): Check[] {
@@ -64,15 +67,9 @@ function checkKernel(): Check {
 
 function checkPrivileges(held: ReadonlySet<Capability>): Check {
   const name = "privileges";
-  const may = held.has("CAP_SYS_ADMIN") || (held.has("CAP_BPF") && held.has("CAP_PERFMON"));
-  if (!may) {
-    const missing = (["CAP_BPF", "CAP_PERFMON"] as const).filter((it) => !held.has(it));
-    return {
-      name,
-      ok: false,
-      detail: `missing ${missing.join(", ")}`,
-      remedy: "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
-    };
+  const missing = NEEDED.filter((it) => !held.has(it));
+  if (!held.has("CAP_SYS_ADMIN") && missing.length > 0) {
+    return { name, ok: false, detail: `missing ${missing.join(", ")}`, remedy: PRIVILEGES };
   }
   const detail = Deno.uid() === 0 ? "root" : [...held].join(", ");
   if (held.has("CAP_SYS_PTRACE")) return { name, ok: true, detail };
@@ -106,12 +103,10 @@ function checkLockdown(): Check {
 
 /** The kernel side knows processes by the pids of the first namespace. */
 function checkPidNamespace(): Check {
-  const INITIAL = "pid:[4026531836]";
   const name = "pid namespace";
-  const ours = readLink("/proc/self/ns/pid") ?? INITIAL;
-  if (ours === INITIAL) return { name, ok: true, detail: "the host's" };
+  if (hasHostPids()) return { name, ok: true, detail: "the host's" };
   const remedy = "pids seen here differ from the kernel's: run with the host's pid namespace";
-  return { name, ok: true, detail: `${ours}, not the host's`, remedy };
+  return { name, ok: true, detail: "not the host's", remedy };
 }
 
 function checkBtf(): Check {
@@ -184,7 +179,7 @@ function checkAttach(options: ProbeOptions): Check {
   const began = performance.now();
   try {
     using live = openLive({
-      pids: [Deno.pid],
+      pids: hasHostPids() ? [Deno.pid] : [],
       comm: [],
       ports: [],
       follow: false,
@@ -206,7 +201,8 @@ function checkAttach(options: ProbeOptions): Check {
 }
 
 function failed(name: string, error: unknown): Check {
-  const detail = error instanceof Error ? error.message : String(error);
+  // What libbpf logged stands behind the first line.
+  const [detail = ""] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
   const hint = error instanceof Error && "hint" in error ? error.hint : null;
   return typeof hint === "string"
     ? { name, ok: false, detail, remedy: hint }

@@ -19,6 +19,7 @@ import {
   type RecordingFacts,
 } from "./recording_format.ts";
 import type { BufferLoss, TraceStart } from "./source.ts";
+import { systemReason } from "../system_reason.ts";
 
 const BLOCK_BYTES = 256 * 1024;
 const BLOCK_NS = 1e9;
@@ -128,7 +129,7 @@ export class Recorder implements Disposable {
       // A block that is only half there must not be followed by another one.
       this.#file.close();
       this.#file = null;
-      throw new RecordingError("write", this.path, messageOf(cause), this.#bytes, { cause });
+      throw new RecordingError("write", this.path, systemReason(cause), this.#bytes, { cause });
     }
   }
 }
@@ -141,10 +142,6 @@ function openForWriting(path: string): Deno.FsFile {
     if (file.statSync().isFile) Deno.chmodSync(path, 0o600);
     return file;
   } catch (cause) {
-    throw new RecordingError("write", path, messageOf(cause), null, { cause });
+    throw new RecordingError("write", path, systemReason(cause), null, { cause });
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -74,6 +74,7 @@ export interface BlockHead {
 /** A recording or packet capture cannot be read or written, from `offset` (bytes) on. */
 export class RecordingError extends Error {
   override readonly name = "RecordingError";
+  readonly hint: string | null;
   constructor(
     readonly action: "read" | "write",
     readonly path: string,
@@ -82,6 +83,9 @@ export class RecordingError extends Error {
     options?: ErrorOptions,
   ) {
     super(`Cannot ${action} recording ${path}: ${reason}`, options);
+    this.hint = action === "write" && offset === null
+      ? "name a file that you may write, in a folder that exists"
+      : null;
   }
 }
 

@@ -5,6 +5,7 @@
  * when asked; of a pipe, only what the reader of the first head asks for is waited for, the rest
  * comes by fill(). Memory follows the bytes that really came, never a length that was read.
  */
+import { systemReason } from "../system_reason.ts";
 import { RecordingError } from "./recording_format.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -25,7 +26,7 @@ export class RecordingInput implements Disposable {
       this.#file = path === "-" ? Deno.stdin : Deno.openSync(path);
       this.#isFile = path !== "-" && isRegular(path);
     } catch (cause) {
-      throw this.error(messageOf(cause), null, cause);
+      throw this.error(systemReason(cause), null, cause);
     }
   }
 
@@ -60,7 +61,7 @@ export class RecordingInput implements Disposable {
       if (count === null) this.eof = true;
       else this.end += count;
     } catch (cause) {
-      throw this.error(messageOf(cause), this.offset, cause);
+      throw this.error(systemReason(cause), this.offset, cause);
     }
   }
 
@@ -80,7 +81,7 @@ export class RecordingInput implements Disposable {
       if (count === null) this.eof = true;
       else this.end += count;
     } catch (cause) {
-      throw this.error(messageOf(cause), this.offset, cause);
+      throw this.error(systemReason(cause), this.offset, cause);
     }
   }
 
@@ -100,8 +101,4 @@ export class RecordingInput implements Disposable {
 
 function isRegular(path: string): boolean {
   return Deno.statSync(path).isFile;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -4,7 +4,7 @@
  * renamed and ended processes by itself. It never signals or stops a process.
  */
 import { Mark } from "./abi.ts";
-import { readLink, readText } from "./machine.ts";
+import { hasHostPids, readLink, readText } from "./machine.ts";
 
 /** Byte pid of `marks` holds the process's Mark bits; writes reach the kernel at once. */
 export interface TargetFilter {
@@ -16,7 +16,30 @@ export interface TargetFilter {
 /** A process that the operator named and that is not there. */
 export class TargetError extends Error {
   override readonly name = "TargetError";
-  readonly hint: string | null = "list processes with ps -e";
+
+  constructor(message: string, readonly hint: string = "list processes with ps -e") {
+    super(message);
+  }
+}
+
+/** The kernel side knows processes by the pids of the first namespace, and by no others. */
+export function checkPids(
+  { pids, command, warn }: {
+    pids: readonly number[];
+    command?: boolean;
+    warn: (message: string) => void;
+  },
+): void {
+  if (hasHostPids()) return;
+  const what = command === true ? "a command" : `pid ${pids.join(", ")}`;
+  const why = "this is a pid namespace of its own, whose pids the kernel side does not know";
+  if (command === true || pids.length > 0) {
+    throw new TargetError(
+      `Cannot trace ${what}: ${why}`,
+      "docker run --pid=host, or choose by --port",
+    );
+  }
+  warn("this is a pid namespace of its own: pids in records are the host's");
 }
 
 /** One process as /proc/PID/stat has it. */

@@ -5,7 +5,8 @@
  *
  * It is never ended by sockeye: signals that ended the trace are passed on, nothing else.
  */
-import { OperatorError, quote, systemReason } from "./errors.ts";
+import { systemReason } from "../system_reason.ts";
+import { OperatorError, quote } from "./errors.ts";
 import type { EndSignal } from "./signals.ts";
 
 /** As a shell answers: not found, and found but not to be run. */

@@ -10,6 +10,7 @@ export type Shell = (typeof SHELLS)[number];
 
 /** What is completed behind an option's name. */
 interface Word {
+  readonly name: string;
   readonly flags: readonly string[];
   readonly description: string;
   readonly takesValue: boolean;
@@ -20,9 +21,11 @@ interface CommandWords {
   readonly name: string;
   readonly description: string;
   readonly options: readonly Word[];
+  /** Its arguments; null: a file name. */
+  readonly words: readonly string[] | null;
 }
 
-/** Values of options that have a fixed list; `protocol` is filled in from the registry. */
+/** Values of options that have a fixed list, by name, or by command and name where that has others. */
 export type KnownValues = Readonly<Record<string, readonly string[]>>;
 
 /** `sockeye completions SHELL`. */
@@ -38,6 +41,7 @@ export function completions(
   return completionScript(known, program, {
     protocol: [...protocols, "unknown"],
     output: ["ndjson", "table"],
+    "doctor output": ["table", "json"],
     role: ["client", "server"],
     capture: ["socket", "syscall"],
   });
@@ -52,56 +56,99 @@ export function completionScript(
   const describe = (command: CommandUnknownOpts): CommandWords => ({
     name: command.name(),
     description: command.description(),
-    options: help.visibleOptions(command).map((option) => describeOption(option, values)),
+    options: help.visibleOptions(command).map((option) =>
+      describeOption(option, command.name(), values)
+    ),
+    words: wordsOf(command, names),
   });
+  const visible = help.visibleCommands(program);
+  const names = visible.map((command) => command.name()).filter((name) => name !== "help");
   const root = describe(program);
-  const commands = help.visibleCommands(program).map(describe);
+  const commands = visible.map(describe);
   if (shell === "bash") return bashScript(root, commands);
   return shell === "zsh" ? zshScript(root, commands) : fishScript(root, commands);
 }
 
-function describeOption(option: Option, values: KnownValues): Word {
+function wordsOf(
+  command: CommandUnknownOpts,
+  commands: readonly string[],
+): readonly string[] | null {
+  switch (command.registeredArguments[0]?.name()) {
+    case "file":
+      return null;
+    case "shell":
+      return SHELLS;
+    case "command":
+      return commands;
+    default:
+      return [];
+  }
+}
+
+function describeOption(option: Option, command: string, values: KnownValues): Word {
   const flags = [option.short, option.long].filter((flag) => flag !== undefined);
+  const name = option.attributeName();
   return {
+    name,
     flags,
     description: option.description,
     takesValue: option.required,
-    values: values[option.attributeName()] ?? (option.flags.includes("<file>") ||
-        option.flags.includes("<path>")
-      ? null
-      : []),
+    values: values[`${command} ${name}`] ?? values[name] ??
+      (/<file>|<path>/.test(option.flags) ? null : []),
   };
 }
 
-const flagsOf = (command: CommandWords): string =>
-  command.options.flatMap((option) => option.flags).join(" ");
+/** Options whose values differ from those of the trace's option of that name, or that it lacks. */
+function ownOptions(command: CommandWords, root: CommandWords): readonly Word[] {
+  return command.options.filter((option) => {
+    const same = root.options.find((it) => it.name === option.name);
+    return option.takesValue && same?.values?.join() !== option.values?.join();
+  });
+}
+
+function bashReply(values: readonly string[] | null): string {
+  return values === null
+    ? 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur"))'
+    : `COMPREPLY=($(compgen -W "${values.join(" ")}" -- "$cur"))`;
+}
 
 function bashScript(root: CommandWords, commands: readonly CommandWords[]): string {
-  const valueCases = root.options.filter((option) => option.takesValue).map((option) => {
-    const reply = option.values === null
-      ? 'COMPREPLY=($(compgen -f -- "$cur"))'
-      : `COMPREPLY=($(compgen -W "${option.values.join(" ")}" -- "$cur"))`;
-    return `    ${option.flags.join("|")}) ${reply}; return ;;\n`;
+  const valueCases = [
+    ...commands.flatMap((command) =>
+      ownOptions(command, root).map(({ flags, values }) => {
+        const words = flags.map((flag) => `"${command.name} ${flag}"`);
+        return `    ${words.join("|")}) ${bashReply(values)}; return ;;\n`;
+      })
+    ),
+    ...root.options.filter((option) => option.takesValue).map(({ flags, values }) => {
+      const words = flags.map((flag) => `*" ${flag}"`);
+      return `    ${words.join("|")}) ${bashReply(values)}; return ;;\n`;
+    }),
+  ];
+  const commandCases = commands.map(({ name, options, words }) => {
+    const flags = options.flatMap((option) => option.flags);
+    const files = words === null ? " files=1" : "";
+    return `    ${name}) words="${[...words ?? [], ...flags].join(" ")}"${files} ;;\n`;
   });
-  const commandCases = commands.map((command) =>
-    `      ${command.name}) words="${flagsOf(command)}${
-      command.name === "completions" ? ` ${SHELLS.join(" ")}` : ""
-    }" ;;\n`
-  );
+  const names = commands.map((command) => command.name);
   return `# bash completion for sockeye: source it, or put it into /etc/bash_completion.d/
 _sockeye() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} word words i
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command="" words files="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
-    if [[ \${COMP_WORDS[i]} == -- ]]; then COMPREPLY=($(compgen -c -- "$cur")); return; fi
+    case \${COMP_WORDS[i]} in
+    --) COMPREPLY=($(compgen -c -- "$cur")); return ;;
+    ${names.join("|")}) command=\${command:-\${COMP_WORDS[i]}} ;;
+    esac
   done
-  case $prev in
+  case "$command $prev" in
 ${valueCases.join("")}  esac
-  words="${flagsOf(root)} ${commands.map((command) => command.name).join(" ")}"
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in
-${commandCases.join("")}    esac
-  done
+  case $command in
+${commandCases.join("")}    *) words="${names.join(" ")} ${
+    root.options.flatMap((option) => option.flags).join(" ")
+  }" ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  if [[ $files && $cur != -* ]]; then ${bashReply(null)}; fi
 }
 complete -F _sockeye sockeye
 `;
@@ -124,7 +171,11 @@ function zshOption(option: Word): string {
 function zshScript(root: CommandWords, commands: readonly CommandWords[]): string {
   const names = commands.map((command) => `'${command.name}:${plain(command.description)}'`);
   const cases = commands.map((command) => {
-    const words = command.name === "completions" ? ` '1:shell:(${SHELLS.join(" ")})'` : "";
+    const words = command.words === null
+      ? " '1:file:_files'"
+      : command.words.length > 0
+      ? ` '1:word:(${command.words.join(" ")})'`
+      : "";
     return `    ${command.name}) _arguments ${
       command.options.map(zshOption).join(" ")
     }${words} ;;\n`;
@@ -173,8 +224,9 @@ function fishScript(root: CommandWords, commands: readonly CommandWords[]): stri
     }'\n`;
     const seen = `__fish_seen_subcommand_from ${command.name}`;
     for (const option of command.options) text += line(seen, option);
-    if (command.name === "completions") {
-      text += `complete -c sockeye -n '${seen}' -a '${SHELLS.join(" ")}'\n`;
+    if (command.words === null) text += `complete -c sockeye -n '${seen}' -F\n`;
+    else if (command.words.length > 0) {
+      text += `complete -c sockeye -n '${seen}' -a '${command.words.join(" ")}'\n`;
     }
   }
   for (const option of root.options) text += line("__fish_use_subcommand", option);

@@ -5,7 +5,8 @@
 import type { WallClock } from "../clock.ts";
 import type { ConnTrace } from "../conn/trace.ts";
 import { TraceLog } from "../conn/trace_log.ts";
-import { OperatorError, quote, systemReason, usageError } from "./errors.ts";
+import { systemReason } from "../system_reason.ts";
+import { OperatorError, quote, usageError } from "./errors.ts";
 import { tell } from "./messages.ts";
 
 /** The seed's spellings stand beside ours. */

@@ -34,14 +34,6 @@ export function quote(value: string): string {
   return `"${escapeText(value)}"`;
 }
 
-/** Why the system refused, as in "permission denied (EACCES)". */
-export function systemReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const text = (error.message.split(/ \(os error|: /, 1)[0] ?? "").toLowerCase();
-  const code = "code" in error && typeof error.code === "string" ? error.code : null;
-  return code === null || text === "" ? error.message : `${text} (${code})`;
-}
-
 /** The two lines, or the stack of a fault of our own. Errors of other parts bring hint and exit code alike. */
 export function describeError(error: unknown): { text: string; exitCode: number } {
   if (!(error instanceof Error)) return { text: String(error), exitCode: ExitCode.FAILED };

@@ -6,7 +6,8 @@
  */
 import { formatSize } from "../sink/format.ts";
 import type { Stats, StatsJson } from "../stats.ts";
-import { OperatorError, quote, systemReason } from "./errors.ts";
+import { systemReason } from "../system_reason.ts";
+import { OperatorError, quote } from "./errors.ts";
 import { tell } from "./messages.ts";
 
 /** On a terminal of its own the line is drawn anew this often; else it is a line for the log. */

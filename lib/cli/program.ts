@@ -55,7 +55,7 @@ export function buildProgram(actions: Actions): CommandUnknownOpts {
     .addHelpText("after", EXAMPLES)
     .enablePositionalOptions()
     .configureHelp({ subcommandTerm: (command) => command.name() })
-    .addHelpCommand(false);
+    .helpCommand("help [command]", "print this, or the options of a command");
   const trace = traceCommand("trace", (options, words) => {
     refuseWords(words, program);
     return actions.trace(options);
@@ -137,6 +137,15 @@ export function translateError(
     case "commander.optionMissingArgument": {
       const flag = subject.split(" ").find((word) => word.startsWith("--")) ?? subject;
       return usageError(`Cannot use ${flag}: its value is missing`, seeHelp);
+    }
+    case "commander.help":
+      return usageError(
+        `Cannot explain ${quote(program.args.at(-1) ?? "")}: no such command`,
+        seeHelp,
+      );
+    case "commander.missingMandatoryOptionValue": {
+      const flag = /--[a-z-]+/.exec(subject)?.[0] ?? subject;
+      return usageError(`Cannot go on: option ${flag} is missing`, seeHelp);
     }
     case "commander.missingArgument":
       return usageError(`Cannot go on: argument ${quote(subject)} is missing`, seeHelp);

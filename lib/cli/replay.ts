@@ -2,9 +2,7 @@
  * `sockeye replay FILE`: the records of a recording or packet capture. In: options and a file.
  * Out: records. It needs neither root nor the kernel, and never loads ffi/.
  */
-import { RecordingError } from "../capture/recording_format.ts";
 import { openReplay } from "../capture/replay.ts";
-import { OperatorError } from "./errors.ts";
 import { openLog } from "./messages.ts";
 import type { OutputOptions } from "./options.ts";
 import { prepare, Session } from "./session.ts";
@@ -14,7 +12,7 @@ import { onEndSignal } from "./signals.ts";
 export async function replay(options: OutputOptions, file: string): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
-  using source = open(file);
+  using source = openReplay(file);
   const session = new Session(source, options, prepared, {
     targeted: options.pid.length + options.comm.length > 0 || wasTargeted(source.facts?.filters),
     patient: true,
@@ -23,7 +21,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
   session.conclude(log, {});
-  if (source.failure !== null) throw inWords(source.failure);
+  if (source.failure !== null) throw source.failure;
   return 0;
 }
 
@@ -33,16 +31,4 @@ function wasTargeted(filters: Readonly<Record<string, unknown>> | undefined): bo
     [filters.pid, filters.comm, filters.command].some((value) =>
       value === true || (Array.isArray(value) && value.length > 0)
     );
-}
-
-function open(file: string): ReturnType<typeof openReplay> {
-  try {
-    return openReplay(file);
-  } catch (error) {
-    throw error instanceof RecordingError ? inWords(error) : error;
-  }
-}
-
-function inWords(error: RecordingError): OperatorError {
-  return new OperatorError(error.message, null, 1, { cause: error });
 }

@@ -3,7 +3,8 @@ import { NdjsonSink } from "../sink/ndjson.ts";
 import { openOutputFile, openStdout, type Output } from "../sink/output.ts";
 import type { Sink } from "../sink/sink.ts";
 import { TableSink, terminalScreen } from "../sink/table.ts";
-import { OperatorError, quote, systemReason } from "./errors.ts";
+import { systemReason } from "../system_reason.ts";
+import { OperatorError, quote } from "./errors.ts";
 import type { OutputOptions } from "./options.ts";
 
 /** Without --output: a table for a terminal, NDJSON for programs and files. */

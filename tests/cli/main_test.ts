@@ -1,5 +1,5 @@
 /** The whole program as a process: exit codes, what goes to stdout and what to stderr. No root needed. */
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
 import { Recorder } from "../../lib/capture/recorder.ts";
@@ -99,7 +99,19 @@ const refused: { name: string; args: string[]; code: number; stderr: RegExp }[] 
     name: "a recording that is not there",
     args: ["replay", "/nowhere/x"],
     code: 1,
-    stderr: /Cannot read recording \/nowhere\/x/,
+    stderr: /^Cannot read recording \/nowhere\/x: no such file or directory \(ENOENT\)\n$/,
+  },
+  {
+    name: "to examine no process",
+    args: ["doctor"],
+    code: 2,
+    stderr: /^Cannot go on: option --pid is missing\nHint: /,
+  },
+  {
+    name: "to explain what is no command",
+    args: ["help", "curl"],
+    code: 2,
+    stderr: /^Cannot explain "curl": no such command\nHint: /,
   },
 ];
 for (const { name, args, code, stderr } of refused) {
@@ -121,6 +133,8 @@ Deno.test("sockeye --version and --help answer on stdout with exit code 0", asyn
   ok(!help.stdout.includes("test_only"));
   equal(help.stderr, "");
   equal(help.code, 0);
+  deepEqual(await sockeye(["help"]), help);
+  deepEqual(await sockeye(["help", "replay"]), await sockeye(["replay", "--help"]));
 });
 
 Deno.test("sockeye protocols lists http, redis, dns and unknown", async () => {

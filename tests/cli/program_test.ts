@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { CommanderError } from "@commander-js/extra-typings";
-import { completionScript, SHELLS } from "../../lib/cli/completions.ts";
+import { completions, SHELLS } from "../../lib/cli/completions.ts";
 import { OperatorError } from "../../lib/cli/errors.ts";
 import type { OutputOptions, TraceOptions } from "../../lib/cli/options.ts";
 import { type Actions, buildProgram, translateError } from "../../lib/cli/program.ts";
@@ -199,7 +199,7 @@ Deno.test("listProtocols() has a line for each protocol, with ports", () => {
 });
 
 for (const shell of SHELLS) {
-  Deno.test(`completionScript() for ${shell} names every visible command and option`, async () => {
+  Deno.test(`completions() for ${shell} names every visible command and option`, async () => {
     const script = await scriptFor(shell);
     for (const word of ["trace", "demo", "check", "protocols", "completions", "replay"]) {
       ok(script.includes(word), word);
@@ -225,7 +225,7 @@ async function scriptFor(shell: "bash" | "zsh" | "fish"): Promise<string> {
     check: nothing,
     protocols: nothing,
     completions: (_, all) => {
-      script = completionScript(shell, all, { protocol: ["http", "redis"] });
+      script = completions(shell, all, ["http", "redis"]);
       return Promise.resolve();
     },
   });
@@ -247,11 +247,18 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return new TextDecoder().decode(stdout).trim().split("\n");
 }
 
-Deno.test("completionScript() for bash completes commands, options and values", async () => {
+Deno.test("completions() for bash completes commands, options and values", async () => {
   deepEqual(await bashOffers(["sockeye", "chec"]), ["check"]);
   deepEqual(await bashOffers(["sockeye", "--max-r"]), ["--max-records"]);
   deepEqual(await bashOffers(["sockeye", "--protocol", "re"]), ["redis"]);
   deepEqual(await bashOffers(["sockeye", "completions", "f"]), ["fish"]);
+  deepEqual(await bashOffers(["sockeye", "help", "rep"]), ["replay"]);
+  deepEqual(await bashOffers(["sockeye", "-o", ""]), ["ndjson", "table"]);
+  deepEqual(await bashOffers(["sockeye", "doctor", "-o", ""]), ["table", "json"]);
+  deepEqual(await bashOffers(["sockeye", "replay", "/proc/self/statu"]), ["/proc/self/status"]);
+  deepEqual(await bashOffers(["sockeye", "replay", "--output-file", "/proc/self/statu"]), [
+    "/etc/passwd",
+  ]);
   ok((await bashOffers(["sockeye", "--pid", "1", "--", "bas"])).includes("bash"));
 });
 

@@ -170,6 +170,11 @@ Deno.test("e2e cli: what cannot work is said in one message, with its own status
       says: new RegExp(`Cannot trace pid ${gone.pid}: no such process`),
     },
     { args: ["--output-file", "/no/such/folder/x"], want: 1, says: /Cannot write .*\(ENOENT\)/ },
+    {
+      args: ["--record", "/no/such/folder/x"],
+      want: 1,
+      says: /^Cannot write recording .*\(ENOENT\)\nHint: /,
+    },
     { args: ["--protocol", "redsi"], want: 2, says: /"redsi": did you mean "redis"\?/ },
     { args: ["--port", "65536"], want: 2, says: /Cannot use --port "65536"/ },
     { args: ["--pid", "x"], want: 2, says: /Cannot use --pid "x"/ },
@@ -238,6 +243,51 @@ Deno.test("e2e cli: without root it says what is missing and how to get it", asy
   assert.match(checked.stdout, /root/);
   assert.equal((await asNobody("protocols")).code, 0);
   assert.equal((await asNobody("--help")).code, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("e2e cli: what the machine lacks is said in one message, by a trace and by check", async () => {
+  const some = "+bpf,+perfmon";
+  const cases = [
+    {
+      lacks: "CAP_NET_ADMIN",
+      by: [
+        ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+        ...["--inh-caps", some, "--ambient-caps", some],
+      ],
+      args: ["--port", "1"],
+      says: /^Cannot load .*\(EPERM\)\nHint: .*CAP_NET_ADMIN\n$/,
+      check: /^FAIL +privileges +missing CAP_NET_ADMIN$/m,
+    },
+    {
+      lacks: "BTF",
+      by: ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel && "$@"', "sh"],
+      args: ["--port", "1"],
+      says: /^Cannot read the kernel's BTF: .*\n(libbpf: .*\n)?Hint: .*CONFIG_DEBUG_INFO_BTF/,
+      check: /^FAIL +BTF +.* is missing$/m,
+    },
+    {
+      lacks: "the host's pids",
+      by: ["unshare", "--pid", "--fork", "--mount-proc"],
+      args: ["--pid", "1"],
+      says: /^Cannot trace pid 1: this is a pid namespace of its own, .*\nHint: /,
+      check: /^ok +pid namespace +not the host's\n +→ /m,
+    },
+  ];
+  const folder = await Deno.makeTempDir({ prefix: "sockeye-user-" });
+  await Deno.copyFile(SOCKEYE, `${folder}/sockeye`);
+  await Deno.chmod(folder, 0o755);
+  for (const { lacks, by, args, says, check } of cases) {
+    const [program = "", ...before] = [...by, `${folder}/sockeye`];
+    const options = { allowFailure: true, limitMs: LIMIT_MS, cwd: "/" };
+    const traced = await run(program, [...before, ...args, "--duration", "1s"], options);
+    assert.match(traced.stderr, says, lacks);
+    assert.deepEqual([traced.code, traced.stdout], [1, ""], lacks);
+    const checked = await run(program, [...before, "check"], options);
+    assert.match(checked.stdout, check, lacks);
+    assert.equal(checked.code, check.source.startsWith("^FAIL") ? 1 : 0, lacks);
+    assert.doesNotMatch(checked.stdout, /\\n/, lacks);
+  }
   await Deno.remove(folder, { recursive: true });
 });
 

@@ -110,7 +110,7 @@ enum suspect {
  * bit of `wanted_marks` is set for it in process_marks; without bits every process is.
  */
 #define MARK_TREE 1 /* given by --pid, started by COMMAND, or a descendant of one */
-#define MARK_COMM 2 /* its name is --comm */
+#define MARK_COMM 2 /* its name is one of --comm, which are the keys of the map `comms` */
 #define MARK_NEVER 128 /* sockeye itself, or its output's way out */
 #define MAX_PORTS 16
 #define MARKS_PER_VALUE 64 /* process_marks: value pid/64 holds one byte for each of 64 pids */
@@ -125,7 +125,6 @@ struct config {
 	abi_u32 socket_way;  /* 1: sock_{send,recv}_length; 0: sys_exit */
 	abi_u32 io_uring;    /* io_uring_done is attached: it sends what io_uring moves */
 	abi_u16 ports[MAX_PORTS]; /* host order; either end */
-	char comm[16];       /* with MARK_COMM */
 };
 
 /* Indexes of the array map `counters` (per cpu, u64): what the kernel side saw and did not send. */

@@ -226,6 +226,17 @@ struct {
 	__type(value, struct conn_state);
 } address_states SEC(".maps");
 
+/* Names of traced processes, filled in by user space before anything is attached. */
+struct comm {
+	char name[16]; /* zeros behind its end */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct comm);
+	__type(value, u32);
+} comms SEC(".maps");
+
 /* Which element of a sendmmsg() or recvmmsg() a thread is at. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

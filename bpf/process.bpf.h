@@ -49,21 +49,12 @@ SEC("tp_btf/task_rename")
 int BPF_PROG(process_rename, struct task_struct *task, const char *name)
 {
 	u8 *mark = mark_of(task->tgid);
-	char comm[16] = {};
-	bool same = true;
+	struct comm comm = {};
 
 	if (!mark || task->pid != task->tgid)
 		return 0;
-	bpf_probe_read_kernel_str(comm, sizeof(comm), name);
-	for (int i = 0; i < 16; i++) {
-		if (comm[i] != config.comm[i]) {
-			same = false;
-			break;
-		}
-		if (!comm[i])
-			break;
-	}
-	if (same)
+	bpf_probe_read_kernel_str(comm.name, sizeof(comm.name), name);
+	if (bpf_map_lookup_elem(&comms, &comm))
 		*mark |= MARK_COMM;
 	else
 		*mark &= ~MARK_COMM;

@@ -137,7 +137,7 @@ export const MAX_PORTS = 16;
 export const MARKS_PER_VALUE = 64;
 
 /** struct config, the BPF object's .rodata. */
-export const CONFIG_SIZE = 80;
+export const CONFIG_SIZE = 64;
 export const Config = {
   wanted_marks: 0,
   follow: 4,
@@ -148,7 +148,6 @@ export const Config = {
   socket_way: 24,
   io_uring: 28,
   ports: 32,
-  comm: 64,
 } as const;
 
 /** Index is enum counter. */

@@ -59,7 +59,7 @@ export interface KernelSettings {
   readonly unfiltered: boolean;
   readonly snaplen: number;
   readonly ports: readonly number[];
-  readonly comm: string;
+  readonly comm: readonly string[];
   readonly possibleCpus: number;
   readonly pidLimit: number;
 }
@@ -76,6 +76,7 @@ export function loadKernelSide(
     object.setRodata(encodeConfig(settings, hooks));
     object.setMaxEntries("batches", settings.possibleCpus);
     object.setMaxEntries("scratch", settings.possibleCpus);
+    object.setMaxEntries("comms", Math.max(1, settings.comm.length));
     object.setMaxEntries("process_marks", Math.ceil(settings.pidLimit / MARKS_PER_VALUE));
     // Marks are written from here while the kernel side marks children: byte by byte, in place.
     object.setMappable("process_marks");
@@ -93,6 +94,9 @@ export function loadKernelSide(
       const program = new Uint8Array(new Uint32Array([object.programFd(name)]).buffer);
       object.update(object.mapFd("continuations"), key, program);
     });
+    for (const name of settings.comm) {
+      object.update(object.mapFd("comms"), encodeComm(name), new Uint8Array(4));
+    }
     return object;
   } catch (error) {
     object[Symbol.dispose]();
@@ -107,7 +111,7 @@ function peers(settings: KernelSettings): string[] {
 
 function attached(settings: KernelSettings, hooks: Hooks): string[] {
   const names = ["process_fork", "process_exit"];
-  if (settings.comm !== "") names.push("process_rename");
+  if (settings.comm.length > 0) names.push("process_rename");
   if (settings.way === "syscall") return [...names, "sys_exit", "sock_state_walked"];
   names.push("sock_send", "sock_recv", "sock_state");
   if (hooks.uring) names.push("io_uring_done");
@@ -155,6 +159,13 @@ function openCgroupRoot(libbpf: Libbpf): Descriptor {
   return mounted === null ? libbpf.libc.openDetached("cgroup2") : libbpf.libc.open(mounted);
 }
 
+/** A process name is 15 bytes at most: the kernel cuts longer ones, and so do we. */
+function encodeComm(name: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(16);
+  bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+  return bytes;
+}
+
 /** struct config of bpf/abi.h. */
 export function encodeConfig(settings: KernelSettings, hooks: Hooks): Uint8Array {
   const bytes = new Uint8Array(CONFIG_SIZE);
@@ -176,7 +187,5 @@ export function encodeConfig(settings: KernelSettings, hooks: Hooks): Uint8Array
     );
   }
   settings.ports.forEach((port, i) => view.setUint16(Config.ports + 2 * i, port, true));
-  // A process name is 15 bytes at most: the kernel cuts longer ones, and so do we.
-  bytes.set(new TextEncoder().encode(settings.comm).subarray(0, 15), Config.comm);
   return bytes;
 }

@@ -80,7 +80,6 @@ const SLACK_NS = 1 * MS;
 const TICK_MS = 50;
 const SWEEP_NS = 2000 * MS;
 const TARGETS_NS = 1000 * MS;
-const RESCAN_NS = 500 * MS;
 const WAIT_MS = 5;
 const WAIT_IDLE_MS = 10;
 
@@ -120,7 +119,7 @@ function settingsOf(options: LiveOptions, way: Way): KernelSettings {
     unfiltered: options.unfiltered,
     snaplen: options.snaplen,
     ports: options.ports,
-    comm: options.comm[0] ?? "",
+    comm: options.comm,
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
   };
@@ -167,7 +166,6 @@ class KernelSource implements LiveSource {
   readonly ringBytes: number;
   ended = false;
 
-  readonly #options: LiveOptions;
   readonly #parts: Parts;
   readonly #owned: DisposableStack;
   readonly #merger: Merger;
@@ -192,13 +190,11 @@ class KernelSource implements LiveSource {
   #nextTick = 0;
   #nextSweep = SWEEP_NS;
   #nextTargets = TARGETS_NS;
-  #nextRescan = RESCAN_NS;
   #lastEvent = 0;
   #stoppedAt = -1;
   #inRound = false;
 
   constructor(options: LiveOptions, parts: Parts, owned: DisposableStack) {
-    this.#options = options;
     this.#parts = parts;
     this.#owned = owned;
     this.way = parts.settings.way;
@@ -337,11 +333,6 @@ class KernelSource implements LiveSource {
 
   #watchTargets(): void {
     const { targets } = this.#parts;
-    if (this.#options.comm.length > 1 && this.#horizon >= this.#nextRescan) {
-      // The kernel side knows the first name only.
-      this.#nextRescan = this.#horizon + RESCAN_NS;
-      targets.mark();
-    }
     if (!this.#endsWithTargets || this.#stoppedAt >= 0) return;
     if (!this.#targetEnded && this.#horizon < this.#nextTargets) return;
     this.#targetEnded = false;

@@ -36,7 +36,7 @@ function settings(way: Way, some: Partial<KernelSettings> = {}): KernelSettings 
     unfiltered: false,
     snaplen: 1 << 20,
     ports: [],
-    comm: "",
+    comm: [],
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
     ...some,
@@ -72,7 +72,7 @@ Deno.test("probeHooks() finds every hook on a kernel of 6.3 or later", () => {
 const VARIANTS: { name: string; some: Partial<KernelSettings> }[] = [
   { name: "pids", some: {} },
   { name: "every process", some: { wantedMarks: 0 } },
-  { name: "a name", some: { wantedMarks: 2, comm: "nginx" } },
+  { name: "names", some: { wantedMarks: 2, comm: ["nginx", "redis-server"] } },
   { name: "ports", some: { ports: Array.from({ length: 16 }, (_, i) => 8000 + i) } },
   { name: "unfiltered, no follow", some: { unfiltered: true, follow: false } },
   { name: "the largest snaplen", some: { snaplen: 1 << 30 } },
@@ -105,7 +105,7 @@ Deno.test("every program of the object is loaded by one way or the other", () =>
   const loaded = new Set<string>();
   let all: string[] = [];
   for (const way of WAYS) {
-    const found = loadedPrograms(settings(way, { wantedMarks: 2, comm: "nginx" }));
+    const found = loadedPrograms(settings(way, { wantedMarks: 2, comm: ["nginx"] }));
     all = found.all;
     for (const name of found.loaded) loaded.add(name);
     assert.ok(found.loaded.includes("flush"));

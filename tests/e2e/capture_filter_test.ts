@@ -80,6 +80,14 @@ for (const way of WAYS) {
       const { records } = await capture(command, [...how, "--comm", "python3"], { pid: false });
       assert.deepEqual(described(own(records), [port]), conversation(port));
     });
+    await t.step("several names, taken on while it traces", async () => {
+      // A shell of another name at first; exec() gives it the last of the names.
+      const line = `echo here; read -r go; exec ${TRAFFIC.join(" ")} tcp:${port}`;
+      const names = ["--comm", "nobody", "--comm", "noone", "--comm", "python3"];
+      const { records } = await capture(["sh", "-c", line], [...how, ...names], { pid: false });
+      assert.deepEqual(described(own(records), [port]), conversation(port));
+      assert.ok(own(records).every(({ incomplete }) => incomplete === undefined));
+    });
     await t.step("host-wide", async () => {
       const { records, tracerPid } = await capture(command, [...how, "--protocol", "unknown"], {
         pid: false,

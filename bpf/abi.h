@@ -154,7 +154,8 @@ struct entry {
 	abi_u32 pid;      /* process (tgid) */
 	abi_u32 tid;
 	abi_s32 fd;       /* -1 when the path has none */
-	abi_u32 total;    /* bytes the operation moved; ENTRY_LOST: entries lost; ENTRY_EXIT: exit code */
+	abi_u32 total;    /* bytes the operation moved; ENTRY_LOST: entries lost; ENTRY_EXIT: exit code;
+	                   * ENTRY_CLOSE: bytes that had come and that the process had not read by then */
 	abi_u32 offset;   /* of this entry's payload within the operation */
 	abi_u32 length;   /* payload bytes that follow */
 	abi_u8 kind;      /* enum entry_kind */

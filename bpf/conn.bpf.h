@@ -249,6 +249,8 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 
 	read_tcp(sk, &tcp, false, direct);
 	op.position = tcp.write_seq;
+	if (kind == ENTRY_CLOSE)
+		op.total = tcp.received_seq - tcp.copied_seq;
 	fill_entry(&close.entry, &op, sk, state, bpf_ktime_get_ns(), direct);
 	close.entry.kind = kind;
 	close.totals.egress_position = tcp.write_seq;

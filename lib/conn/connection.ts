@@ -142,7 +142,9 @@ export class Connection implements TraceSubject {
     const positions = positionsOf(event, true);
     const tcp = (event.flags & Flag.TCP_POSITION) !== 0;
     const totals = totalsOf(event);
-    if (positions !== null && totals !== null) this.#final = { positions, totals, tcp };
+    if (positions !== null && totals !== null) {
+      this.#final = { positions, totals, unread: event.totalBytes, tcp };
+    }
     this.#finishWhenReached();
   }
 

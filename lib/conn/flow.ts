@@ -21,6 +21,8 @@ const HANDSHAKE_BYTES = 1;
 export interface FlowEnd {
   /** Modulo 2^32 with `tcp`. */
   readonly position: number;
+  /** How many before it had not been read: a late reader may take them, or nobody ever will. */
+  readonly unread: number;
   /** Bytes that the kernel saw moving since the connection was first seen. */
   readonly counted: number;
   readonly tcp: boolean;
@@ -141,7 +143,8 @@ export class Flow {
   finish(end: FlowEnd | null, losses: number): boolean {
     const grew = this.assembler.waits;
     if (grew) this.assembler.flush(losses);
-    const left = end === null ? 0 : this.left(end);
+    // What nobody read was not missed: the process does not know it either.
+    const left = end === null ? 0 : this.left({ ...end, position: end.position - end.unread });
     if (left === 0) return grew;
     const reason = this.#stats.withheld
       ? Cut.FILTERED

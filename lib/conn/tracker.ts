@@ -37,6 +37,8 @@ const MAX_SWITCHES = 8;
 export interface FinalTotals {
   readonly positions: Positions;
   readonly totals: Positions;
+  /** Bytes before the final position of what comes in that the process had not read by then. */
+  readonly unread: number;
   readonly tcp: boolean;
 }
 
@@ -381,6 +383,12 @@ export class ConnTracker {
   }
 }
 
-function endOf(way: "egress" | "ingress", { positions, totals, tcp }: FinalTotals): FlowEnd {
-  return { position: positions[way], counted: totals[way], tcp };
+function endOf(way: "egress" | "ingress", final: FinalTotals): FlowEnd {
+  const { positions, totals, unread, tcp } = final;
+  return {
+    position: positions[way],
+    unread: way === "ingress" ? unread : 0,
+    counted: totals[way],
+    tcp,
+  };
 }

@@ -83,6 +83,31 @@ for (const { name, entry, afterNs, want } of ends) {
   });
 }
 
+const readers: { name: string; unread: number; late: string; want: object }[] = [
+  { name: "nobody reads them", unread: 3, late: "", want: {} },
+  { name: "one reads some of them late", unread: 3, late: "!b", want: {} },
+  {
+    name: "others were read unseen",
+    unread: 2,
+    late: "",
+    want: { unseen: { count: 1, bytes: 1 } },
+  },
+];
+for (const { name, unread: bytes, late, want } of readers) {
+  Deno.test(`bytes that ENTRY_CLOSE says are unread are no gap: ${name}`, () => {
+    const of = trace({ requestTimeoutMs: 100_000 });
+    const talk = unread(3);
+    const entries = talk.entries.map((entry) =>
+      entry.kind === EntryKind.CLOSE ? { ...entry, total: bytes } : entry
+    );
+    of.feedAll(entries).feedAll(readLate(talk, late, SECOND));
+    of.feed({ kind: EntryKind.TICK, timeNs: talk.timeNs + 62 * SECOND });
+    assert.equal(of.stats.closed, 1);
+    assert.deepEqual(brief(of.records), ["a/null closed"]);
+    assert.deepEqual(of.stats.toJSON().gaps, want);
+  });
+}
+
 Deno.test("bytes sent that do not come are waited for 100 ms only", () => {
   const of = trace();
   const talk = new Conversation().open().say("request", "?a\n").miss("response", 5).close();

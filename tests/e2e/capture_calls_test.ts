@@ -14,7 +14,7 @@ import {
   reportedConns,
 } from "../support/capture.ts";
 import type { SeenRecord } from "../support/tracer.ts";
-import { WAYS } from "../support/tracer.ts";
+import { lossIn, WAYS } from "../support/tracer.ts";
 
 type Way = typeof WAYS[number];
 type End = "client" | "server";
@@ -68,6 +68,7 @@ const STREAM: Case[] = [
   { run: "faults", unread: 10 },
   { run: "large:1048576" },
   { run: "large:10485760" },
+  { run: "unread:5000", unread: 4950 },
   { run: "half_close", check: halfClosed },
   { run: "duplicate" },
   { run: "sendfile", gaps: { "server egress": [[100, 50000]] } },
@@ -253,6 +254,22 @@ Deno.test("messages of one call beyond what the syscall way follows are counted 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+for (const way of WAYS) {
+  Deno.test(`bytes that a process leaves unread are not missing (${way} way)`, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "sockeye-calls-" });
+    try {
+      const executable = await compile("stream_calls", folder);
+      const captured = await capture([executable, "unread:100000"], ["--capture", way, ...ROOMY]);
+      assert.equal(lossIn(captured.summary), "");
+      const [conn] = reportedConns(captured.said);
+      assert.ok(conn);
+      checkRecords(captured.records, conn, 100_000 - 50);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
 
 test("stream_calls", "calls on streams", STREAM);
 // By itself: so many connections may share a port with one of another listener.

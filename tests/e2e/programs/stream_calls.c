@@ -217,6 +217,17 @@ static void half_close(void)
 	end();
 }
 
+/* The server closes with all but 50 of these bytes unread. */
+static void unread(long size)
+{
+	exchange(100, 100);
+	write_up(size);
+	read_all(server, 50);
+	close(server);
+	close(client);
+	report();
+}
+
 static void duplicate(void)
 {
 	int own = client, other = CHECK(dup(client)), far = CHECK(dup2(server, 77));
@@ -421,6 +432,7 @@ static void run(const char *name, long first, long second)
 	else if (is(name, "faults")) tcp(AF_INET), faults();
 	else if (is(name, "large")) tcp(AF_INET), large(first);
 	else if (is(name, "half_close")) tcp(AF_INET), half_close();
+	else if (is(name, "unread")) tcp(AF_INET), unread(first);
 	else if (is(name, "duplicate")) tcp(AF_INET), duplicate();
 	else if (is(name, "sendfile")) tcp(AF_INET), sendfiles();
 	else if (is(name, "splice_to")) tcp(AF_INET), splice_to();

@@ -111,7 +111,7 @@ static __always_inline u16 read_unix_name(struct unix_sock *socket, char *to)
 	return length;
 }
 
-static __always_inline void emit_unix_names(struct batch *batch, struct sock *sk,
+static __always_inline void fill_unix_names(struct batch *batch, struct sock *sk,
 					    struct conn_state *state)
 {
 	struct open_names *names = &batch->open.names;
@@ -127,10 +127,9 @@ static __always_inline void emit_unix_names(struct batch *batch, struct sock *sk
 	batch->open.entry.flags = state->flags;
 }
 
-/* The first event of a connection. */
-static __always_inline void emit_open(void *ctx, struct batch *batch, struct sock *sk,
-				      struct conn_state *state, struct tcp_positions *tcp,
-				      bool direct)
+/* The first event of a connection, put together. */
+static __always_inline void fill_open(struct batch *batch, struct sock *sk, struct conn_state *state,
+				      struct tcp_positions *tcp, bool direct)
 {
 	struct open_names *names = &batch->open.names;
 	struct io_operation *op = &batch->op;
@@ -149,7 +148,11 @@ static __always_inline void emit_open(void *ctx, struct batch *batch, struct soc
 			names->ingress_position = op->position;
 	}
 	if (op->family == FAMILY_UNIX)
-		emit_unix_names(batch, sk, state);
+		fill_unix_names(batch, sk, state);
+}
+
+static __always_inline void send_open(void *ctx, struct batch *batch)
+{
 	send_conn_event(ctx, batch, &batch->open, sizeof(batch->open));
 }
 
@@ -195,9 +198,10 @@ static __always_inline void drop_state(struct sock *sk, bool direct)
 		bpf_map_delete_elem(&address_states, &key);
 }
 
-/* The position of the operation in batch->op, and the connection's first event where it is the first. */
-static __always_inline void place_operation(void *ctx, struct batch *batch, struct sock *sk,
-					    struct conn_state *state, bool direct)
+/* The position of the operation in batch->op. True when it is the connection's first: then
+ * batch->open is filled in, and to be sent. */
+static __always_inline bool find_place(struct batch *batch, struct sock *sk,
+				       struct conn_state *state, bool direct)
 {
 	struct io_operation *op = &batch->op;
 	struct tcp_positions tcp = {};
@@ -213,7 +217,7 @@ static __always_inline void place_operation(void *ctx, struct batch *batch, stru
 	}
 	state->bytes[way] += total;
 	if (state->opened)
-		return;
+		return false;
 	state->opened = 1;
 	state->flags |= op->kind & (FLAG_TCP_POSITION | FLAG_DATAGRAM);
 	if (op->kind == FLAG_TCP_POSITION) {
@@ -226,7 +230,15 @@ static __always_inline void place_operation(void *ctx, struct batch *batch, stru
 		if ((s64)tcp.written <= 1 && (s64)tcp.read <= 1)
 			state->flags |= FLAG_FRESH | (state->flags & FLAG_CLIENT ? 0 : FLAG_SERVER);
 	}
-	emit_open(ctx, batch, sk, state, &tcp, direct);
+	fill_open(batch, sk, state, &tcp, direct);
+	return true;
+}
+
+static __always_inline void place_operation(void *ctx, struct batch *batch, struct sock *sk,
+					    struct conn_state *state, bool direct)
+{
+	if (find_place(batch, sk, state, direct))
+		send_open(ctx, batch);
 }
 
 struct close_entry {

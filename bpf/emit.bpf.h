@@ -125,8 +125,16 @@ static __always_inline bool count_may_wait(struct batch *batch, struct conn_stat
 	       now - state->reported_ns < 100000000;
 }
 
-static __always_inline void emit_small(void *ctx, struct batch *batch, struct sock *sk,
-				       struct conn_state *state, u64 now, bool direct)
+/* So that an entry with so much payload fits into the batch. */
+static __always_inline void make_room(void *ctx, struct batch *batch, u32 payload)
+{
+	if (batch->used + sizeof(struct entry) + payload + 8 > BATCH_BYTES)
+		send_batch(ctx, batch);
+}
+
+/* Adds the operation to the batch, which has room for it. */
+static __always_inline void add_small(struct batch *batch, struct sock *sk, struct conn_state *state,
+				      u64 now, bool direct)
 {
 	struct io_operation *op = &batch->op;
 	u32 kept, n = op->wanted;
@@ -135,8 +143,6 @@ static __always_inline void emit_small(void *ctx, struct batch *batch, struct so
 
 	if (n > SMALL_BYTES)
 		n = SMALL_BYTES;
-	if (batch->used + sizeof(struct entry) + n + 8 > BATCH_BYTES)
-		send_batch(ctx, batch);
 	used = batch->used;
 	if (used > BATCH_BYTES - sizeof(struct entry))
 		return;
@@ -195,7 +201,7 @@ static __always_inline void send_chunk(void *ctx, struct batch *batch, struct sc
 }
 
 /* One step of the walk: takes the next piece, or copies what fits of this one. True at the end. */
-static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scratch *s)
+static __always_inline bool copy_piece(struct batch *batch, struct scratch *s)
 {
 	struct walk *walk = &s->walk;
 	u64 filled, length;
@@ -229,9 +235,17 @@ static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scr
 	walk->piece_left -= length;
 	walk->left -= length;
 	walk->filled = filled + length;
-	if (walk->filled == CHUNK_BYTES)
-		send_chunk(ctx, batch, s, false);
 	return false;
+}
+
+/* A step that sends the chunk which it made full. */
+static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scratch *s)
+{
+	bool ended = copy_piece(batch, s);
+
+	if (s->walk.filled == CHUNK_BYTES)
+		send_chunk(ctx, batch, s, false);
+	return ended;
 }
 
 static __always_inline void finish_walk(void *ctx, struct batch *batch, struct scratch *s)
@@ -241,13 +255,41 @@ static __always_inline void finish_walk(void *ctx, struct batch *batch, struct s
 		count(COUNTER_UNREADABLE, 1);
 	}
 	send_chunk(ctx, batch, s, true);
-	release_batch(batch);
 }
 
-/* How a payload larger than SMALL_BYTES is walked: not at all, by bpf_loop, or, before 5.17, by
- * walk_exit, a program of its own that goes on with as many steps as the verifier bears. */
-enum large { LARGE_CUT, LARGE_LOOP, LARGE_CONTINUE };
-#define WALK_STEPS_UNROLLED 64
+/* Steps until a chunk is full, or so many were made; a function of its own, as copy_small. 1 at the
+ * payload's end. */
+#define CHUNK_STEPS 64
+__attribute__((noinline)) int fill_chunk(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	struct batch *batch = batch_of_this_cpu();
+
+	if (!s || !batch)
+		return 1;
+	for (int i = 0; i < CHUNK_STEPS && s->walk.filled < CHUNK_BYTES; i++) {
+		if (copy_piece(batch, s))
+			return 1;
+	}
+	return 0;
+}
+
+/* Sends up to so many chunks of a payload. True at its end; what is left then goes by finish_walk(). */
+static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct scratch *s, int chunks)
+{
+	for (int i = 0; i < chunks; i++) {
+		if (fill_chunk())
+			return true;
+		if (s->walk.filled == CHUNK_BYTES)
+			send_chunk(ctx, batch, s, false);
+	}
+	return false;
+}
+
+/* How a payload larger than SMALL_BYTES is walked: by bpf_loop, or, before 5.17, by walk_exit, a
+ * program of its own that goes on with as many chunks as the verifier bears. */
+enum large { LARGE_LOOP, LARGE_CONTINUE };
 #define WALK_STEPS 4096
 
 struct walk_context {
@@ -263,17 +305,13 @@ static long walk_callback(u32 index, struct walk_context *context)
 	return !s || !batch || walk_step(context->ctx, batch, s);
 }
 
-static __always_inline void emit_large(void *ctx, struct batch *batch, struct sock *sk,
-				       struct conn_state *state, u64 now, enum large large,
-				       bool direct)
+/* Prepares the walk. False when nothing is to be sent now. */
+static __always_inline bool begin_large(struct batch *batch, struct scratch *s, struct sock *sk,
+					struct conn_state *state, u64 now, bool direct)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
 	struct io_operation *op = &batch->op;
 	u32 n = op->wanted, kept = n;
 
-	if (!s)
-		return;
 	if (!state->suspect || state->verdict == VERDICT_STOP) {
 		copy_small(BATCH_BYTES, HEAD_BYTES);
 		keep_head(batch, batch->data + BATCH_BYTES);
@@ -281,9 +319,8 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 	}
 	op->cut = kept < n ? CUT_FILTERED : n < op->total ? CUT_SNAPLEN : CUT_NONE;
 	if (count_may_wait(batch, state, kept, now))
-		return;
+		return false;
 	state->reported_ns = now;
-	send_batch(ctx, batch);
 	fill_entry(&s->entry, op, sk, state, now, direct);
 	s->entry.flags &= ~FLAG_LAST_CHUNK;
 	s->entry.cut = CUT_NONE;
@@ -295,6 +332,19 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 	s->walk.filled = 0;
 	s->walk.done = 0;
 	s->walk.cut = op->cut;
+	return true;
+}
+
+static __always_inline void emit_large(void *ctx, struct batch *batch, struct sock *sk,
+				       struct conn_state *state, u64 now, enum large large,
+				       bool direct)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+
+	if (!s || !begin_large(batch, s, sk, state, now, direct))
+		return;
+	send_batch(ctx, batch);
 	if (large == LARGE_CONTINUE) {
 		bpf_tail_call(ctx, &continuations, CONTINUE_WALK);
 	} else {
@@ -318,12 +368,10 @@ static __always_inline void take_verdict(struct conn_state *state)
 		state->verdict = *verdict;
 }
 
-/* Sends the operation in batch->op: its payload where it is known, its cut otherwise. */
-static __always_inline void emit_operation(void *ctx, struct batch *batch, struct sock *sk,
-					   struct conn_state *state, enum large large, bool direct)
+/* How much of the operation in batch->op is to be sent. True when that is a large payload. */
+static __always_inline bool want_payload(struct io_operation *op, struct conn_state *state)
 {
-	struct io_operation *op = &batch->op;
-	u64 now = bpf_ktime_get_ns(), n = op->total;
+	u64 n = op->total;
 
 	take_verdict(state);
 	if (n > config.snaplen)
@@ -331,11 +379,22 @@ static __always_inline void emit_operation(void *ctx, struct batch *batch, struc
 	if (!op->iov && n > op->length)
 		n = op->length;
 	op->wanted = n;
-	if (large != LARGE_CUT && op->cut == CUT_NONE &&
-	    (n > SMALL_BYTES || op->pieces > SMALL_PIECES))
+	return op->cut == CUT_NONE && (n > SMALL_BYTES || op->pieces > SMALL_PIECES);
+}
+
+/* Sends the operation in batch->op: its payload where it is known, its cut otherwise. */
+static __always_inline void emit_operation(void *ctx, struct batch *batch, struct sock *sk,
+					   struct conn_state *state, enum large large, bool direct)
+{
+	struct io_operation *op = &batch->op;
+	u64 now = bpf_ktime_get_ns();
+
+	if (want_payload(op, state)) {
 		emit_large(ctx, batch, sk, state, now, large, direct);
-	else
-		emit_small(ctx, batch, sk, state, now, direct);
+		return;
+	}
+	make_room(ctx, batch, op->wanted < SMALL_BYTES ? op->wanted : SMALL_BYTES);
+	add_small(batch, sk, state, now, direct);
 }
 
 /* Connection events are rare: each is a sample of its own. */

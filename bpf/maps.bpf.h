@@ -72,8 +72,10 @@ struct batch {
 	struct io_operation op;
 	struct user_iovec pieces[SMALL_PIECES];
 	struct user_message message;
-	u32 message_index; /* syscall way: where a call with several messages is */
+	u32 call; /* syscall way: call_of(), for its continuations */
+	u32 message_index; /* where a call with several messages is */
 	u32 messages_bytes;
+	u32 pad;
 	u8 head[HEAD_BYTES];
 	u8 data[BATCH_BYTES + 2 * SMALL_BYTES + 128];
 	struct open_entry open; /* where a connection event is put together */

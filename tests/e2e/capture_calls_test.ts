@@ -89,11 +89,15 @@ const MESSAGES: Case[] = [
   { run: "mmsg:64:100" },
   { run: "mmsg_named:64:100" },
   { run: "mmsg:200:50" },
-  { run: "mmsg:1000:50", ways: ["socket"] },
+  { run: "mmsg:1024:50" },
+  { run: "mmsg:64:4097" },
+  { run: "mmsg:100:60000" },
+  { run: "mmsg_pieces:10:100" },
   // Where a call stops at a time limit, the element at hand is not known to the socket way.
   { run: "mmsg_timeout", ways: ["socket"], gaps: { "server ingress": [[0, 600]] } },
   { run: "mmsg_timeout", ways: ["syscall"] },
-  { run: "mmsg_stream" },
+  { run: "mmsg_stream:10:100" },
+  { run: "mmsg_stream:3:100000" },
   { run: "mmsg_partial", ways: ["socket"] },
   { run: "datagrams:100" },
   { run: "datagrams:60000" },
@@ -244,7 +248,7 @@ Deno.test("messages of one call beyond what the syscall way follows are counted 
   const folder = await Deno.makeTempDir({ prefix: "sockeye-calls-" });
   try {
     const executable = await compile("message_calls", folder);
-    const captured = await capture([executable, "mmsg:1000:50"], [
+    const captured = await capture([executable, "mmsg_pieces:40:100"], [
       "--capture",
       "syscall",
       ...ROOMY,

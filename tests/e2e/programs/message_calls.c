@@ -104,11 +104,37 @@ static void mmsg_timeout(void)
 	end();
 }
 
-static void mmsg_stream(void)
+/* Messages of so many pieces, eight bytes each. */
+static void mmsg_pieces(int count, int many)
+{
+	static struct iovec small[MESSAGES * 16];
+	int size = 8 * many;
+
+	for (int turn = 0; turn < 2; turn++) {
+		prepare(count, size, turn);
+		for (int i = 0; i < count * many; i++)
+			small[i] = (struct iovec){ space + 8L * i, 8 };
+		for (int i = 0; i < count; i++) {
+			messages[i].msg_hdr.msg_iov = &small[i * many];
+			messages[i].msg_hdr.msg_iovlen = many;
+		}
+		if (turn == 0) {
+			next_up((long)count * size);
+			expect(sendmmsg(client, messages, count, 0), count, "sendmmsg");
+			up += (long)count * size;
+		} else {
+			memset(space, 'X', (long)count * size);
+			expect(recvmmsg(server, messages, count, 0, NULL), count, "recvmmsg");
+		}
+	}
+	end();
+}
+
+static void mmsg_stream(int count, int size)
 {
 	for (int turn = 0; turn < 3; turn++) {
-		send_messages(10, 100, 0);
-		read_all(server, 1000);
+		send_messages(count, size, 0);
+		read_all(server, (long)count * size);
 	}
 	write_up(1000);
 	wait_for_bytes(server, 1000);
@@ -188,7 +214,8 @@ static void run(const char *name, long first, long second)
 	if (is(name, "mmsg")) udp(AF_INET, 1), mmsg(first, second, 0);
 	else if (is(name, "mmsg_named")) udp(AF_INET, 0), mmsg(first, second, 1);
 	else if (is(name, "mmsg_timeout")) udp(AF_INET, 0), mmsg_timeout();
-	else if (is(name, "mmsg_stream")) tcp(AF_INET), mmsg_stream();
+	else if (is(name, "mmsg_pieces")) udp(AF_INET, 1), mmsg_pieces(first, second);
+	else if (is(name, "mmsg_stream")) tcp(AF_INET), mmsg_stream(first, second);
 	else if (is(name, "mmsg_partial")) tcp(AF_INET), mmsg_partial();
 	else if (is(name, "datagrams")) udp(AF_INET, 0), datagrams(first);
 	else if (is(name, "datagrams6")) udp(AF_INET6, 0), datagrams(first);

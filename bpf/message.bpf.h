@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* User space's own structs, read from the arguments of system calls: msghdr and sockaddr. */
+/* Where a system call has its bytes, and whom it names: its arguments, and user space's own structs
+ * behind them, msghdr and sockaddr. */
 #ifndef SOCKEYE_MESSAGE_H
 #define SOCKEYE_MESSAGE_H
 
+#include "arch.h"
 #include "emit.bpf.h"
 
 struct user_sockaddr {
@@ -54,6 +56,30 @@ static __always_inline void read_message(struct batch *batch, u64 from, bool tak
 	op->pieces = message->iov_count;
 	if (take_name && op->kind == FLAG_DATAGRAM && message->name_length >= 16)
 		read_sockaddr(op, message->name);
+}
+
+/* Where a call that moves one message has its bytes; with `take_name` also the peer that it names. */
+static __always_inline void find_buffer(struct batch *batch, struct pt_regs *regs, bool take_name)
+{
+	struct io_operation *op = &batch->op;
+	u64 arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs);
+
+	switch (op->operation) {
+	case OP_READV:
+	case OP_WRITEV:
+		op->iov = arg2;
+		op->pieces = arg3;
+		break;
+	case OP_SENDMSG:
+	case OP_RECVMSG:
+		read_message(batch, arg2, take_name);
+		break;
+	default:
+		op->base = arg2;
+		op->length = arg3;
+		if (take_name && (op->operation == OP_SENDTO || op->operation == OP_RECVFROM))
+			read_sockaddr(op, SYSCALL_ARG5(regs));
+	}
 }
 
 #endif

@@ -163,32 +163,14 @@ static __always_inline void find_mmsg_buffer(struct batch *batch, struct pt_regs
 }
 
 /* Where the current system call has this operation's bytes. */
-static __always_inline void find_buffer(struct batch *batch, struct pt_regs *regs, bool unconnected)
+static __always_inline void find_payload(struct batch *batch, struct pt_regs *regs, bool take_name)
 {
-	struct io_operation *op = &batch->op;
-	bool take_name = unconnected && op->direction == DIRECTION_EGRESS;
-	u64 arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs);
+	u8 operation = batch->op.operation;
 
-	switch (op->operation) {
-	case OP_READV:
-	case OP_WRITEV:
-		op->iov = arg2;
-		op->pieces = arg3;
-		break;
-	case OP_SENDMMSG:
-	case OP_RECVMMSG:
+	if (operation == OP_SENDMMSG || operation == OP_RECVMMSG)
 		find_mmsg_buffer(batch, regs, take_name);
-		break;
-	case OP_SENDMSG:
-	case OP_RECVMSG:
-		read_message(batch, arg2, take_name);
-		break;
-	default:
-		op->base = arg2;
-		op->length = arg3;
-		if (take_name && op->operation == OP_SENDTO)
-			read_sockaddr(op, SYSCALL_ARG5(regs));
-	}
+	else
+		find_buffer(batch, regs, take_name);
 }
 
 /* The sender of what an unconnected socket is receiving: left by the cgroup programs. */
@@ -271,7 +253,7 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	if ((flags & MESSAGE_TRUNC) && op->kind != FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS)
 		op->cut = CUT_UNSEEN; /* thrown away, not copied */
 	if (op->cut == CUT_NONE)
-		find_buffer(batch, regs, unconnected);
+		find_payload(batch, regs, unconnected && op->direction == DIRECTION_EGRESS);
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
 		take_peer(op, state);
 	/* Whom an unnamed datagram is from is not known: one of those that were let through before. */

@@ -112,12 +112,12 @@ static __always_inline bool unconnected(struct io_operation *op, struct sock *sk
 static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_regs *regs,
 				     u8 operation, u8 direction, long moved)
 {
-	u64 arg2 = SYSCALL_ARG2(regs), arg3 = SYSCALL_ARG3(regs);
+	u64 flags = operation == OP_RECVFROM ? SYSCALL_ARG4(regs) :
+		    operation == OP_RECVMSG  ? SYSCALL_ARG3(regs) :
+					       0;
 	struct io_operation *op = &batch->op;
 	struct conn_state *state;
 	struct sock *sk = NULL;
-
-	u64 flags = operation == OP_RECVFROM ? SYSCALL_ARG4(regs) : operation == OP_RECVMSG ? arg3 : 0;
 
 	if (flags & PEEK_OR_ERRQUEUE)
 		return;
@@ -130,26 +130,10 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 		return;
 	}
 	op->total = moved;
-	switch (op->operation) {
-	case OP_READV:
-	case OP_WRITEV:
-		op->iov = arg2;
-		op->pieces = arg3;
-		break;
-	case OP_SENDMSG:
-	case OP_RECVMSG:
-		read_message(batch, arg2, unconnected(op, sk));
-		break;
-	case OP_SENDFILE:
+	if (op->operation == OP_SENDFILE)
 		op->cut = CUT_UNSEEN;
-		break;
-	default:
-		op->base = arg2;
-		op->length = arg3;
-		if ((op->operation == OP_SENDTO || op->operation == OP_RECVFROM) &&
-		    unconnected(op, sk))
-			read_sockaddr(op, SYSCALL_ARG5(regs));
-	}
+	else
+		find_buffer(batch, regs, unconnected(op, sk));
 	if ((flags & TRUNC) && op->kind != FLAG_DATAGRAM)
 		op->cut = CUT_UNSEEN; /* thrown away, not copied */
 	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))

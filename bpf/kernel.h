@@ -93,6 +93,7 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
 	unsigned long skc_flags;
 };
 struct file;
@@ -178,6 +179,29 @@ struct io_sr_msg {
 struct io_rw {
 	u64 addr;
 	u32 len;
+};
+
+/* Records of classic tracepoints, the context of their programs. */
+struct trace_event_raw_sock_msg_length {
+	void *sk;
+	int ret;
+	int flags;
+};
+struct trace_event_raw_io_uring_complete {
+	void *req;
+	int res;
+};
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+struct trace_event_raw_task_newtask {
+	s32 pid;
+	char comm[16];
+	u64 clone_flags;
+};
+struct trace_event_raw_task_rename {
+	s32 pid;
+	char newcomm[16];
 };
 
 #pragma clang attribute pop

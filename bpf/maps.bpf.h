@@ -124,8 +124,8 @@ struct mmsg_call {
 };
 
 struct peer_key {
-	u64 conn;
-	u64 cpu;
+	u64 cookie; /* of the socket */
+	u64 task;
 };
 
 /*

@@ -7,7 +7,8 @@
 #include "emit.bpf.h"
 #include "filter.bpf.h"
 
-static __always_inline void emit_process(void *ctx, struct task_struct *task, u8 kind, u32 total)
+static __always_inline void emit_process(void *ctx, u32 pid, u32 tid, const char *comm, u8 kind,
+					 u32 total)
 {
 	struct batch *batch = batch_of_this_cpu();
 	struct entry e = {};
@@ -16,64 +17,80 @@ static __always_inline void emit_process(void *ctx, struct task_struct *task, u8
 		return;
 	e.kind = kind;
 	e.time_ns = bpf_ktime_get_ns();
-	e.pid = task->tgid;
-	e.tid = task->pid;
+	e.pid = pid;
+	e.tid = tid;
 	e.fd = -1;
 	e.total = total;
-	bpf_probe_read_kernel(&e.comm, sizeof(e.comm), &task->group_leader->comm);
+	bpf_probe_read_kernel(&e.comm, sizeof(e.comm), comm);
 	send_conn_event(ctx, batch, &e, sizeof(e));
+}
+
+/* A process, not a thread, came to be; it has no other name than its parent yet. */
+static __always_inline void on_fork(void *ctx, u32 parent, u32 child, const char *comm)
+{
+	u8 *from = mark_of(parent), *to = mark_of(child), marks;
+
+	if (!from || !to)
+		return;
+	marks = *from & ~MARK_NEVER; /* what sockeye itself starts may be traced */
+	if (!config.follow)
+		marks &= ~MARK_TREE;
+	*to = marks;
+	if (config.wanted_marks && process_wanted(child))
+		emit_process(ctx, child, child, comm, ENTRY_START, parent);
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u8 *from, *to, marks;
-
-	if (child->tgid == parent->tgid)
-		return 0; /* a thread */
-	from = mark_of(parent->tgid);
-	to = mark_of(child->tgid);
-	if (!from || !to)
-		return 0;
-	marks = *from & ~MARK_NEVER; /* what sockeye itself starts may be traced */
-	if (!config.follow)
-		marks &= ~MARK_TREE;
-	*to = marks;
-	if (config.wanted_marks && process_wanted(child->tgid))
-		emit_process(ctx, child, ENTRY_START, parent->tgid);
+	if (child->tgid != parent->tgid)
+		on_fork(ctx, parent->tgid, child->tgid, child->comm);
 	return 0;
+}
+
+static __always_inline void on_rename(u32 pid, const char *name)
+{
+	u8 *mark = mark_of(pid);
+	struct comm comm = {};
+
+	if (!mark)
+		return;
+	bpf_probe_read_kernel_str(comm.name, sizeof(comm.name), name);
+	if (bpf_map_lookup_elem(&comms, &comm))
+		*mark |= MARK_COMM;
+	else
+		*mark &= ~MARK_COMM;
 }
 
 /* Also fires at exec(), which renames. Loaded with --comm only. */
 SEC("tp_btf/task_rename")
 int BPF_PROG(process_rename, struct task_struct *task, const char *name)
 {
-	u8 *mark = mark_of(task->tgid);
-	struct comm comm = {};
-
-	if (!mark || task->pid != task->tgid)
-		return 0;
-	bpf_probe_read_kernel_str(comm.name, sizeof(comm.name), name);
-	if (bpf_map_lookup_elem(&comms, &comm))
-		*mark |= MARK_COMM;
-	else
-		*mark &= ~MARK_COMM;
+	if (task->pid == task->tgid)
+		on_rename(task->tgid, name);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+/* A thread ends; the process with its last one. */
+static __always_inline void on_exit(void *ctx, struct task_struct *task)
 {
 	u32 pid = task->tgid;
 	u8 *mark;
 
 	if (task->signal->live.counter > 0)
-		return 0; /* other threads live on */
+		return; /* other threads live on */
 	if (process_wanted(pid))
-		emit_process(ctx, task, ENTRY_EXIT, task->signal->group_exit_code ?: task->exit_code);
+		emit_process(ctx, pid, task->pid, task->group_leader->comm, ENTRY_EXIT,
+			     task->signal->group_exit_code ?: task->exit_code);
 	mark = mark_of(pid);
 	if (mark)
 		*mark = 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	on_exit(ctx, task);
 	return 0;
 }
 

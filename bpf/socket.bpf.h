@@ -174,9 +174,9 @@ static __always_inline void find_payload(struct batch *batch, struct pt_regs *re
 }
 
 /* The sender of what an unconnected socket is receiving: left by the cgroup programs. */
-static __always_inline void take_peer(struct io_operation *op, struct conn_state *state)
+static __always_inline void take_peer(struct io_operation *op, struct sock *sk)
 {
-	struct peer_key key = { state->id, bpf_get_smp_processor_id() };
+	struct peer_key key = { sk->__sk_common.skc_cookie.counter, bpf_get_current_task() };
 	struct peer *left = bpf_map_lookup_elem(&peers, &key);
 
 	if (!left)
@@ -188,7 +188,7 @@ static __always_inline void take_peer(struct io_operation *op, struct conn_state
 
 /* Nothing moved: the end of a stream, or an error, which also ends a vectored call. */
 static __always_inline void on_nothing(void *ctx, struct batch *batch, struct sock *sk,
-				       struct pt_regs *regs, int moved)
+				       struct pt_regs *regs, int moved, bool stored)
 {
 	struct io_operation *op = &batch->op;
 	struct conn_state *state;
@@ -198,7 +198,7 @@ static __always_inline void on_nothing(void *ctx, struct batch *batch, struct so
 		end_mmsg();
 	if (moved != 0 || op->direction != DIRECTION_INGRESS)
 		return;
-	state = state_of(sk, false, true);
+	state = state_of(sk, false, stored);
 	if (state)
 		on_read_zero(ctx, batch, sk, state, true);
 }
@@ -231,7 +231,7 @@ static __always_inline void name_operation(struct batch *batch, struct sock *sk,
 }
 
 static __always_inline void on_length(void *ctx, struct batch *batch, struct sock *sk, int moved,
-				      int flags)
+				      int flags, bool stored)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
@@ -240,10 +240,10 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	struct conn_state *state;
 
 	if (moved <= 0 && !(moved == 0 && op->kind == FLAG_DATAGRAM)) {
-		on_nothing(ctx, batch, sk, regs, moved);
+		on_nothing(ctx, batch, sk, regs, moved, stored);
 		return;
 	}
-	state = state_of(sk, true, true);
+	state = state_of(sk, true, stored);
 	if (!state) {
 		count(COUNTER_STATE_FULL, 1);
 		return;
@@ -255,7 +255,7 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	if (op->cut == CUT_NONE)
 		find_payload(batch, regs, unconnected && op->direction == DIRECTION_EGRESS);
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
-		take_peer(op, state);
+		take_peer(op, sk);
 	/* Whom an unnamed datagram is from is not known: one of those that were let through before. */
 	if (unconnected && op->kind == FLAG_DATAGRAM && (op->has_peer || !state->opened) &&
 	    !port_wanted(sk->__sk_common.skc_num, op->has_peer ? op->peer.port : 0))
@@ -268,7 +268,10 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);
 }
 
-static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int flags, u8 direction)
+/* `stored`: the connection's state is in the socket's storage, which takes a pointer that the verifier
+ * trusts; else it is kept as in the syscall way. */
+static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int flags, u8 direction,
+				   bool stored)
 {
 	u8 family = sk->__sk_common.skc_family, kind;
 	struct batch *batch;
@@ -292,7 +295,7 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 	begin_operation(&batch->op, direction);
 	batch->op.family = family;
 	batch->op.kind = kind;
-	on_length(ctx, batch, sk, moved, flags);
+	on_length(ctx, batch, sk, moved, flags, stored);
 	release_batch(batch);
 	return 0;
 }
@@ -300,13 +303,13 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send, struct sock *sk, int moved, int flags)
 {
-	return on_hook(ctx, sk, moved, flags, DIRECTION_EGRESS);
+	return on_hook(ctx, sk, moved, flags, DIRECTION_EGRESS, true);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv, struct sock *sk, int moved, int flags)
 {
-	return on_hook(ctx, sk, moved, flags, DIRECTION_INGRESS);
+	return on_hook(ctx, sk, moved, flags, DIRECTION_INGRESS, true);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -319,7 +322,7 @@ int BPF_PROG(sock_state, struct sock *sk, int old_state, int new_state)
 
 static __always_inline int leave_peer(struct bpf_sock_addr *ctx, struct peer *peer)
 {
-	struct peer_key key = { bpf_get_socket_cookie(ctx), bpf_get_smp_processor_id() };
+	struct peer_key key = { bpf_get_socket_cookie(ctx), bpf_get_current_task() };
 
 	peer->port = __builtin_bswap16(ctx->user_port);
 	bpf_map_update_elem(&peers, &key, peer, BPF_ANY);

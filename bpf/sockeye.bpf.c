@@ -7,6 +7,7 @@
  *   socket.bpf.h    capture on the socket hooks (6.3 and later)
  *   syscalls.bpf.h  capture at the end of system calls (5.10 and later)
  *   uring.bpf.h     what io_uring moves
+ *   steady.bpf.h    all of these where the kernel may preempt programs (7.0 and later)
  *   conn.bpf.h      a connection's state, its first and last event
  *   emit.bpf.h      entries, batches, perf buffers
  *   payload.bpf.h   how much of a payload is sent, and its copying
@@ -28,6 +29,7 @@ struct bpf_sock_addr {
 #include "socket.bpf.h"
 #include "syscalls.bpf.h"
 #include "uring.bpf.h"
+#include "steady.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -167,8 +167,7 @@ static __always_inline u32 call_of(u32 number)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+static __always_inline void on_sys_exit(void *ctx, struct pt_regs *regs, long result)
 {
 	u32 call = call_of(SYSCALL_NUMBER(regs));
 	struct task_struct *task;
@@ -176,13 +175,13 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 	u8 operation = call;
 
 	if (!call || result < 0 || !process_wanted(bpf_get_current_pid_tgid() >> 32))
-		return 0;
+		return;
 	task = (void *)bpf_get_current_task();
 	if (BPF_CORE_READ(task, thread_info.status) & TASK_IS_32BIT)
-		return 0; /* other numbers, other registers: what it moves shows as gaps */
+		return; /* other numbers, other registers: what it moves shows as gaps */
 	batch = hold_batch();
 	if (!batch)
-		return 0;
+		return;
 	batch->call = call;
 	if (operation == OP_RECVMMSG || operation == OP_SENDMMSG || operation == OP_SPLICE) {
 		batch->message_index = 0;
@@ -192,6 +191,12 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 			 call & INGRESS_CALL ? DIRECTION_INGRESS : DIRECTION_EGRESS, result);
 	}
 	release_batch(batch);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
+{
+	on_sys_exit(ctx, regs, result);
 	return 0;
 }
 
@@ -340,16 +345,15 @@ static __always_inline void next_messages(void *ctx, struct batch *batch, u32 me
 	release_batch(batch);
 }
 
-/* Never attached: goes on for sys_exit, and with itself while there are more messages. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
+/* Goes on for sys_exit, and with itself while there are more messages. */
+static __always_inline void on_messages(void *ctx, struct pt_regs *regs, long result)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
 	struct batch *batch = batch_of_this_cpu();
 
 	if (!batch || !s)
-		return 0;
+		return;
 	if (batch->call == OP_SPLICE) {
 		take_splice(ctx, batch, regs, result);
 		result = 0;
@@ -360,13 +364,11 @@ int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
 		finish_walk(ctx, batch, s);
 	}
 	next_messages(ctx, batch, result);
-	return 0;
 }
 
-/* Never attached: goes on with a large payload, and with itself while there is more of it; then with
- * the messages behind it. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(walk_exit, struct pt_regs *regs, long result)
+/* Goes on with a large payload, and with itself while there is more of it; then with the messages
+ * behind it. */
+static __always_inline void on_walk(void *ctx, long result)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
@@ -374,7 +376,7 @@ int BPF_PROG(walk_exit, struct pt_regs *regs, long result)
 	u8 operation;
 
 	if (!s || !batch)
-		return 0;
+		return;
 	if (!walk_chunks(ctx, batch, s, CHUNKS_A_RUN))
 		bpf_tail_call(ctx, &continuations, CONTINUE_WALK);
 	finish_walk(ctx, batch, s);
@@ -382,6 +384,20 @@ int BPF_PROG(walk_exit, struct pt_regs *regs, long result)
 	if (operation != OP_SENDMMSG && operation != OP_RECVMMSG)
 		result = 0;
 	next_messages(ctx, batch, result);
+}
+
+/* Never attached: continuations. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
+{
+	on_messages(ctx, regs, result);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(walk_exit, struct pt_regs *regs, long result)
+{
+	on_walk(ctx, result);
 	return 0;
 }
 

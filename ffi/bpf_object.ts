@@ -124,6 +124,22 @@ export class BpfObject implements Disposable {
     this.#attached.add(program);
   }
 
+  /** Attaches a program to a classic tracepoint, by its id; it fires on every CPU. */
+  attachTracepoint(program: string, id: number, cpu: number): void {
+    this.#libbpf.takeLog();
+    const { calls, libc } = this.#libbpf;
+    const event = libc.openTracepoint(id, cpu);
+    const link = calls.bpf_program__attach_perf_event(this.#program(program), event.fd);
+    if (link === null) {
+      const errno = libc.errno();
+      event[Symbol.dispose]();
+      throw this.#fault(`Cannot attach BPF program ${program}`, errno);
+    }
+    // The link closes the event.
+    this.#links.push(link);
+    this.#attached.add(program);
+  }
+
   /** Attaches a cgroup program to an open cgroup folder. */
   attachCgroup(program: string, cgroup: Descriptor): void {
     this.#libbpf.takeLog();

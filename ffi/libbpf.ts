@@ -23,6 +23,7 @@ const SYMBOLS = {
   bpf_program__set_autoload: { parameters: ["pointer", "bool"], result: "i32" },
   bpf_program__attach: { parameters: ["pointer"], result: "pointer" },
   bpf_program__attach_cgroup: { parameters: ["pointer", "i32"], result: "pointer" },
+  bpf_program__attach_perf_event: { parameters: ["pointer", "i32"], result: "pointer" },
   bpf_link__destroy: { parameters: ["pointer"], result: "i32" },
   bpf_map__fd: { parameters: ["pointer"], result: "i32" },
   bpf_map__value_size: { parameters: ["pointer"], result: "u32" },

@@ -37,6 +37,12 @@ const FSOPEN_CLOEXEC = 1;
 const FSCONFIG_CMD_CREATE = 6;
 /** The same numbers on every architecture that came after the numbering was unified (5.2). */
 const SYS = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
+const SYS_PERF_EVENT_OPEN = { x86_64: 298, aarch64: 241 } as const;
+/** struct perf_event_attr, its first version: type, size, config. */
+const PERF_ATTR_SIZE = 64;
+const PERF_TYPE_TRACEPOINT = 2;
+const PERF_FLAG_FD_CLOEXEC = 8;
+const EVERY_PROCESS = 0xffffffffffffffffn;
 
 /** errno of the last call that failed; to be read at once. */
 export function lastErrno(calls: { __errno_location(): Deno.PointerValue }): number {
@@ -113,6 +119,21 @@ export class Libc implements Disposable {
     return this.#descriptor(this.#calls.openat(mount.fd, cString("."), O_CLOEXEC), what);
   }
 
+  /** Counts a classic tracepoint (its id, as tracefs has it) on one CPU, for a program to attach to. */
+  openTracepoint(id: number, cpu: number): Descriptor {
+    const attributes = new Uint32Array(PERF_ATTR_SIZE / 4);
+    attributes.set([PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, id]);
+    const fd = this.#syscall(
+      SYS_PERF_EVENT_OPEN[Deno.build.arch],
+      addressOf(new Uint8Array(attributes.buffer)),
+      EVERY_PROCESS,
+      BigInt(cpu),
+      EVERY_PROCESS, // no group
+      BigInt(PERF_FLAG_FD_CLOEXEC),
+    );
+    return this.#descriptor(fd, `Cannot open tracepoint ${id}`);
+  }
+
   /** Maps the first `bytes` of what `fd` stands for. */
   map(fd: number, bytes: number, writable: boolean): Mapping {
     const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -168,8 +189,8 @@ export class Libc implements Disposable {
     return (high * 4294967296 + low - fromSeconds) * 1e9 + nanos;
   }
 
-  #syscall(number: number, first: bigint, second: bigint): number {
-    return Number(this.#calls.syscall(BigInt(number), first, second, 0n, 0n, 0n));
+  #syscall(number: number, a: bigint, b: bigint, c = 0n, d = 0n, e = 0n): number {
+    return Number(this.#calls.syscall(BigInt(number), a, b, c, d, e));
   }
 
   #descriptor(fd: number, action: string): Descriptor {

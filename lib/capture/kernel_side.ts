@@ -7,7 +7,8 @@ import { BpfError } from "../../ffi/bpf_error.ts";
 import type { Libbpf } from "../../ffi/libbpf.ts";
 import type { Descriptor } from "../../ffi/libc.ts";
 import { Config, CONFIG_SIZE, MARKS_PER_VALUE, MAX_PORTS } from "./abi.ts";
-import { cgroup2Root } from "./machine.ts";
+import { cgroup2Root, onlineCpus } from "./machine.ts";
+import { STEADY, type SteadyProgram, tracepointIds } from "./steady.ts";
 
 /** "socket": the tracepoints of socket sends and receives; "syscall": the end of system calls. */
 export type Way = "socket" | "syscall";
@@ -62,6 +63,8 @@ export interface KernelSettings {
   readonly comm: readonly string[];
   readonly possibleCpus: number;
   readonly pidLimit: number;
+  /** Programs that cannot be preempted: steady.ts. */
+  readonly steady: boolean;
 }
 
 /** Opens, sizes and loads the object; attachAll() starts it. */
@@ -83,7 +86,7 @@ export function loadKernelSide(
     object.setAutoload(
       new Set([
         "flush",
-        ...attached(settings, hooks),
+        ...attached(settings, hooks).map(({ program }) => program),
         ...continuations(settings),
         ...peers(settings),
       ]),
@@ -109,7 +112,15 @@ function peers(settings: KernelSettings): string[] {
   return settings.way === "socket" ? ["peer4", "peer6"] : [];
 }
 
-function attached(settings: KernelSettings, hooks: Hooks): string[] {
+function attached(settings: KernelSettings, hooks: Hooks): SteadyProgram[] {
+  return attachedNames(settings, hooks).map((program) => standIn(settings, program));
+}
+
+function standIn({ steady }: KernelSettings, program: string): SteadyProgram {
+  return (steady ? STEADY[program] : undefined) ?? { program };
+}
+
+function attachedNames(settings: KernelSettings, hooks: Hooks): string[] {
   const names = ["process_fork", "process_exit"];
   if (settings.comm.length > 0) names.push("process_rename");
   if (settings.way === "syscall") return [...names, "sys_exit", "sock_state_walked"];
@@ -120,7 +131,8 @@ function attached(settings: KernelSettings, hooks: Hooks): string[] {
 
 /** Programs reached by tail calls only, in the order of the map `continuations` (maps.bpf.h). */
 function continuations(settings: KernelSettings): string[] {
-  return settings.way === "syscall" ? ["messages_exit", "walk_exit"] : [];
+  if (settings.way !== "syscall") return [];
+  return ["messages_exit", "walk_exit"].map((name) => standIn(settings, name).program);
 }
 
 /** Attaches everything; from here on events flow. */
@@ -132,9 +144,24 @@ export function attachAll(
   warn: (message: string) => void,
 ): void {
   if (settings.way === "socket") attachPeers(object, libbpf, peers(settings), warn);
-  for (const name of attached(settings, hooks)) object.attach(name);
+  attachPrograms(object, libbpf, attached(settings, hooks));
   if (settings.way === "syscall" || !hooks.uring) {
     warn("io_uring is not seen on this kernel: its operations on sockets show as gaps");
+  }
+}
+
+function attachPrograms(
+  object: BpfObject,
+  libbpf: Libbpf,
+  programs: readonly SteadyProgram[],
+): void {
+  const events = programs.flatMap(({ event }) => event ?? []);
+  const ids = events.length > 0 ? tracepointIds(libbpf, events) : [];
+  const [cpu = 0] = events.length > 0 ? onlineCpus() : [];
+  for (const { program, event } of programs) {
+    const id = event === undefined ? undefined : ids[events.indexOf(event)];
+    if (id === undefined) object.attach(program);
+    else object.attachTracepoint(program, id, cpu);
   }
 }
 

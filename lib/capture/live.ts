@@ -29,6 +29,7 @@ import { Merger } from "./merge.ts";
 import { ringSizes } from "./ring_sizes.ts";
 import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
+import { chooseSteady } from "./steady.ts";
 import { checkPids, Targets } from "./targets.ts";
 import { wallClockEntry } from "./user_entries.ts";
 
@@ -46,6 +47,8 @@ export interface LiveOptions {
   readonly snaplen: number;
   /** All rings together, MiB. */
   readonly ringMib?: number;
+  /** Programs that cannot be preempted; by default where the kernel would preempt them. */
+  readonly steady?: boolean;
   /** "system", or a path; else the bundled one. */
   readonly libbpf?: string;
   /** A command will be started: our children are targets from their fork on, until addTarget(). */
@@ -91,7 +94,7 @@ export function openLive(options: LiveOptions): LiveSource {
   const bundled = (): Uint8Array<ArrayBuffer> => new Uint8Array(assets("libbpf.so"));
   const libbpf = stack.use(openLibbpf(chooseLibbpf(options.libbpf, bundled)));
   const hooks = probeHooks(libbpf);
-  const settings = settingsOf(options, chooseWay(options.way, hooks));
+  const settings = settingsOf(options, chooseWay(options.way, hooks), libbpf);
   const image = new Uint8Array(assets("sockeye.bpf.o"));
   const object = stack.use(loadKernelSide(libbpf, image, settings, hooks));
 
@@ -110,7 +113,7 @@ export function openLive(options: LiveOptions): LiveSource {
   return new KernelSource(options, parts, stack.move());
 }
 
-function settingsOf(options: LiveOptions, way: Way): KernelSettings {
+function settingsOf(options: LiveOptions, way: Way, libbpf: Libbpf): KernelSettings {
   const byTree = options.pids.length > 0 || options.command === true;
   return {
     way,
@@ -122,6 +125,7 @@ function settingsOf(options: LiveOptions, way: Way): KernelSettings {
     comm: options.comm,
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
+    steady: options.steady ?? chooseSteady(libbpf, Deno.osRelease(), options.warn),
   };
 }
 

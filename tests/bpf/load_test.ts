@@ -39,6 +39,7 @@ function settings(way: Way, some: Partial<KernelSettings> = {}): KernelSettings 
     comm: [],
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
+    steady: false,
     ...some,
   };
 }
@@ -75,6 +76,10 @@ const VARIANTS: { name: string; some: Partial<KernelSettings> }[] = [
   { name: "names", some: { wantedMarks: 2, comm: ["nginx", "redis-server"] } },
   { name: "ports", some: { ports: Array.from({ length: 16 }, (_, i) => 8000 + i) } },
   { name: "unfiltered, no follow", some: { unfiltered: true, follow: false } },
+  {
+    name: "programs that cannot be preempted",
+    some: { steady: true, wantedMarks: 2, comm: ["a"] },
+  },
   { name: "the largest snaplen", some: { snaplen: 1 << 30 } },
   { name: "the least snaplen", some: { snaplen: 64 } },
 ];
@@ -105,10 +110,12 @@ Deno.test("every program of the object is loaded by one way or the other", () =>
   const loaded = new Set<string>();
   let all: string[] = [];
   for (const way of WAYS) {
-    const found = loadedPrograms(settings(way, { wantedMarks: 2, comm: ["nginx"] }));
-    all = found.all;
-    for (const name of found.loaded) loaded.add(name);
-    assert.ok(found.loaded.includes("flush"));
+    for (const steady of [false, true]) {
+      const found = loadedPrograms(settings(way, { wantedMarks: 2, comm: ["nginx"], steady }));
+      all = found.all;
+      for (const name of found.loaded) loaded.add(name);
+      assert.ok(found.loaded.includes("flush"));
+    }
   }
   assert.deepEqual([...loaded].sort(), [...all].sort());
 });

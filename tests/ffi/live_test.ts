@@ -1,6 +1,6 @@
 /** Capture from the running kernel; needs root, python3 and the built BPF object (dist/). */
 import assert from "node:assert/strict";
-import { EntryKind, Flag } from "../../lib/capture/abi.ts";
+import { Direction, EntryKind, Flag } from "../../lib/capture/abi.ts";
 import { type LiveOptions, type LiveSource, openLive } from "../../lib/capture/live.ts";
 import { probeKernel } from "../../lib/capture/probe.ts";
 import { Background } from "../support/process.ts";
@@ -88,10 +88,14 @@ for i in range(200):
     while got < 10000: got += len(client.recv(65536))
 `;
 
-for (const way of WAYS) {
-  Deno.test(`openLive() sees every byte of a process and ends with it (${way} way)`, async () => {
+/** Both sets of programs: this kernel would use one of them. */
+const SETS = [{ steady: false, set: "raw" }, { steady: true, set: "classic" }];
+
+const RUNS = WAYS.flatMap((way) => SETS.map((it) => ({ way, ...it })));
+for (const { way, steady, set } of RUNS) {
+  Deno.test(`openLive() sees every byte of a process and ends with it (${way} way, ${set} tracepoints)`, async () => {
     await using program = await started(TCP);
-    using live = openLive(options({ way, pids: [program.pid] }));
+    using live = openLive(options({ way, steady, pids: [program.pid] }));
     assert.equal(live.way, way);
     assert.equal(live.liveTargets(), 1);
     await program.write("\n");
@@ -112,11 +116,16 @@ for (const way of WAYS) {
     assert.ok(times.every((time, i) => time >= (times[i - 1] ?? 0)), "time went back");
     assert.deepEqual(live.losses(), []);
     assert.equal(live.counters().data_lost, 0);
+    assert.equal(live.counters().missed, 0);
   });
 }
 
-Deno.test("openLive() follows children, and not without follow", async () => {
-  const program = `
+for (const { steady, set } of SETS) {
+  Deno.test(`openLive() follows children, and not without follow (${set} tracepoints)`, async () => {
+    // A thread of the parent is no child.
+    const program = `
+import threading
+threading.Thread(target=lambda: None).start()
 a, b = socket.socketpair()
 if os.fork() == 0:
     a.sendall(b"from the child")
@@ -124,14 +133,40 @@ if os.fork() == 0:
 os.wait()
 b.recv(100)
 `;
-  for (const follow of [true, false]) {
-    await using parent = await started(program);
-    using live = openLive(options({ pids: [parent.pid], follow }));
-    await parent.write("\n");
-    const data = (await collect(live)).filter((it) => it.kind === EntryKind.DATA);
-    assert.deepEqual(data.map((it) => it.pid === parent.pid), follow ? [false, true] : [true]);
-  }
-});
+    for (const follow of [true, false]) {
+      await using parent = await started(program);
+      using live = openLive(options({ steady, pids: [parent.pid], follow }));
+      await parent.write("\n");
+      const seen = await collect(live);
+      const data = seen.filter((it) => it.kind === EntryKind.DATA);
+      assert.deepEqual(data.map((it) => it.pid === parent.pid), follow ? [false, true] : [true]);
+      const count = (kind: number): number => seen.filter((it) => it.kind === kind).length;
+      assert.equal(count(EntryKind.START), follow ? 1 : 0);
+      assert.equal(count(EntryKind.EXIT), follow ? 2 : 1);
+    }
+  });
+
+  Deno.test(`openLive() takes on who takes a traced name on (${set} tracepoints)`, async () => {
+    const name = `renamed-${set}`;
+    await using program = await started(`
+a, b = socket.socketpair()
+a.sendall(b"before")
+open("/proc/self/comm", "w").write("${name}")
+b.recv(100)
+open("/proc/self/comm", "w").write("another")
+a.sendall(b"after")
+open("/proc/self/comm", "w").write("${name}")
+b.recv(100)
+`);
+    using live = openLive(options({ steady, comm: ["nobody", name] }));
+    await program.write("\n");
+    const own = (seen: readonly Seen[]): Seen[] =>
+      seen.filter((it) => it.kind === EntryKind.DATA && it.pid === program.pid);
+    const seen = own(await collect(live, (events) => own(events).length >= 2));
+    assert.deepEqual(seen.map(({ total }) => total), ["before".length, "after".length]);
+    assert.ok(seen.every(({ direction }) => direction === Direction.INGRESS));
+  });
+}
 
 Deno.test("openLive() with a command sees the child's first byte, and ends with it", async () => {
   using live = openLive(options({ command: true }));

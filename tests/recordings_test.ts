@@ -12,14 +12,8 @@ import assert from "node:assert/strict";
 import type { PipelineOptions } from "../lib/pipeline.ts";
 import { Recorder } from "../lib/capture/recorder.ts";
 import { openReplay } from "../lib/capture/replay.ts";
+import { RECORDINGS, recordings } from "./support/recordings.ts";
 import { replayRecords, toNdjson } from "./support/replay_records.ts";
-
-const ROOT = new URL("./recordings/", import.meta.url).pathname;
-
-function folders(path: string): string[] {
-  return [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory)
-    .map((entry) => entry.name).sort();
-}
 
 function optionsOf(folder: string): Partial<PipelineOptions> {
   try {
@@ -30,29 +24,27 @@ function optionsOf(folder: string): Partial<PipelineOptions> {
   }
 }
 
-for (const protocol of folders(ROOT)) {
-  for (const name of folders(`${ROOT}${protocol}`)) {
-    const folder = `${ROOT}${protocol}/${name}`;
-    Deno.test(`recording ${protocol}/${name} replays to its golden records`, () => {
-      const got = toNdjson(replayRecords(`${folder}/events.rec`, optionsOf(folder)));
+for (const name of recordings()) {
+  const folder = `${RECORDINGS}${name}`;
+  Deno.test(`recording ${name} replays to its golden records`, () => {
+    const got = toNdjson(replayRecords(`${folder}/events.rec`, optionsOf(folder)));
+    assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
+  });
+  Deno.test(`recording ${name} says where it comes from`, () => {
+    const readme = Deno.readTextFileSync(`${folder}/README.md`);
+    assert.match(readme, /\S.{20,}/);
+  });
+  Deno.test(`recording ${name} gives the same records when recorded again`, () => {
+    const path = Deno.makeTempFileSync();
+    try {
+      using source = openReplay(`${folder}/events.rec`);
+      const recorder = new Recorder(path, source.start, { version: "", filters: {} }, "zstd");
+      while (!source.ended) source.drain((event) => recorder.onEvent(event));
+      recorder.close(source.losses());
+      const got = toNdjson(replayRecords(path, optionsOf(folder)));
       assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
-    });
-    Deno.test(`recording ${protocol}/${name} says where it comes from`, () => {
-      const readme = Deno.readTextFileSync(`${folder}/README.md`);
-      assert.match(readme, /\S.{20,}/);
-    });
-    Deno.test(`recording ${protocol}/${name} gives the same records when recorded again`, () => {
-      const path = Deno.makeTempFileSync();
-      try {
-        using source = openReplay(`${folder}/events.rec`);
-        const recorder = new Recorder(path, source.start, { version: "", filters: {} }, "zstd");
-        while (!source.ended) source.drain((event) => recorder.onEvent(event));
-        recorder.close(source.losses());
-        const got = toNdjson(replayRecords(path, optionsOf(folder)));
-        assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
-      } finally {
-        Deno.removeSync(path);
-      }
-    });
-  }
+    } finally {
+      Deno.removeSync(path);
+    }
+  });
 }

@@ -29,7 +29,9 @@ function entries(count: number, stepNs = 1000): Uint8Array[] {
     const timeNs = i * stepNs;
     if (i % 50 === 49) return encodeEntry({ kind: EntryKind.TICK, timeNs }, start.base);
     if (i % 70 === 69) return encodeEntry({ kind: EntryKind.LOST, timeNs, total: 3 }, start.base);
-    const payload = new Uint8Array((i * 37) % 3000).fill(i);
+    // Of a socket found gone, without totals.
+    if (i % 90 === 89) return encodeEntry({ kind: EntryKind.CLOSE, timeNs, conn: i }, start.base);
+    const payload = new Uint8Array(1 + (i * 37) % 3000).fill(i);
     return encodeEntry({ kind: EntryKind.DATA, timeNs, conn: i, pid: 9, payload }, start.base);
   });
 }

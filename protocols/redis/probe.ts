@@ -5,7 +5,7 @@
 import type { Side } from "../protocol.ts";
 import { latin1 } from "../../lib/wire/text.ts";
 import { isDigit, isNameByte } from "./ascii.ts";
-import { isKnownCommand, isSharedWord } from "./commands.ts";
+import { isKnownCommand, isSharedWord, isSubscription } from "./commands.ts";
 import { Resp, smallInteger } from "./values.ts";
 
 type Answer = "yes" | "no" | "unsure";
@@ -17,6 +17,8 @@ const MAX_LINES = 16;
 const MAX_INLINE = 256;
 /** A command of an unknown name, or words of replies, that hold this long are believed. */
 const ENOUGH = 1024;
+/** What a server sends to subscribers: to who joins late a list of words like a command. */
+const PUBLISHED: ReadonlySet<string> = new Set(["message", "pmessage", "smessage"]);
 
 export function probe(head: Uint8Array, side: Side): Answer {
   if (head.length === 0) return "unsure";
@@ -39,8 +41,13 @@ function probeRequest(head: Uint8Array): Answer {
     }
     if (head.length < end + 2) return "unsure";
     if (head[end] !== CR || head[end + 1] !== LF) return "no";
+    const name = latin1(head, first.end, end);
+    if (PUBLISHED.has(name)) return "no";
+    const command = name.toUpperCase();
+    // A confirmation repeats the command's name, and ends in a number.
+    if (isSubscription(command)) return areStrings(head, end + 2, size.value - 1);
     // A reply may be a list of words, too: only a command's name, or a second command, decides.
-    if (line > 0 || isKnownCommand(latin1(head, first.end, end).toUpperCase())) return "yes";
+    if (line > 0 || isKnownCommand(command)) return "yes";
     const next = skipStrings(head, end + 2, size.value - 1);
     if (next === null) return "no";
     if (next >= head.length) return head.length >= ENOUGH ? "yes" : "unsure";
@@ -60,6 +67,18 @@ function skipStrings(head: Uint8Array, from: number, count: number): number | nu
     pos = size.end + size.value + 2;
   }
   return Math.min(pos, head.length);
+}
+
+/** Are there `count` bulk strings? */
+function areStrings(head: Uint8Array, from: number, count: number): Answer {
+  let pos = from;
+  for (let i = 0; i < count; i++) {
+    const size = countLine(head, pos, Resp.Bulk);
+    if (typeof size === "string") return size;
+    if (size.value < 0) return "no";
+    pos = size.end + size.value + 2;
+  }
+  return "yes";
 }
 
 interface CountLine {

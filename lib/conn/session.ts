@@ -100,6 +100,16 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
       midStream: place.midStream,
       ended: null,
     };
+    if (place.midStream && place.transport === "stream") this.#findStarts();
+  }
+
+  /** What no probe takes for a beginning is the rest of a message whose head was not seen. */
+  #findStarts(): void {
+    const { requestStream, responseStream } = this.#place;
+    const begins = (stream: ByteStream, side: Side): boolean =>
+      stream.shownBytes === 0 || this.#protocol.probe(stream.view(), side) === "yes";
+    if (!begins(requestStream, "request")) this.#requestDriver.startResyncing();
+    if (!begins(responseStream, "response")) this.#responseDriver.startResyncing();
   }
 
   get switchTo(): string | null | undefined {

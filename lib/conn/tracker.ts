@@ -107,6 +107,9 @@ export class ConnTracker {
     this.#firstSpeaker ??= egress ? "client" : "server";
     const flow = egress ? this.#egress : this.#ingress;
     flow.add(event, owner, this.#context.losses);
+    const other = egress ? this.#ingress : this.#egress;
+    // As #requestsFirst(): what came behind a loss of requests may have had its time.
+    if (other.assembler.waits && this.#session !== null) this.#expire(other);
     this.#grew(flow);
     flow.stream.keep();
     if (flow.eof !== null) this.#checkEof(flow);
@@ -134,8 +137,9 @@ export class ConnTracker {
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
-    this.#expire(this.#egress);
-    this.#expire(this.#ingress);
+    for (const way of this.#requestsFirst()) {
+      this.#expire(way === "egress" ? this.#egress : this.#ingress);
+    }
     this.#session?.tick();
   }
 
@@ -143,7 +147,7 @@ export class ConnTracker {
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
     if (final !== null) this.#totals?.settle(final.totals, this.#connection.span());
-    for (const way of ["egress", "ingress"] as const) {
+    for (const way of this.#requestsFirst()) {
       const flow = way === "egress" ? this.#egress : this.#ingress;
       // Of a connection given up the kernel tells totals only.
       const end = final === null || this.#givenUp ? null : endOf(way, final);
@@ -160,6 +164,11 @@ export class ConnTracker {
     this.#ingress.stream.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
+  }
+
+  /** Behind a loss a response must not be paired before its request is let through. */
+  #requestsFirst(): readonly ("egress" | "ingress")[] {
+    return this.#facts.role === "client" ? ["egress", "ingress"] : ["ingress", "egress"];
   }
 
   #leftOf(way: "egress" | "ingress", final: FinalTotals): number {
@@ -203,11 +212,9 @@ export class ConnTracker {
     const other = flow === this.#egress ? this.#ingress : this.#egress;
     // Each turn drops bytes of one direction, so that there are few.
     for (let turn = 0; turn < 4; turn++) {
+      if (this.#probeOperation(flow)) return;
       const found = this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
-      if (found === "unsure") {
-        this.#probeOperation(flow);
-        return;
-      }
+      if (found === "unsure") return;
       if (found !== "no") {
         this.#start(found.plugin, found.role);
         return;
@@ -230,16 +237,20 @@ export class ConnTracker {
     this.#clearFlows();
   }
 
-  /** Joined in the middle, what came before may be the rest of a message: look at the operation alone. */
-  #probeOperation(flow: Flow): void {
+  /**
+   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
+   * True when a message begins there.
+   */
+  #probeOperation(flow: Flow): boolean {
     const before = flow.operationStart - flow.stream.position;
-    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return;
+    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
     const none: Head = { bytes: new Uint8Array(0), full: false };
     const head: Head = { bytes: flow.stream.view().subarray(before), full: false };
     const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
-    if (found === "unsure" || found === "no") return;
+    if (found === "unsure" || found === "no") return false;
     flow.stream.consume(before);
     this.#start(found.plugin, found.role);
+    return true;
   }
 
   #detect(egress: Head, ingress: Head): Detected | "unsure" | "no" {

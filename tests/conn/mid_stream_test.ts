@@ -1,0 +1,52 @@
+/** What is found of a connection that was joined in the middle, or that lost bytes on both sides. */
+import { deepEqual } from "node:assert/strict";
+import type { TraceRecord } from "../../lib/record/record.ts";
+import { plugins } from "../../protocols/registry.ts";
+import { Conversation, type ConversationOptions, Trace } from "../support/events.ts";
+
+const OLDER = { fresh: false, hint: false };
+/** The rest of a body, which could be the beginning of a request line: "half /GET /x HTTP/1.1". */
+const REST = "half of a body that has no line end ";
+const GET = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+type Seen = [path: unknown, status: unknown, incomplete: unknown];
+
+function seen({ request, response, incomplete }: TraceRecord): Seen {
+  const path = request !== null && "path" in request ? request.path : null;
+  const status = response !== null && "status" in response ? response.status : null;
+  return [path, status, incomplete];
+}
+
+function records(options: ConversationOptions, talk: (on: Conversation) => void): Seen[] {
+  const trace = new Trace({ protocols: plugins });
+  const conversation = new Conversation(options);
+  talk(conversation);
+  trace.feedAll(conversation.close().tick(2e8).entries);
+  return trace.finish().map(seen);
+}
+
+for (const role of ["server", "client"] as const) {
+  Deno.test(`a ${role} joined in a body begins with the next request`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("request", REST).say("request", GET).say("response", OK);
+    });
+    deepEqual(got, [["/x", 200, undefined]]);
+  });
+
+  Deno.test(`a ${role} joined in a body does not take it for the request of its answer`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("request", REST).say("response", OK).say("request", GET).say("response", OK);
+    });
+    deepEqual(got, [[null, 200, ["mid_stream"]], ["/x", 200, undefined]]);
+  });
+
+  Deno.test(`a ${role} that lost both sides pairs what comes behind the loss`, () => {
+    const got = records({ role }, (on) => {
+      on.open().say("request", GET.replace("/x", "/unanswered"));
+      on.lost(2).miss("response", 1000).miss("request", 100);
+      on.say("request", GET).say("response", OK);
+    });
+    deepEqual(got, [["/unanswered", null, ["gap"]], ["/x", 200, undefined]]);
+  });
+}

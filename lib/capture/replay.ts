@@ -181,8 +181,9 @@ class RecordingSource implements ReplaySource {
     if (!this.#input.eof) {
       this.#starved = true;
     } else if (this.#input.available === 0) {
-      // Never closed, but whole as far as it goes: the writer was killed.
-      this.ended = true;
+      // Whole as far as it goes, but nobody knows how much is missing.
+      const reason = `it breaks off at offset ${offset}, between two blocks`;
+      throw this.#input.error(`${reason}: its trace was killed, or the file was cut`, offset);
     } else {
       throw this.#input.error(`block at offset ${offset} is cut`, offset);
     }

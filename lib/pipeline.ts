@@ -79,7 +79,9 @@ export class Pipeline {
       clock: options.clock ?? new WallClock(start),
       trace: options.trace ?? null,
       containers: new Map(),
-      emit,
+      emit: options.filter === undefined ? emit : (record, summary): void => {
+        if (this.#shows(record)) emit(record, summary);
+      },
       verdict: options.verdict ?? ((): void => {}),
       nowNs: 0,
       losses: 0,
@@ -129,5 +131,16 @@ export class Pipeline {
       if (!ports.includes(event.localPort) && !ports.includes(event.remotePort)) return false;
     }
     return comm === undefined || comm.length === 0 || comm.includes(this.#table.commOf(event));
+  }
+
+  /** Opens and ends are not filtered: a connection left out has totals, but is none of interest. */
+  #shows({ protocol, pid, comm, local, remote }: TraceRecord): boolean {
+    if (protocol !== "unknown") return true;
+    const { pids = [], comm: names = [], ports = [] } = this.#filter ?? {};
+    const isAt = (port: number): boolean =>
+      [local, remote].some((end) => end?.endsWith(`:${port}`) === true);
+    return (pids.length === 0 || pids.includes(pid ?? 0)) &&
+      (names.length === 0 || names.includes(comm ?? "")) &&
+      (ports.length === 0 || ports.some(isAt));
   }
 }

@@ -41,6 +41,8 @@ export interface PipelineOptions {
   /** For replay; live traces are filtered in the kernel. All that are given must match. */
   filter?: {
     pids?: readonly number[];
+    /** Their children as well, from the moment they start. */
+    follow?: boolean;
     comm?: readonly string[];
     ports?: readonly number[];
   };
@@ -57,6 +59,7 @@ export class Pipeline {
   readonly #context: TrackerContext;
   readonly #table: ConnTable;
   readonly #filter: PipelineOptions["filter"];
+  readonly #pids: Set<number>;
 
   constructor(
     start: TraceStart,
@@ -90,6 +93,7 @@ export class Pipeline {
     };
     this.#table = new ConnTable(this.#context, options.memoryLimitBytes);
     this.#filter = options.filter;
+    this.#pids = new Set(options.filter?.pids);
   }
 
   /** Takes one event; it may be reused afterwards. */
@@ -106,6 +110,10 @@ export class Pipeline {
       }
       stats.payloadBytes += event.payloadLength;
     } else if (event.kind === UserKind.WALL_CLOCK) this.#stepClock(event);
+    else if (event.kind === EntryKind.START && this.#filter?.follow === true) {
+      // The total is the parent.
+      if (this.#pids.has(event.totalBytes)) this.#pids.add(event.pid);
+    }
     this.#table.onEvent(event);
   }
 
@@ -125,8 +133,8 @@ export class Pipeline {
   }
 
   #passes(event: SocketEvent): boolean {
-    const { pids, comm, ports } = this.#filter ?? {};
-    if (pids !== undefined && pids.length > 0 && !pids.includes(event.pid)) return false;
+    const { comm, ports } = this.#filter ?? {};
+    if (this.#pids.size > 0 && !this.#pids.has(event.pid)) return false;
     if (ports !== undefined && ports.length > 0) {
       if (!ports.includes(event.localPort) && !ports.includes(event.remotePort)) return false;
     }
@@ -136,10 +144,10 @@ export class Pipeline {
   /** Opens and ends are not filtered: a connection left out has totals, but is none of interest. */
   #shows({ protocol, pid, comm, local, remote }: TraceRecord): boolean {
     if (protocol !== "unknown") return true;
-    const { pids = [], comm: names = [], ports = [] } = this.#filter ?? {};
+    const { comm: names = [], ports = [] } = this.#filter ?? {};
     const isAt = (port: number): boolean =>
       [local, remote].some((end) => end?.endsWith(`:${port}`) === true);
-    return (pids.length === 0 || pids.includes(pid ?? 0)) &&
+    return (this.#pids.size === 0 || this.#pids.has(pid ?? 0)) &&
       (names.length === 0 || names.includes(comm ?? "")) &&
       (ports.length === 0 || ports.some(isAt));
   }

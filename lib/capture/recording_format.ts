@@ -50,8 +50,10 @@ export type Compression = typeof COMPRESSIONS[number];
 export interface RecordingFacts {
   /** Version of sockeye that wrote it. */
   readonly version: string;
-  /** What was traced, by the names of the flags: for people, not used by a replay. */
+  /** What was traced, by the names of the flags: a replay asks only whether processes were chosen. */
   readonly filters: Readonly<Record<string, unknown>>;
+  /** Of each chosen process, its descendants when the trace began; later ones have ENTRY_START. */
+  readonly children?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What the end block says. */
@@ -221,8 +223,21 @@ export function decodeFacts(
       hostname: text(start.hostname),
       kernel: text(start.kernel),
     },
-    facts: { version: text(object.version), filters: asObject(object.filters) ?? {} },
+    facts: {
+      version: text(object.version),
+      filters: asObject(object.filters) ?? {},
+      children: pidLists(asObject(object.children) ?? {}),
+    },
   };
+}
+
+function pidLists(lists: Readonly<Record<string, unknown>>): Record<string, number[]> {
+  const isPid = (value: unknown): value is number => wholeNumber(value, 2 ** 32) !== null;
+  return Object.fromEntries(
+    Object.entries(lists).map((
+      [pid, list],
+    ) => [pid, Array.isArray(list) ? list.filter(isPid) : []]),
+  );
 }
 
 /** What the end block says; what is damaged in it counts as nothing. */

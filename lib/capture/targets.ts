@@ -158,6 +158,13 @@ function listProcesses(): ProcessStat[] {
   return found;
 }
 
+/** The descendants of a process that there are now. */
+export function childrenOf(pid: number): number[] {
+  const tree = descendants(new Set([pid]), listProcesses());
+  tree.delete(pid);
+  return [...tree];
+}
+
 function* listPids(): Generator<number> {
   for (const entry of Deno.readDirSync("/proc")) {
     const pid = Number(entry.name);

@@ -36,6 +36,7 @@ export interface FilterOptions {
   /** Names as given; checked against the registry. */
   protocol: string[];
   role?: "client" | "server";
+  follow: boolean;
 }
 
 /** What shapes the records and where they go: shared by live traces and replays. */
@@ -56,7 +57,6 @@ export interface OutputOptions extends FilterOptions, ConnTraceOptions, StatsOpt
 
 /** What all that attach to the kernel have. */
 interface CaptureOptions {
-  follow: boolean;
   capture?: "socket" | "syscall";
   snaplen: number;
   ringMib?: number;
@@ -104,7 +104,8 @@ function addFilters<O extends OptionValues>(command: Command<[], O>) {
       "--role <role>",
       "where the process is client, or server",
       choice("--role", ["client", "server"]),
-    );
+    )
+    .option("--no-follow", "the given processes without their children");
 }
 
 /** Bounds on what is waited for and held. */
@@ -149,7 +150,17 @@ function filterOptions(name: string) {
       new Option("-p, --pid <pid>", "this process and its children")
         .default(NONE, "all").argParser(append(parsePid("--pid"))),
     );
-  return addFilters(command);
+  return addFilters(command)
+    .addOption(
+      new Option("--test_only_socket_trace_target_pid <pid>")
+        .argParser(parsePid("--test_only_socket_trace_target_pid")).hideHelp(),
+    );
+}
+
+/** --pid, and the seed's flag for it. */
+export function targetPids(options: OutputOptions): number[] {
+  const seed = options.test_only_socket_trace_target_pid;
+  return seed === undefined ? options.pid : [...options.pid, seed];
 }
 
 /** What is told of the work itself, other than records: for finding out why one is missing. */
@@ -213,15 +224,8 @@ function recordOptions(name: string) {
 
 /** What only a live trace has. */
 function liveOptions(name: string) {
-  const command = diagnosticOptions(name)
-    .optionsGroup("Capture:")
-    .option("--no-follow", "trace the given processes without their children");
-  return addCapture(command)
-    .option("-w, --record <file>", "save the events, too, for sockeye replay; mode 0600")
-    .addOption(
-      new Option("--test_only_socket_trace_target_pid <pid>")
-        .argParser(parsePid("--test_only_socket_trace_target_pid")).hideHelp(),
-    );
+  return addCapture(diagnosticOptions(name).optionsGroup("Capture:"))
+    .option("-w, --record <file>", "save the events, too, for sockeye replay; mode 0600");
 }
 
 /** `words` are left over on the line: a trace takes none, and says so better than a parser can. */
@@ -251,7 +255,6 @@ export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): C
     .requiredOption("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
     .option("--fd <fd>", "this descriptor of it", parseFd("--fd"));
   const watch = addFilters(process)
-    .option("--no-follow", "the process without its children")
     .optionsGroup("How to watch, and the report:")
     .option("--duration <time>", "watch this long (default: 10s)", duration("--duration"))
     .option(

@@ -2,9 +2,10 @@
  * `sockeye replay FILE`: the records of a recording or packet capture. In: options and a file.
  * Out: records. It needs neither root nor the kernel, and never loads ffi/.
  */
+import type { RecordingFacts } from "../capture/recording_format.ts";
 import { openReplay } from "../capture/replay.ts";
 import { openLog } from "./messages.ts";
-import type { OutputOptions } from "./options.ts";
+import { type OutputOptions, targetPids } from "./options.ts";
 import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -13,16 +14,30 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   const log = openLog(options);
   const prepared = prepare(options);
   using source = openReplay(file);
+  const pids = targetPids(options);
   const session = new Session(source, options, prepared, {
-    targeted: options.pid.length + options.comm.length > 0 || wasTargeted(source.facts?.filters),
+    targeted: pids.length + options.comm.length > 0 || wasTargeted(source.facts?.filters),
     patient: true,
-    filter: { pids: options.pid, comm: options.comm, ports: options.port },
+    filter: {
+      pids: options.follow ? withChildren(pids, source.facts?.children) : pids,
+      follow: options.follow,
+      comm: options.comm,
+      ports: options.port,
+    },
   });
   using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
   session.conclude(log, {});
   if (source.failure !== null) throw source.failure;
   return 0;
+}
+
+/** Those that were there at the start; the pipeline adds the later ones. */
+function withChildren(
+  pids: readonly number[],
+  children: RecordingFacts["children"] = {},
+): readonly number[] {
+  return pids.flatMap((pid) => [pid, ...children[`${pid}`] ?? []]);
 }
 
 /** A recording of chosen processes is replayed as it was traced. */

@@ -3,10 +3,11 @@ import { Verdict } from "../capture/abi.ts";
 import { type LiveOptions, type LiveSource, openLive } from "../capture/live.ts";
 import { Recorder } from "../capture/recorder.ts";
 import { compressionOf } from "../capture/recording_format.ts";
+import { childrenOf } from "../capture/targets.ts";
 import type { Log } from "../log.ts";
 import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
-import type { TraceOptions } from "./options.ts";
+import { targetPids, type TraceOptions } from "./options.ts";
 import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 import { VERSION } from "./version.ts";
@@ -57,12 +58,6 @@ export async function trace(
   return exitCode;
 }
 
-/** --pid, and the seed's flag for it. */
-function targetPids(options: TraceOptions): number[] {
-  const seed = options.test_only_socket_trace_target_pid;
-  return seed === undefined ? options.pid : [...options.pid, seed];
-}
-
 function isUnfiltered(options: TraceOptions): boolean {
   return options.unfiltered === true || options.test_only_socket_trace_target_pid !== undefined;
 }
@@ -97,7 +92,9 @@ function openRecorder(
     follow: options.follow,
     unfiltered: isUnfiltered(options),
   };
-  const facts = { version: VERSION, filters };
+  const parents = options.follow ? targetPids(options) : [];
+  const children = Object.fromEntries(parents.map((pid) => [pid, childrenOf(pid)]));
+  const facts = { version: VERSION, filters, children };
   return new Recorder(options.record, source.start, facts, compressionOf(options.record));
 }
 

@@ -21,7 +21,7 @@ const start: TraceStart = {
   hostname: "node-1",
   kernel: "6.1.0",
 };
-const facts = { version: "0.1.0", filters: { pid: [12] } };
+const facts = { version: "0.1.0", filters: { pid: [12] }, children: { "12": [13, 14] } };
 
 /** Entries of all kinds and awkward sizes, `count` of them. */
 function entries(count: number, stepNs = 1000): Uint8Array[] {

@@ -185,7 +185,12 @@ for (const way of WAYS) {
       await ask(odd, encoder.encode("\n\n"), 100);
     });
     assert.match(live, /SET/);
+    assert.match(live, /GET \/page/);
     assertSame(await replayed(files.recording, ...output), live);
+    // nginx answers in a child of the process that was named.
+    assertSame(await replayed(files.recording, ...output, ...pids), live);
+    const alone = await replayed(files.recording, ...output, ...pids, "--no-follow");
+    assert.doesNotMatch(alone, /GET \/page/);
   });
 
   Deno.test(`e2e replay: a COMMAND's trace, from its first byte (${way} way)`, async () => {

@@ -140,7 +140,8 @@ export class TcpConversation implements SegmentSink {
     if (!this.#opened) return;
     const { egress, ingress } = this;
     this.entries.close(this.facts, {
-      egressPosition: finalPosition(egress),
+      // As the kernel side has it: a FIN of our own counts one more.
+      egressPosition: finalPosition(egress) + (egress.fin >= 0 ? 1 : 0),
       ingressPosition: finalPosition(ingress),
       egressBytes: egress.bytes,
       ingressBytes: ingress.bytes,
@@ -208,7 +209,6 @@ export class TcpConversation implements SegmentSink {
   }
 }
 
-// As the kernel has it: a FIN counts one more.
 function finalPosition(direction: TcpDirection): number {
-  return direction.fin >= 0 ? direction.fin + 1 : direction.next;
+  return direction.fin >= 0 ? direction.fin : direction.next;
 }

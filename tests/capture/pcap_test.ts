@@ -187,7 +187,7 @@ Deno.test("PcapSource gives a connection its start, both directions, ends and to
   assert.deepEqual([ping?.position, ping?.timeNs, ping?.direction], [1001, 1 * MS, EGRESS]);
   assert.deepEqual([pong?.position, pong?.timeNs, pong?.direction], [5001, 2 * MS, INGRESS]);
   assert.deepEqual(u64s(open?.entry, 2), [1001n, 5001n]);
-  assert.deepEqual(u64s(close?.entry, 4), [1006n, 5006n, 4n, 4n]);
+  assert.deepEqual(u64s(close?.entry, 4), [1006n, 5005n, 4n, 4n]);
 });
 
 /** The first numbers behind an entry's header. */

@@ -305,3 +305,33 @@ export function streamText(seen: readonly Seen[], direction: number, conn = 1): 
   }
   return out;
 }
+
+/** Positions of the tests' connection: client at 1000, server at 5000, SYNs included. */
+export function handshake(isn = 1000, serverIsn = 5000): Packet[] {
+  return [
+    segment(0, client, server, { seq: isn, flags: Tcp.SYN }),
+    segment(1, server, client, {
+      seq: serverIsn,
+      ack: (isn + 1) >>> 0,
+      flags: Tcp.SYN | Tcp.ACK,
+    }),
+    segment(2, client, server, { seq: (isn + 1) >>> 0, ack: (serverIsn + 1) >>> 0 }),
+  ];
+}
+
+/** Bytes of the client; `at` is relative to its first byte. */
+export function sent(ms: number, at: number, data: string, extra: Partial<Segment> = {}): Packet {
+  const value = { seq: (1001 + at) >>> 0, ack: 5001, data: text(data), ...extra };
+  return segment(ms * 1e6, client, server, value);
+}
+
+/** Bytes of the server, likewise. */
+export function received(
+  ms: number,
+  at: number,
+  data: string,
+  extra: Partial<Segment> = {},
+): Packet {
+  const value = { seq: (5001 + at) >>> 0, ack: 1001, data: text(data), ...extra };
+  return segment(ms * 1e6, server, client, value);
+}

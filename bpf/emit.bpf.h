@@ -12,6 +12,7 @@
 #include <bpf/bpf_core_read.h>
 #include "maps.bpf.h"
 #include "payload.bpf.h"
+#include "walk.bpf.h"
 
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 
@@ -177,133 +178,9 @@ static __always_inline void add_small(struct batch *batch, struct sock *sk, stru
 	batch->used = used + e->size;
 }
 
-/* One chunk out of the scratch space. */
-static __always_inline void send_chunk(void *ctx, struct batch *batch, struct scratch *s, bool last)
-{
-	u64 filled = s->walk.filled;
-	u64 size = (sizeof(struct entry) + filled + 7) & ~7ULL;
-
-	barrier_var(size);
-	if (size > sizeof(struct entry) + CHUNK_BYTES + 8)
-		return;
-	s->entry.offset = s->walk.done;
-	s->entry.length = filled;
-	s->entry.size = size;
-	s->entry.sequence = batch->data_sequence++;
-	if (last) {
-		s->entry.flags |= FLAG_LAST_CHUNK;
-		s->entry.cut = s->walk.cut;
-	}
-	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, s, size))
-		count(COUNTER_DATA_LOST, 1);
-	s->walk.done += filled;
-	s->walk.filled = 0;
-}
-
-/* One step of the walk: takes the next piece, or copies what fits of this one. True at the end. */
-static __always_inline bool copy_piece(struct batch *batch, struct scratch *s)
-{
-	struct walk *walk = &s->walk;
-	u64 filled, length;
-
-	if (walk->left == 0)
-		return true;
-	if (walk->piece_left == 0) {
-		if (walk->iov_left == 0 ||
-		    bpf_probe_read_user(&batch->pieces[0], sizeof(struct user_iovec),
-					(void *)walk->iov))
-			return true;
-		walk->iov += sizeof(struct user_iovec);
-		walk->iov_left--;
-		walk->base = batch->pieces[0].base;
-		walk->piece_left = batch->pieces[0].length;
-		return false;
-	}
-	filled = walk->filled;
-	length = walk->piece_left;
-	if (length > walk->left)
-		length = walk->left;
-	if (length > CHUNK_BYTES - filled)
-		length = CHUNK_BYTES - filled;
-	barrier_var(length);
-	barrier_var(filled);
-	if (length > CHUNK_BYTES || filled >= CHUNK_BYTES)
-		return true;
-	if (bpf_probe_read_user(s->data + filled, length, (void *)walk->base))
-		return true;
-	walk->base += length;
-	walk->piece_left -= length;
-	walk->left -= length;
-	walk->filled = filled + length;
-	return false;
-}
-
-/* A step that sends the chunk which it made full. */
-static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scratch *s)
-{
-	bool ended = copy_piece(batch, s);
-
-	if (s->walk.filled == CHUNK_BYTES)
-		send_chunk(ctx, batch, s, false);
-	return ended;
-}
-
-static __always_inline void finish_walk(void *ctx, struct batch *batch, struct scratch *s)
-{
-	if (s->walk.left && s->walk.cut == CUT_NONE) {
-		s->walk.cut = CUT_UNREADABLE;
-		count(COUNTER_UNREADABLE, 1);
-	}
-	send_chunk(ctx, batch, s, true);
-}
-
-/* Steps until a chunk is full, or so many were made; a function of its own, as copy_small. 1 at the
- * payload's end. */
-#define CHUNK_STEPS 64
-__attribute__((noinline)) int fill_chunk(void)
-{
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	struct batch *batch = batch_of_this_cpu();
-
-	if (!s || !batch)
-		return 1;
-	for (int i = 0; i < CHUNK_STEPS && s->walk.filled < CHUNK_BYTES; i++) {
-		if (copy_piece(batch, s))
-			return 1;
-	}
-	return 0;
-}
-
-/* Sends up to so many chunks of a payload. True at its end; what is left then goes by finish_walk(). */
-static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct scratch *s, int chunks)
-{
-	for (int i = 0; i < chunks; i++) {
-		if (fill_chunk())
-			return true;
-		if (s->walk.filled == CHUNK_BYTES)
-			send_chunk(ctx, batch, s, false);
-	}
-	return false;
-}
-
 /* How a payload larger than SMALL_BYTES is walked: by bpf_loop, or, before 5.17, by walk_exit, a
  * program of its own that goes on with as many chunks as the verifier bears. */
 enum large { LARGE_LOOP, LARGE_CONTINUE };
-#define WALK_STEPS 4096
-
-struct walk_context {
-	void *ctx;
-};
-
-static long walk_callback(u32 index, struct walk_context *context)
-{
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	struct batch *batch = batch_of_this_cpu();
-
-	return !s || !batch || walk_step(context->ctx, batch, s);
-}
 
 /* Prepares the walk. False when nothing is to be sent now. */
 static __always_inline bool begin_large(struct batch *batch, struct scratch *s, struct sock *sk,

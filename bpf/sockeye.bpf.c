@@ -10,6 +10,7 @@
  *   steady.bpf.h    all of these where the kernel may preempt programs (7.0 and later)
  *   conn.bpf.h      a connection's state, its first and last event
  *   emit.bpf.h      entries, batches, perf buffers
+ *   walk.bpf.h      a large payload in chunks
  *   payload.bpf.h   how much of a payload is sent, and its copying
  *   infer.bpf.h     could this be a known protocol?
  *   filter.bpf.h    processes, ports     message.bpf.h  msghdr, sockaddr

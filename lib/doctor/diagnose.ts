@@ -70,6 +70,8 @@ export function total(conns: readonly ConnFacts[], of: (conn: ConnFacts) => numb
 export interface KernelBytes {
   readonly moved: number;
   readonly unseen: number;
+  /** Moved on connections of no known protocol, of which the kernel side tells only some. */
+  readonly filtered: number;
   /** Descriptors of the sockets where bytes were not seen. */
   readonly unseenFds: readonly number[];
 }
@@ -83,6 +85,7 @@ export function kernelBytes(facts: DoctorFacts): KernelBytes | null {
   const unseenFds: number[] = [];
   let moved = 0;
   let unseen = 0;
+  let filtered = 0;
   for (const { inode, fd, family, listening } of after.sockets) {
     const last = after.moved.get(inode);
     if (family !== "tcp" || listening || last === undefined || done.has(inode)) continue;
@@ -92,14 +95,17 @@ export function kernelBytes(facts: DoctorFacts): KernelBytes | null {
     const written = Math.max(0, last.written - first.written);
     const conn = byInode.get(inode);
     moved += read + written;
-    // The kernel side sends no counts in between for what it filters.
-    if (conn?.cut.has("filtered")) continue;
     const missing = missingOf(read, conn?.ingress.bytes) + missingOf(written, conn?.egress.bytes);
     if (missing === 0) continue;
+    // The kernel side sends no counts in between for what it filters.
+    if (conn?.cut.has("filtered")) {
+      filtered += missing;
+      continue;
+    }
     unseen += missing;
     unseenFds.push(fd);
   }
-  return { moved, unseen, unseenFds };
+  return { moved, unseen, filtered, unseenFds };
 }
 
 function missingOf(moved: number, seen = 0): number {

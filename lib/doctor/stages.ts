@@ -103,9 +103,10 @@ function eventsStage(facts: DoctorFacts): Stage {
         `${formatSize(kernel.unseen)} not seen, on fd ${kernel.unseenFds.slice(0, 8).join(", ")}`,
     );
   } else if (kernel.moved > 0) {
-    lines.push(
-      `the kernel moved ${formatSize(kernel.moved)} on the TCP sockets open now; all seen`,
-    );
+    const all = kernel.filtered > 0
+      ? `${formatSize(kernel.filtered)} without events, of no known protocol (--unfiltered)`
+      : "all seen";
+    lines.push(`the kernel moved ${formatSize(kernel.moved)} on the TCP sockets open now; ${all}`);
   }
   const moved = nonSocketBytes(facts);
   const files = busyFiles(facts).slice(0, 5);
@@ -228,7 +229,7 @@ export function describeConn(
   const beyond = miss.matchedBytes < miss.ofBytes
     ? `but not from byte ${miss.matchedBytes} on`
     : `but ${miss.direction === "sent" ? "what it received" : "what it sent"} does not`;
-  return `${miss.direction} bytes start like a ${miss.protocol} ${miss.side}, ${beyond}: ` +
+  return `${miss.direction} bytes start like ${miss.protocol} (a ${miss.side}), ${beyond}: ` +
     dump(head);
 }
 

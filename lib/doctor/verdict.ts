@@ -246,6 +246,7 @@ function protocolError(those: readonly ConnFacts[], chosen: readonly ConnFacts[]
   const conn = those.toSorted((a, b) => b.invalid.length - a.invalid.length)[0];
   const first = conn?.invalid[0];
   const protocol = conn?.protocol ?? conn?.refused[0] ?? "its protocol";
+  const pid = [...conn?.pids ?? []][0] ?? 0;
   const where = first === undefined
     ? "no valid message came"
     : `${first.reason} at byte ${first.position} of the ${first.side}s`;
@@ -254,8 +255,8 @@ function protocolError(those: readonly ConnFacts[], chosen: readonly ConnFacts[]
   return {
     code: "protocol_error",
     text: `${fdsOf(those)} speaks ${protocol}, but breaks its rules: ${where}.${before}`,
-    next: "see the bytes under (5), or all steps: sockeye --conn-trace-pid " +
-      `${[...conn?.pids ?? []][0] ?? 0} --conn-trace-fd ${[...conn?.fds ?? []][0] ?? 0}`,
+    next: `see the bytes under (5), or all steps: sockeye --pid ${pid} --conn-trace-pid ${pid} ` +
+      `--conn-trace-fd ${[...conn?.fds ?? []][0] ?? 0}`,
   };
 }
 

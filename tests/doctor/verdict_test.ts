@@ -232,8 +232,16 @@ Deno.test("kernelBytes() compares by socket, and forgives a SYN", () => {
       moved: new Map([[77, { read: 110, written }]]),
     });
   const of = (written: number): DoctorFacts => facts([conn()], { before, after: after(written) });
-  deepEqual(kernelBytes(of(111)), { moved: 21, unseen: 0, unseenFds: [] });
-  deepEqual(kernelBytes(of(1110)), { moved: 1020, unseen: 1000, unseenFds: [5] });
+  deepEqual(kernelBytes(of(111)), { moved: 21, unseen: 0, filtered: 0, unseenFds: [] });
+  const missing = { moved: 1020, unseen: 1000, filtered: 0, unseenFds: [5] };
+  deepEqual(kernelBytes(of(1110)), missing);
+  const unknown = facts([conn({ cut: new Map([["filtered", 5]]) })], {
+    before,
+    after: after(1110),
+  });
+  deepEqual(kernelBytes(unknown), { moved: 1020, unseen: 0, filtered: 1000, unseenFds: [] });
+  const [, events] = stagesOf(unknown, plugins);
+  match(events?.lines.join("\n") ?? "", /1000 B without events, of no known protocol/);
   equal(kernelBytes(facts([], { after: snapshot({ moved: null }) })), null);
 });
 

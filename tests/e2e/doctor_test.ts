@@ -102,7 +102,7 @@ Deno.test("doctor names the nearest miss", async () => {
     await ask(conn, almost, almost.length);
   });
   equal(code, 3);
-  match(stage(report, "tracked"), /start like a http request, but not from byte \d+ on/);
+  match(stage(report, "tracked"), /start like http \(a request\), but not from byte \d+ on/);
 });
 
 Deno.test("doctor tells the middle of a message from an unknown protocol", async () => {

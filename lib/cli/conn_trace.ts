@@ -28,6 +28,8 @@ export interface ConnTraceLog extends Disposable {
   readonly silent: boolean;
   /** Throws when --log-file could not be written. */
   check(): void;
+  /** What to say when there was nothing to log; null when there was, or nothing was to be logged. */
+  emptiness(): string | null;
 }
 
 /** Checks the options and opens --log-file, mode 0600. */
@@ -39,15 +41,29 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
     refuseAlone("--conn-trace-fd", fd);
     refuseAlone("--conn-trace-level", options.connTraceLevel ?? null);
     refuseAlone("--log-file", options.logFile ?? null);
-    return { silent: true, open: () => null, check: () => {}, [Symbol.dispose]: () => {} };
+    return {
+      silent: true,
+      open: () => null,
+      check: () => {},
+      emptiness: () => null,
+      [Symbol.dispose]: () => {},
+    };
   }
   const level = options.connTraceLevel ?? 2;
   const file = options.logFile === undefined ? null : new LogFile(options.logFile);
-  const write = file === null ? tell : (line: string): void => file.write(line);
+  let isEmpty = true;
+  const write = (line: string): void => {
+    isEmpty = false;
+    if (file === null) tell(line);
+    else file.write(line);
+  };
+  const whose = `pid ${pid}${fd === null ? "" : `, fd ${fd}`}`;
   return {
     silent: false,
     open: (clock) => new TraceLog({ pid, fd, level }, clock, write),
     check: () => file?.check(),
+    emptiness: () =>
+      isEmpty ? `no connection of ${whose} to log; its children have pids of their own` : null,
     [Symbol.dispose]: () => file?.close(),
   };
 }

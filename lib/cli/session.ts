@@ -138,6 +138,8 @@ export class Session {
       cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,
     };
     for (const line of formatSummary(facts)) log.info(line);
+    const emptiness = this.#connTrace.emptiness();
+    if (emptiness !== null) log.info(emptiness);
   }
 
   /** Neither records nor connection logs go to the terminal. */

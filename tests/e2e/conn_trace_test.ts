@@ -75,10 +75,11 @@ const fds: { flag: string; fd: number; lines: boolean }[] = [
 ];
 for (const { flag, fd, lines } of fds) {
   Deno.test(`${flag} ${fd} logs ${lines ? "that descriptor" : "nothing else"}`, async () => {
-    const { log } = await logOf({
+    const { log, stderr, pid } = await logOf({
       args: (pid) => ["--pid", `${pid}`, "--conn-trace-pid", `${pid}`, `${flag}=${fd}`],
     });
     equal(log.length > 0, lines);
+    equal(stderr.includes(`sockeye: no connection of pid ${pid}, fd ${fd} to log`), !lines);
     ok(log.every((line) => line.includes(` fd=${fd} `)));
   });
 }

@@ -194,9 +194,7 @@ export class Observer implements ConnTrace {
 
 function newFacts(event: SocketEvent): ConnFacts {
   return {
-    conn: event.conn,
-    pids: new Set(),
-    fds: new Set(),
+    ...nothingSeen(event.conn),
     comm: event.comm(),
     family: event.family === Family.UNIX ? "unix" : "inet",
     isDatagram: event.isDatagram,
@@ -204,10 +202,33 @@ function newFacts(event: SocketEvent): ConnFacts {
     remote: event.remote(),
     localPort: event.localPort,
     remotePort: event.remotePort,
+  };
+}
+
+/** A connection of which nothing is known yet. */
+export function nothingSeen(conn: number): ConnFacts {
+  const direction = (): DirectionFacts => ({
+    start: -1,
+    bytes: 0,
+    payloadBytes: 0,
+    operations: 0,
+    head: new Uint8Array(0),
+  });
+  return {
+    conn,
+    pids: new Set(),
+    fds: new Set(),
+    comm: "",
+    family: "inet",
+    isDatagram: false,
+    local: "",
+    remote: "",
+    localPort: 0,
+    remotePort: 0,
     inode: 0,
     fresh: false,
-    egress: { start: -1, bytes: 0, payloadBytes: 0, operations: 0, head: new Uint8Array(0) },
-    ingress: { start: -1, bytes: 0, payloadBytes: 0, operations: 0, head: new Uint8Array(0) },
+    egress: direction(),
+    ingress: direction(),
     turns: 0,
     lastDirection: -1,
     cut: new Map(),

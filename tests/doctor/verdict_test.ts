@@ -2,50 +2,29 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { diagnose, excludedBy, kernelBytes, nonSocketBytes } from "../../lib/doctor/diagnose.ts";
 import type { ConnFacts, DoctorFacts, Snapshot, SocketFact } from "../../lib/doctor/facts.ts";
+import { nothingSeen } from "../../lib/doctor/observe.ts";
 import { stagesOf } from "../../lib/doctor/stages.ts";
 import { judge } from "../../lib/doctor/verdict.ts";
 import { plugins } from "../../protocols/registry.ts";
 
 function conn(more: Partial<ConnFacts> = {}): ConnFacts {
-  const direction = {
-    start: 0,
-    bytes: 10,
-    payloadBytes: 10,
-    operations: 1,
-    head: new Uint8Array(0),
-  };
+  const moved = { start: 0, bytes: 10, payloadBytes: 10, operations: 1, head: new Uint8Array(0) };
   return {
-    conn: 1,
+    ...nothingSeen(1),
     pids: new Set([9]),
     fds: new Set([5]),
     comm: "app",
-    family: "inet",
-    isDatagram: false,
     local: "127.0.0.1:80",
     remote: "127.0.0.1:4000",
     localPort: 80,
     remotePort: 4000,
     inode: 77,
     fresh: true,
-    egress: { ...direction },
-    ingress: { ...direction },
+    egress: { ...moved },
+    ingress: { ...moved },
     turns: 1,
     lastDirection: 0,
-    cut: new Map(),
     state: "unknown",
-    protocol: null,
-    role: null,
-    refused: [],
-    tls: false,
-    frames: { request: 0, response: 0 },
-    invalid: [],
-    gaps: new Map(),
-    resyncs: 0,
-    records: 0,
-    withoutRequest: 0,
-    withoutResponse: 0,
-    incomplete: new Map(),
-    waiting: { requests: 0, responses: 0 },
     ...more,
   };
 }

@@ -79,30 +79,26 @@ export async function ask(conn: Deno.Conn, request: Uint8Array, least: number): 
   }
 }
 
-/** Servers in Python: each takes one connection at a time. */
-export const SCRIPTS = {
-  /** TCP port argv[1], or a unix socket at argv[1]: answers each read with HTTP. */
-  http: `
+/** Listens at argv[1], a TCP port or the path of a unix socket, as `s`. */
+const LISTEN = `
 import socket, sys
 if sys.argv[1].startswith("/"):
     s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
 else:
     s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 print("ready")
-while True:
+`;
+
+/** Servers in Python: each takes one connection at a time. */
+export const SCRIPTS = {
+  /** TCP port argv[1], or a unix socket at argv[1]: answers each read with HTTP. */
+  http: `${LISTEN}while True:
     c, _ = s.accept()
     while c.recv(65536): c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
     c.close()
 `,
   /** TCP port argv[1], or a unix socket at argv[1]: gives back what it gets. */
-  echo: `
-import socket, sys
-if sys.argv[1].startswith("/"):
-    s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
-else:
-    s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-print("ready")
-while True:
+  echo: `${LISTEN}while True:
     c, _ = s.accept()
     while True:
         data = c.recv(65536)

@@ -169,8 +169,10 @@ function diagnosticOptions(name: string) {
   return recordOptions(name)
     .optionsGroup("When something is missing (see also sockeye doctor):")
     .addOption(
-      new Option("--conn-trace-pid <pid>", "log what is made of this process's connections")
-        .argParser(parsePid("--conn-trace-pid")),
+      new Option(
+        "--conn-trace-pid <pid>",
+        "log what is made of this process's connections (0: of those in a packet capture)",
+      ).argParser(parsePid("--conn-trace-pid", 0)),
     )
     .addOption(
       new Option("--conn-trace-fd <fd>", "of this descriptor of it only")

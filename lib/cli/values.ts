@@ -34,8 +34,9 @@ export function choice<const T extends string>(
   };
 }
 
-export function parsePid(option: string): (text: string) => number {
-  return (text) => parseInteger(option, text, { min: 1, max: MAX_PID });
+/** A packet capture knows no processes: its connections have pid 0. */
+export function parsePid(option: string, min: 0 | 1 = 1): (text: string) => number {
+  return (text) => parseInteger(option, text, { min, max: MAX_PID });
 }
 
 export function duration(option: string): (text: string) => number {

@@ -53,6 +53,8 @@ export class ByteStream {
   skipLeft = 0;
   /** Reasons (bit `1 << reason`) of the gaps that a skip went over; the reader resets it. */
   skippedGaps = 0;
+  /** Bytes of these gaps. */
+  skippedGapBytes = 0;
 
   readonly #pool: BufferPool;
   #buffer: Uint8Array = EMPTY;
@@ -164,6 +166,7 @@ export class ByteStream {
       const skipped = Math.min(this.skipLeft, left);
       this.skipLeft -= skipped;
       this.skippedGaps |= 1 << reason;
+      this.skippedGapBytes += skipped;
       this.#moveTo(this.position + skipped);
       left -= skipped;
     }
@@ -212,6 +215,7 @@ export class ByteStream {
       const gap = this.#firstGap;
       if (gap === null) break;
       this.skippedGaps |= 1 << gap.reason;
+      this.skippedGapBytes += Math.min(gap.length, left);
       if (gap.length <= left) {
         left -= gap.length;
         this.passGap();
@@ -229,6 +233,7 @@ export class ByteStream {
   clear(): void {
     this.skipLeft = 0;
     this.skippedGaps = 0;
+    this.skippedGapBytes = 0;
     this.#firstGap = null;
     this.#lastGap = null;
     this.#head = this.#tail;

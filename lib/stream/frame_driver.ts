@@ -313,10 +313,15 @@ export class FrameDriver<F, S, X extends Exchange> {
 
   #noteSkippedGaps(): void {
     const stream = this.#stream;
+    const names: string[] = [];
     for (let reason = 0; reason < GAP_REASONS.length; reason++) {
-      if ((stream.skippedGaps & (1 << reason)) !== 0) this.#note(incompleteOfGap(reason));
+      if ((stream.skippedGaps & (1 << reason)) === 0) continue;
+      this.#note(incompleteOfGap(reason));
+      names.push(gapName(reason));
     }
+    this.#report.gap(this.#context.side, stream.skippedGapBytes, names.join(" and "));
     stream.skippedGaps = 0;
+    stream.skippedGapBytes = 0;
   }
 
   #push(frame: F, redacted: readonly string[]): void {

@@ -33,13 +33,19 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
   };
   const stream = new ByteStream(new BufferPool());
   const queue: Timed<string>[] = [];
-  const seen = { invalid: [] as string[], resynced: 0, abandoned: [] as string[], frames: 0 };
+  const seen = {
+    invalid: [] as string[],
+    resynced: 0,
+    abandoned: [] as string[],
+    frames: 0,
+    gaps: [] as string[],
+  };
   const report = {
     frame: () => seen.frames++,
     invalid: (_side: string, reason: string) => seen.invalid.push(reason),
     resync: (_side: string, bytes: number) => seen.resynced += bytes,
     abandoned: (_side: string, reason: string) => seen.abandoned.push(reason),
-    gap: () => {},
+    gap: (_side: string, bytes: number, reason: string) => seen.gaps.push(`${bytes} ${reason}`),
   };
   const driver = new FrameDriver(
     protocol,
@@ -107,7 +113,7 @@ Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
 
 Deno.test("FrameDriver marks a frame whose skipped bytes have a gap", () => {
   let skipped = false;
-  const { put, gap, queue } = setUp((bytes) => {
+  const { put, gap, queue, seen } = setUp((bytes) => {
     if (skipped) {
       skipped = false;
       return { kind: "frame", frame: "body", length: 0 };
@@ -120,6 +126,7 @@ Deno.test("FrameDriver marks a frame whose skipped bytes have a gap", () => {
   gap(30, 1);
   assert.equal(queue.length, 0);
   put("x".repeat(30), 7);
+  assert.deepEqual(seen.gaps, ["30 snaplen"]);
   assert.deepEqual(
     queue.map(({ frame, bytes, incomplete, startNs, endNs }) => [
       frame,

@@ -7,7 +7,8 @@ import type { TraceRecord } from "../../lib/record/record.ts";
 import { plugins } from "../../protocols/registry.ts";
 import { type Packet, pcapFile, readPcap, replayBytes, type Seen } from "../support/pcap.ts";
 import { replayRecords } from "../support/replay_records.ts";
-import { capture, freePort, isPossible, run, Server, tshark } from "../support/pcap_loopback.ts";
+import { capture, isPossible, run, Server, tshark } from "../support/pcap_loopback.ts";
+import { freePort } from "../support/servers.ts";
 
 const TOOLS = ["tcpdump", "tshark"];
 

@@ -10,55 +10,75 @@ import {
   readAccessLog,
 } from "../support/access_log.ts";
 import { assertSound } from "../support/http_seen.ts";
-import { Background, run } from "../support/process.ts";
-import { type Server, startNginx } from "../support/servers.ts";
+import { Background } from "../support/process.ts";
+import { exists, type Server, startNginx } from "../support/servers.ts";
 import { type SeenRecord, startTracer, traced, WAYS } from "../support/tracer.ts";
 
 const CONNECTIONS = 100;
+const REQUESTS = 10_000;
 const RING = ["--ring-mib", "64"];
 
 /**
- * Every request has a target of its own. Once `total` are sent, wrk sends no more, so that none is
- * under way when it leaves; `pauseMs` is between an answer and the next request.
+ * Every request has a target of its own, and comes `pauseMs` after the answer before it. There are
+ * `total`, or as many as were on their way when FOLDER/enough appeared. FOLDER/answered appears when
+ * all are answered: none is under way when wrk leaves then.
  */
-const script = (total: number, pauseMs: number): string => `
-local sent = 0
-delay = function() return sent < ${total} and ${pauseMs} or 60000 end
+const script = (folder: string, total: string, pauseMs: number): string => `
+local granted, sent, answered, last = 0, 0, 0, ${total}
+local function is_there(name)
+  local file = io.open("${folder}/" .. name)
+  if file then file:close() end
+  return file ~= nil
+end
+local function settle()
+  if answered == last then io.open("${folder}/answered", "w"):close() end
+end
+delay = function()
+  if last == math.huge and is_there("enough") then
+    last = granted
+    settle()
+  end
+  if granted >= last then return 3600000 end
+  granted = granted + 1
+  return ${pauseMs}
+end
 request = function()
   sent = sent + 1
   return wrk.format("GET", "/f.txt?" .. sent)
 end
+response = function()
+  answered = answered + 1
+  settle()
+end
 `;
 
-async function startLogged(workers: number, load: string): Promise<Server> {
+async function startLogged(workers: number, total: string, pauseMs: number): Promise<Server> {
   const nginx = await startNginx({
     workers,
     http: LOG_FORMAT,
     server: ACCESS_LOG,
     files: { "f.txt": "x".repeat(1024) },
   });
+  const load = script(nginx.folder, total, pauseMs);
   await Deno.writeTextFile(`${nginx.folder}/load.lua`, load);
   return nginx;
 }
 
-function wrkArgs(nginx: Server, seconds: number): string[] {
-  const load = [
-    "-t",
-    "1",
-    "-c",
-    `${CONNECTIONS}`,
-    "-d",
-    `${seconds}s`,
-    "-s",
-    `${nginx.folder}/load.lua`,
-  ];
-  return [...load, `http://127.0.0.1:${nginx.port}/`];
+/** wrk; it ends by finishLoad(). */
+function startLoad(nginx: Server): Background {
+  return new Background("wrk", [
+    ...["-t", "1", "-c", `${CONNECTIONS}`, "-d", "1h", "-s", `${nginx.folder}/load.lua`],
+    `http://127.0.0.1:${nginx.port}/`,
+  ]);
 }
 
-/** Responses that wrk took, by its own count. */
-function wrkCount(stdout: string): number {
-  assert.doesNotMatch(stdout, /Socket errors|Non-2xx/);
-  return Number(/(\d+) requests in/.exec(stdout)?.[1]);
+/** Waits for the last answer; responses that wrk took, by its own count. */
+async function finishLoad(wrk: Background, nginx: Server): Promise<number> {
+  await wrk.until(() => exists(`${nginx.folder}/answered`), "the last answer");
+  wrk.kill("SIGINT");
+  assert.equal((await wrk.end()).code, 0);
+  assert.doesNotMatch(wrk.stdout, /Socket errors|Non-2xx/);
+  return Number(/(\d+) requests in/.exec(wrk.stdout)?.[1]);
 }
 
 function asLogged(record: SeenRecord): string {
@@ -93,16 +113,17 @@ function byConnection(lines: string[]): Map<string, string[]> {
 for (const way of WAYS) {
   for (const workers of [1, 4]) {
     Deno.test(`e2e http: ${CONNECTIONS} connections at once, ${workers} workers: as many records as requests (${way} way)`, async () => {
-      await using nginx = await startLogged(workers, script(10_000, 0));
+      await using nginx = await startLogged(workers, `${REQUESTS}`, 0);
       const fromMs = Date.now();
       let count = 0;
       const args = ["--capture", way, "--pid", `${nginx.pid}`, ...RING];
       const records = await traced(args, async (tracer) => {
-        count = wrkCount((await run("wrk", wrkArgs(nginx, 2))).stdout);
+        await using wrk = startLoad(nginx);
+        count = await finishLoad(wrk, nginx);
         await tracer.untilRecords(count);
       });
       const logged = await readAccessLog(nginx);
-      assert.ok(count > 9_000, `only ${count} requests`);
+      assert.equal(count, REQUESTS);
       assert.equal(records.length, count);
       assert.equal(logged.length, count);
       assertSound(records.slice(0, 500), fromMs);
@@ -118,14 +139,17 @@ for (const way of WAYS) {
   }
 
   Deno.test(`e2e http: attached under load, all that follows is told, once (${way} way)`, async () => {
-    await using nginx = await startLogged(1, script(25_000, 10));
-    await using wrk = new Background("wrk", wrkArgs(nginx, 4));
-    await wrk.until(async () => (await readAccessLog(nginx)).length > 500, "load");
+    await using nginx = await startLogged(1, "math.huge", 10);
+    await using wrk = startLoad(nginx);
+    const asked = async (): Promise<number> => (await readAccessLog(nginx)).length;
+    await wrk.until(async () => await asked() > 500, "load");
     await using tracer = await startTracer("--capture", way, "--pid", `${nginx.pid}`, ...RING);
-    const before = (await readAccessLog(nginx)).length;
-    assert.equal((await wrk.end()).code, 0);
+    const before = await asked();
+    await wrk.until(async () => await asked() > before + 10_000, "more load");
+    await Deno.writeTextFile(`${nginx.folder}/enough`, "");
+    const count = await finishLoad(wrk, nginx);
     const logged = await readAccessLog(nginx);
-    assert.ok(before < logged.length - 1000, "the load was over too early");
+    assert.equal(logged.length, count);
     await tracer.untilRecords(logged.length - before);
     const { records, summary, code } = await tracer.stop();
     assert.equal(code, 0);

@@ -23,15 +23,10 @@ export function isPossible(...tools: string[]): boolean {
   return Deno.uid() === 0 && tools.every(hasTool);
 }
 
-/** A port that nobody listens on at this moment, for TCP and UDP. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-/** Runs `step` until it is true; throws after 10 s. */
+/** Runs `step` until it is true; throws after two minutes. */
 export async function until(what: string, step: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 500; left > 0; left--) {
+  const deadline = Date.now() + 120_000;
+  while (Date.now() < deadline) {
     if (await step()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

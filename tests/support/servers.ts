@@ -5,10 +5,20 @@
  */
 import { Background } from "./process.ts";
 
+/** Below the ports that systems give to clients, so that no connection takes it meanwhile. */
+const PORTS = { first: 10_000, count: 20_000 };
+
 /** A port that was free a moment ago. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** True when something accepts TCP connections there. */
@@ -103,7 +113,7 @@ http {
   return new Server(nginx, port, folder, childrenOf(nginx.pid));
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;

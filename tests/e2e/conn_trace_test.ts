@@ -10,6 +10,8 @@ const STRANGE = Uint8Array.from({ length: 40 }, (_, i) => 0xe0 + i % 8);
 
 interface Talk {
   args: (pid: number) => string[];
+  /** Said of the connection before the trace may end; its end is under way when the client has gone. */
+  until?: RegExp;
   script?: string;
   request?: Uint8Array;
   times?: number;
@@ -24,6 +26,8 @@ async function logOf(talk: Talk): Promise<{ log: string[]; stderr: string; pid: 
     using conn = await Deno.connect({ hostname: "127.0.0.1", port });
     for (let i = 0; i < (talk.times ?? 1); i++) await ask(conn, talk.request ?? GET, 40);
   }
+  const { until } = talk;
+  if (until) await tracer.process.until(() => until.test(tracer.process.stderr), `${until}`);
   const { summary, code } = await tracer.stop();
   equal(code, 0, summary);
   const log = summary.split("\n").filter((line) => line.startsWith("conn-trace "));
@@ -43,7 +47,7 @@ const spellings: { name: string; args: (pid: number) => string[] }[] = [
 ];
 for (const { name, args } of spellings) {
   Deno.test(`${name} logs every step of the process's connections`, async () => {
-    const { log, pid } = await logOf({ args });
+    const { log, pid } = await logOf({ args, until: / to=closed / });
     for (const line of log) {
       match(line, /^conn-trace time=20\S+Z pid=\d+ fd=-?\d+ conn=\d+ \w+/);
       ok(line.includes(` pid=${pid} `), line);
@@ -103,6 +107,7 @@ Deno.test("--conn-trace-pid tells why no protocol was found", async () => {
   const { log } = await logOf({
     script: SCRIPTS.echo,
     request: STRANGE,
+    until: / to=unknown /,
     args: (pid) => ["--pid", `${pid}`, "--conn-trace-pid", `${pid}`],
   });
   match(log.join("\n"), / state from=probing to=unknown why="no protocol matches"\n/);

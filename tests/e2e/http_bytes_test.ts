@@ -152,8 +152,9 @@ for (const way of WAYS) {
     assert.equal(records.length, total);
     assertSound(records, fromMs);
     for (const [i, { name, talks }] of CONVERSATIONS.entries()) {
-      await t.step(name, () => {
+      await t.step(name, async () => {
         const port = ports[i] ?? 0;
+        const fd = await peer.fdOf(port);
         const mine = ofPort(records, port);
         assert.equal(mine.length, talks.length);
         for (const [j, talk] of talks.entries()) {
@@ -161,7 +162,7 @@ for (const way of WAYS) {
           assertTalk(record, talk);
           assert.deepEqual(
             { pid: record.pid, comm: record.comm, fd: record.fd, role: record.role },
-            { pid: peer.pid, comm: "python3", fd: peer.fdOf(port), role: "server" },
+            { pid: peer.pid, comm: "python3", fd, role: "server" },
           );
           assert.equal(record.local, `127.0.0.1:${peer.port}`);
           assert.equal(record.conn, mine[0]?.conn);
@@ -243,9 +244,10 @@ for (const way of WAYS) {
     assertSound(records, fromMs);
     const whole = ofPort(records, idle.port);
     assert.deepEqual(whole.map(({ request }) => request?.path), ["/a", "/b", "/c"]);
+    const fd = await peer.fdOf(idle.port);
     for (const record of whole) {
       assertTalk(record, plain(String(record.request?.path)));
-      assert.equal(record.fd, peer.fdOf(idle.port));
+      assert.equal(record.fd, fd);
       assert.equal(record.role, "server");
     }
     const [torn, next] = ofPort(records, waiting.port);

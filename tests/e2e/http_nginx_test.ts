@@ -205,7 +205,6 @@ for (const way of WAYS) {
             assert.equal(record.role, "server");
             assert.equal(record.local, place.local(nginx.port, socket));
             assert.equal(record.remote, place.remote(transfer.localPort));
-            assert.ok((record.latency_ns ?? 0) / 1e9 <= transfer.seconds);
             assert.equal(record.conn, mine[0]?.conn, "one connection");
             assert.equal(record.fd, mine[0]?.fd);
             assert.deepEqual(record.redacted, redacted);

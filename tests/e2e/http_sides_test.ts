@@ -103,7 +103,6 @@ for (const way of WAYS) {
       assert.deepEqual([asked.comm, answered?.comm], ["curl", "nginx"]);
       assert.equal(answered?.pid, worker);
       assert.notEqual(asked.conn, answered?.conn);
-      assert.ok(Date.parse(asked.time) <= Date.parse(answered?.time ?? ""));
       assert.ok((asked.latency_ns ?? 0) > 0);
     }
     for (const role of ["client", "server"]) {

@@ -8,8 +8,11 @@ import { Background, run } from "../support/process.ts";
 import { type SeenRecord, SOCKEYE } from "../support/tracer.ts";
 
 const REQUESTS = 40;
-const HERE = "10.77.66.1";
-const THERE = "10.77.66.2";
+/** A network of its own for each process that runs this. */
+const NET = `10.77.${Deno.pid >> 6 & 255}`;
+const FIRST = (Deno.pid & 63) * 4;
+const HERE = `${NET}.${FIRST + 1}`;
+const THERE = `${NET}.${FIRST + 2}`;
 const PORT = 18085;
 
 /** Two ends of a wire: ours, and one in a namespace that loses each tenth segment of some size. */
@@ -59,6 +62,12 @@ Deno.test("replay of a capture between namespaces, with loss on the path, agrees
       for (let i = 0; i < REQUESTS; i++) {
         await run("curl", ["-s", "-o", "/dev/null", `http://${THERE}:${PORT}/page?${i}`]);
       }
+      // Packets are written in their order: with these, all before them is there.
+      await run("curl", ["-s", "-o", "/dev/null", `http://${THERE}:${PORT}/end`]);
+      await capture.until(
+        async () => (await Deno.readTextFile(file)).includes("GET /end"),
+        "the last request",
+      );
       capture.kill("SIGINT");
       await capture.end();
     }

@@ -18,8 +18,6 @@ export interface Transfer {
   body: Uint8Array;
   localPort: number;
   remotePort: number;
-  /** From the start of the transfer to its end, seconds. */
-  seconds: number;
 }
 
 export interface CurlOptions {
@@ -51,7 +49,6 @@ export async function curl({ urls, args = [] }: CurlOptions): Promise<Transfer[]
         body: raw.subarray(count.size_header),
         localPort: count.local_port,
         remotePort: count.remote_port,
-        seconds: count.time_total,
       };
     }));
   } finally {

@@ -82,7 +82,7 @@ class Connection:
                 self.sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 return self.echo()
             if path == "/never":
-                print("unanswered", flush=True)
+                say("unanswered")
                 self.more()
             if path == "/late":
                 time.sleep(0.05)
@@ -104,12 +104,18 @@ class Connection:
                 pass
 
 
+def say(line):
+    """In one write, whatever other threads say."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main():
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    print("port", listener.getsockname()[1], flush=True)
+    say(f"port {listener.getsockname()[1]}")
     while True:
         sock, address = listener.accept()
-        print("accepted", sock.fileno(), address[1], flush=True)
+        say(f"accepted {sock.fileno()} {address[1]}")
         threading.Thread(target=Connection(sock).run, daemon=True).start()
 
 

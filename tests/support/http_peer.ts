@@ -5,7 +5,7 @@
  */
 import { Background } from "./process.ts";
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 60_000;
 
 export class HttpPeer implements AsyncDisposable {
   readonly #process: Background;
@@ -25,11 +25,11 @@ export class HttpPeer implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** The server's own file descriptor for a client's port; it has said so when it has answered. */
-  fdOf(clientPort: number): number {
-    return Number(
-      new RegExp(`^accepted (\\d+) ${clientPort}$`, "m").exec(this.#process.stdout)?.[1],
-    );
+  /** The server's own file descriptor for a client's port, once the server has said it. */
+  async fdOf(clientPort: number): Promise<number> {
+    const line = new RegExp(`^accepted (\\d+) ${clientPort}\n`, "m");
+    await this.#process.until(() => line.test(this.#process.stdout), "the connection");
+    return Number(line.exec(this.#process.stdout)?.[1]);
   }
 
   /** One request on a connection of its own, and its answer. */

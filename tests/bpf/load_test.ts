@@ -17,8 +17,12 @@ import {
 import { pidLimit, possibleCpuCount } from "../../lib/capture/machine.ts";
 import { WAYS } from "../support/tracer.ts";
 
-/** Milliseconds from the object's bytes to attached programs; several times what is usual. */
-const LOAD_LIMIT_MS = 3000;
+/**
+ * From the object's bytes to attached programs it is work, of the CPU: several times what is usual.
+ * Detaching is waiting: three seconds with links of another kind.
+ */
+const LOAD_LIMIT_SECONDS = 3;
+const DETACH_LIMIT_MS = 2000;
 
 function open(): Libbpf {
   return openLibbpf(chooseLibbpf(undefined, () => new Uint8Array(readAsset("libbpf.so"))));
@@ -91,17 +95,17 @@ for (const way of WAYS) {
       const hooks = probeHooks(libbpf);
       const chosen = settings(way, some);
       const warnings: string[] = [];
-      const began = performance.now();
+      const began = libbpf.libc.cpuSeconds();
       using object = loadKernelSide(libbpf, image(), chosen, hooks);
       attachAll(object, libbpf, chosen, hooks, (message) => void warnings.push(message));
-      const elapsed = performance.now() - began;
-      assert.ok(elapsed < LOAD_LIMIT_MS, `${elapsed} ms`);
+      const seconds = libbpf.libc.cpuSeconds() - began;
+      assert.ok(seconds < LOAD_LIMIT_SECONDS, `${seconds} s`);
       const seen = way === "socket" ? [] : [/io_uring/];
       assert.equal(warnings.length, seen.length, warnings.join("\n"));
       seen.forEach((pattern, i) => assert.match(warnings[i] ?? "", pattern));
       const detaching = performance.now();
       object.detach();
-      assert.ok(performance.now() - detaching < LOAD_LIMIT_MS, "detach");
+      assert.ok(performance.now() - detaching < DETACH_LIMIT_MS, "detach");
     });
   }
 }

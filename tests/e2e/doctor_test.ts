@@ -310,7 +310,7 @@ Deno.test("doctor prints six stages and a verdict for people", async () => {
 });
 
 const refused: { args: string[]; code: number; stderr: RegExp }[] = [
-  { args: ["--pid", "4194303"], code: 1, stderr: /^Cannot examine pid 4194303: no such process\n/ },
+  { args: ["--pid", "4194304"], code: 1, stderr: /^Cannot examine pid 4194304: no such process\n/ },
   { args: [], code: 2, stderr: /--pid/ },
   { args: ["--pid", "1", "--protocol", "redsi"], code: 2, stderr: /did you mean "redis"/ },
   { args: ["--pid", "1", "-o", "xml"], code: 2, stderr: /not one of table, json/ },

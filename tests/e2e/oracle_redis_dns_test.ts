@@ -117,8 +117,8 @@ for (const way of WAYS) {
       file = await captured(port, async () => {
         const support = new URL("../support/dns_client.py", import.meta.url).pathname;
         const sockets = ["connected:127.0.0.1", "unconnected:127.0.0.2"];
-        await run("python3", [support, `${port}`, "100", ...sockets]);
-        const dig = ["@127.0.0.1", "-p", `${port}`, "+tries=1"];
+        await run("/usr/bin/python3", [support, `${port}`, "100", ...sockets]);
+        const dig = ["@127.0.0.1", "-p", `${port}`, "+tries=1", "+time=60"];
         await run("dig", [...dig, "a.test", "MX"]);
         await run("dig", [...dig, "+tcp", "a.test", "AAAA"]);
         await run("dig", [...dig, `${LAST}.test`]);

@@ -251,7 +251,7 @@ class Talker {
 }
 
 async function until(test: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   while (!test()) {
     assert.ok(Date.now() < deadline, "out of time");
     await new Promise((resolve) => setTimeout(resolve, 5));

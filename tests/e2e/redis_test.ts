@@ -4,6 +4,7 @@
  * Needs root.
  */
 import assert from "node:assert/strict";
+import { CLOCK_SLACK_MS } from "../support/http_seen.ts";
 import { Background, run } from "../support/process.ts";
 import {
   bothEnds,
@@ -37,8 +38,10 @@ test("every column of a single command is right at both ends", async (server, wa
       request_bytes: "*3\r\n$3\r\nSET\r\n$4\r\nname\r\n$6\r\n".length + 6 + 2,
       response_bytes: 5,
     });
-    assert.ok(Math.abs(Date.parse(time) - before) < 10_000, time);
-    assert.ok(latency_ns !== undefined && latency_ns > 0 && latency_ns < 1e9);
+    const startMs = Date.parse(time);
+    assert.ok(startMs >= before - CLOCK_SLACK_MS, time);
+    assert.ok(latency_ns !== undefined && latency_ns > 0, `${latency_ns}`);
+    assert.ok(startMs + latency_ns / 1e6 <= Date.now() + CLOCK_SLACK_MS, `${time} ${latency_ns}`);
     assert.ok(fd !== undefined && fd > 2);
     assert.ok(conn !== undefined && conn > 0);
     if (i === 1) assert.equal(pid, server.pid);
@@ -48,7 +51,6 @@ test("every column of a single command is right at both ends", async (server, wa
   }
   const [client, other] = records;
   assert.equal(client?.local, other?.remote);
-  assert.ok((client?.latency_ns ?? 0) > (other?.latency_ns ?? 0), "the client waits longer");
 });
 
 test("commands of every kind of reply come in order with theirs", async (server, way) => {
@@ -262,7 +264,7 @@ test(
 test("a command that comes with the end of its stream, and the late reply", async (server, way) => {
   const records = await traced(bothEnds(server, way), async () => {
     const program = new URL("../support/half_close.py", import.meta.url).pathname;
-    const { stdout } = await run("python3", [program, `${server.port}`, `${server.pid}`]);
+    const { stdout } = await run("/usr/bin/python3", [program, `${server.port}`, `${server.pid}`]);
     assert.match(stdout, /end/);
   });
   for (const end of ENDS) {

@@ -25,7 +25,7 @@ def main():
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         server = ("::1" if family == socket.AF_INET6 else "127.0.0.1", server_port)
         one = socket.socket(family, socket.SOCK_DGRAM)
-        one.settimeout(10)
+        one.settimeout(60)
         one.bind((address, 0))
         if kind == "connected":
             one.connect(server)

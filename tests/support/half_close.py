@@ -14,7 +14,7 @@ import time
 
 
 def wait(test):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not test():
         if time.monotonic() > deadline:
             sys.exit("out of time")

@@ -9,7 +9,7 @@ import { keysInOrder, recordViolations } from "./schema.ts";
 import type { Fields, SeenRecord } from "./tracer.ts";
 
 /** Offsets of the two clocks, and rounding to a millisecond. */
-const CLOCK_SLACK_MS = 5;
+export const CLOCK_SLACK_MS = 5;
 const WITHHELD = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 /** The clock was read at `fromMs`, and all of the records happened before now. */

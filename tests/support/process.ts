@@ -10,7 +10,8 @@ export interface Finished {
   stderr: string;
 }
 
-const LIMIT_MS = 60_000;
+/** Nothing takes so long that goes right, however busy the machine is. */
+const LIMIT_MS = 120_000;
 
 /** Runs a command to its end; throws when it takes longer than `limitMs` or, unless allowed, fails. */
 export async function run(
@@ -27,12 +28,13 @@ export async function run(
     stderr: "piped",
     env: { LC_ALL: "C" },
   }).spawn();
+  let written = Promise.resolve();
   if (options.stdin !== undefined) {
     const bytes = typeof options.stdin === "string"
       ? new TextEncoder().encode(options.stdin)
       : options.stdin;
     const writer = child.stdin.getWriter();
-    writer.write(new Uint8Array(bytes)).then(() => writer.close()).catch(() => {});
+    written = writer.write(new Uint8Array(bytes)).then(() => writer.close()).catch(() => {});
   }
   let late = false;
   const timer = setTimeout(() => {
@@ -40,6 +42,7 @@ export async function run(
     child.kill("SIGKILL");
   }, options.limitMs ?? LIMIT_MS);
   const output = await child.output();
+  await written;
   clearTimeout(timer);
   const text = new TextDecoder();
   const finished = {
@@ -114,7 +117,7 @@ export class Background implements AsyncDisposable {
   async until(
     test: () => boolean | Promise<boolean>,
     what: string,
-    limitMs = 30_000,
+    limitMs = LIMIT_MS,
   ): Promise<void> {
     const deadline = Date.now() + limitMs;
     while (!(await test())) {
@@ -139,7 +142,7 @@ export class Background implements AsyncDisposable {
   }
 
   /** Waits for the end, all output read. */
-  async end(limitMs = 30_000): Promise<Deno.CommandStatus> {
+  async end(limitMs = LIMIT_MS): Promise<Deno.CommandStatus> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -155,7 +158,7 @@ export class Background implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGTERM");
     try {
-      await this.end(5_000);
+      await this.end(30_000);
     } catch {
       // Killed then; a test that cares about the end calls end() itself.
     }

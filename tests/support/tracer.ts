@@ -76,9 +76,12 @@ export class Tracer implements AsyncDisposable {
   }
 }
 
-/** Starts a trace as NDJSON and waits for its ready line. */
+/**
+ * Starts a trace as NDJSON and waits for its ready line. Its rings are large enough that nothing is
+ * lost while it waits for its turn on a busy machine; `args` may say otherwise.
+ */
 export async function startTracer(...args: string[]): Promise<Tracer> {
-  const tracer = new Tracer(["-o", "ndjson", ...args]);
+  const tracer = new Tracer(["-o", "ndjson", "--ring-mib", "64", ...args]);
   await tracer.process.until(
     () => tracer.process.stderr.includes("sockeye: ready"),
     "the ready line",

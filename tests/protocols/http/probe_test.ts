@@ -87,7 +87,12 @@ Deno.test("findBoundary() finds the next first line, whole or begun", () => {
 
 Deno.test("findBoundary() is linear on text that keeps looking like a request", () => {
   const text = "GET ".repeat(100_000);
-  const start = performance.now();
-  assert.equal(boundary("request", text + "\r\n"), text.length + 2);
-  assert.ok(performance.now() - start < 1000);
+  const tookMs: number[] = [];
+  // Some milliseconds, or minutes; the best one, for the machine may be busy.
+  for (let tries = 0; tries < 5 && !tookMs.some((ms) => ms < 1000); tries++) {
+    const start = performance.now();
+    assert.equal(boundary("request", text + "\r\n"), text.length + 2);
+    tookMs.push(performance.now() - start);
+  }
+  assert.ok(Math.min(...tookMs) < 1000, `${tookMs} ms`);
 });

@@ -15,8 +15,8 @@ const NOT_EXECUTABLE = 126;
 /** The gate: the shell stops itself and, once continued, becomes COMMAND without changing its pid. */
 const GATE = 'kill -STOP $$; exec "$@"';
 
-/** The gate stops within milliseconds; where that cannot be seen, waiting on helps nobody. */
-const HOLD_MS = 5000;
+/** The gate stops within milliseconds, later on a busy node; where that is not seen, nothing helps. */
+const HOLD_MS = 15_000;
 
 export class CommandProcess {
   readonly pid: number;

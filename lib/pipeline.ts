@@ -87,6 +87,7 @@ export class Pipeline {
       },
       verdict: options.verdict ?? ((): void => {}),
       nowNs: 0,
+      filters: isSelective(options.filter),
       losses: 0,
       queuedFrames: 0,
       trackers: 0,
@@ -151,4 +152,9 @@ export class Pipeline {
       (names.length === 0 || names.includes(comm ?? "")) &&
       (ports.length === 0 || ports.some(isAt));
   }
+}
+
+function isSelective(filter: PipelineOptions["filter"]): boolean {
+  const { pids = [], comm = [], ports = [] } = filter ?? {};
+  return pids.length + comm.length + ports.length > 0;
 }

@@ -37,6 +37,13 @@ const cases: { name: string; filter: PipelineOptions["filter"]; pids: number[] }
   { name: "a port", filter: { ports: [1002] }, pids: [2] },
   { name: "both must match", filter: { pids: [1, 3], ports: [1003] }, pids: [3] },
 ];
+Deno.test("Pipeline filters: what is left out is not missing", () => {
+  const trace = new Trace({ protocols: plugins, filter: { pids: [1] } });
+  for (const pid of [1, 2]) for (const { entries } of talk(pid)) trace.feedAll(entries);
+  trace.finish();
+  deepEqual(trace.stats.toJSON().gaps, {});
+});
+
 for (const { name, filter, pids } of cases) {
   Deno.test(`Pipeline filters, ${name}: whole connections come or do not`, () => {
     deepEqual(recordsOf(filter), pids.flatMap((pid) => [`${pid} http`, `${pid} unknown`]));

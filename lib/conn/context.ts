@@ -35,6 +35,8 @@ export interface TrackerContext {
   nowNs: number;
   /** Loss reports so far. */
   losses: number;
+  /** Data is left out by a filter: a connection without any is none of those asked for. */
+  readonly filters: boolean;
   /** Frames queued for their other half, over all connections. */
   queuedFrames: number;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

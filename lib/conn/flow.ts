@@ -87,6 +87,7 @@ export class Flow {
 
   readonly #stats: FlowStats;
   readonly #egress: boolean;
+  readonly #filters: boolean;
   #start: number | null = null;
   /** Of the last event: its time, who moved it, and the losses reported by then. */
   #lastNs = 0;
@@ -95,6 +96,7 @@ export class Flow {
 
   constructor(context: TrackerContext, egress: boolean) {
     this.#egress = egress;
+    this.#filters = context.filters;
     this.#stats = new FlowStats(context.stats);
     this.stream = new ByteStream(context.pool);
     this.assembler = new Assembler(this.stream, this.#stats);
@@ -145,7 +147,7 @@ export class Flow {
     if (grew) this.assembler.flush(losses);
     // What nobody read was not missed: the process does not know it either.
     const left = end === null ? 0 : this.left({ ...end, position: end.position - end.unread });
-    if (left === 0) return grew;
+    if (left === 0 || (this.#owner === null && this.#filters)) return grew;
     const reason = this.#stats.withheld
       ? Cut.FILTERED
       : losses > this.#losses

@@ -33,6 +33,8 @@ export interface ConnTrace {
   protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void;
   protocolRefused(on: TraceSubject, protocol: string, why: string): void;
   tlsSeen(on: TraceSubject): void;
+  /** From here on nothing but its totals is looked at. */
+  disabled(on: TraceSubject, why: string): void;
 
   // Level 2: every step.
   data(on: TraceSubject, event: SocketEvent): void;

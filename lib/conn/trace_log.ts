@@ -74,6 +74,10 @@ export class TraceLog implements ConnTrace {
     this.#line(on, "tls");
   }
 
+  disabled(on: TraceSubject, why: string): void {
+    this.#line(on, `disabled why=${value(why)}`);
+  }
+
   data(on: TraceSubject, event: SocketEvent): void {
     if (this.level < 2) return;
     const direction = event.direction === Direction.EGRESS ? "egress" : "ingress";

@@ -297,6 +297,7 @@ export class ConnTracker {
     this.#givenUp = true;
     this.#clearFlows();
     this.#moveTo("unknown", why);
+    this.#connection.trace?.disabled(this.#connection, why);
     // A library's plain text is no business of the kernel's filter on the socket.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
   }

@@ -76,6 +76,8 @@ export class Observer implements ConnTrace {
     if (facts !== undefined) facts.tls = true;
   }
 
+  disabled(): void {}
+
   data(): void {}
 
   frame(on: TraceSubject, side: Side): void {

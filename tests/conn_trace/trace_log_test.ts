@@ -48,6 +48,14 @@ Deno.test("TraceLog tells at level 2 every operation, frame, exchange and record
   ok(log.includes(`${WHO} stitch exchanges=1 requests_left=0 responses_left=0\n`));
 });
 
+Deno.test("TraceLog tells when a connection is given up, and why", () => {
+  const strange = new Conversation();
+  for (let i = 0; i < 64; i++) strange.say("request", "strange\n");
+  const log = logged(strange.say("request", "?a\n"), { level: 1 });
+  ok(log.includes(`${WHO} disabled why="no protocol matches"\n`), log.join(""));
+  ok(!log.join("").includes("protocol is="));
+});
+
 Deno.test("TraceLog tells what was invalid, where, and how it went on", () => {
   const log = logged(
     new Conversation().say("request", "?a\n").say("request", "garbage\n").say("request", "?c\n"),

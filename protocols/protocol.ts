@@ -121,6 +121,8 @@ export interface StitchContext<S> {
   midStream: boolean;
   /** Set when nothing more will come: every queue must be emptied. */
   ended: "closed" | "trace_end" | null;
+  /** The request side has ended, and none is missing behind the last one. */
+  allRequests?: boolean;
 }
 
 /** Options that reach every protocol. */

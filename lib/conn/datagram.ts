@@ -89,7 +89,7 @@ class Peer {
 
   finish(reason: "closed" | "trace_end"): void {
     const session = this.#session;
-    session?.finish(reason);
+    session?.finish(reason, false);
     if (session !== null && session.frames > 0) this.#totals = null;
     if (this.#context.showUnknown && this.#totals !== null) {
       if (session !== null) this.#totals.refuse(this.facts.protocol, "no_valid_frame");

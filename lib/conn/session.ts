@@ -57,8 +57,8 @@ export interface Session {
   tick(): void;
   /** That side will not grow any more. */
   endSide(side: Side, reason: IncompleteReason): void;
-  /** Nothing more will come: everything is handed over. */
-  finish(reason: "closed" | "trace_end"): void;
+  /** Nothing more will come: everything is handed over. `isFinal`: up to positions that were told. */
+  finish(reason: "closed" | "trace_end", isFinal: boolean): void;
   /** Hands over what is queued, without asking the streams for more. */
   settle(): void;
 }
@@ -77,6 +77,8 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   readonly #responseDriver: FrameDriver<F, S, X>;
   readonly #stitchContext: StitchContext<S>;
   readonly #timeoutNs: number;
+  /** All bytes of the request side came, or were found missing. */
+  #requestsEnded = false;
   /** Frames of this session counted in context.queuedFrames. */
   #queued = 0;
 
@@ -99,6 +101,7 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
       requestTimeoutNs: this.#timeoutNs,
       midStream: place.midStream,
       ended: null,
+      allRequests: false,
     };
     if (place.midStream && place.transport === "stream") this.#findStarts();
   }
@@ -148,12 +151,14 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   }
 
   endSide(side: Side, reason: IncompleteReason): void {
+    if (side === "request") this.#requestsEnded = true;
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     driver.end(reason);
     this.advance(side);
   }
 
-  finish(reason: "closed" | "trace_end"): void {
+  finish(reason: "closed" | "trace_end", isFinal: boolean): void {
+    if (isFinal) this.#requestsEnded = true;
     this.#requestDriver.end(reason);
     this.#responseDriver.end(reason);
     this.#requestDriver.run();
@@ -195,6 +200,7 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   #stitch(): void {
     const stitch = this.#stitchContext;
     stitch.nowNs = this.#place.context.nowNs;
+    stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
     if (this.#requests.length > MAX_QUEUED || this.#responses.length > MAX_QUEUED) {
       this.#place.trace?.evicted(this.#place.subject, "too many unanswered");

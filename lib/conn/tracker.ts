@@ -154,7 +154,7 @@ export class ConnTracker {
       if (flow.finish(end, this.#context.losses)) this.#grew(flow);
     }
     const session = this.#session;
-    session?.finish(reason);
+    session?.finish(reason, final !== null);
     // A protocol that was suspected and never gave a frame is no answer.
     if (session === null || session.frames === 0) {
       if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");

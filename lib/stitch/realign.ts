@@ -15,7 +15,7 @@
  *                               came, these were the last ones; until then the response waits
  *
  * Where events were lost, both sides may have lost: there a response also waits for the next request,
- * which alone tells that none before it is missing.
+ * or the end of that side, which alone tell that none is missing.
  *
  * A connection seen to overlap its turns (a client that sends on while answers are due) tells
  * nothing of the kind. There all that may have been answered is given up, and nothing is paired
@@ -121,8 +121,9 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const next = requests[to];
   // Requests behind the last one were lost, too: the response may be one of theirs.
   if (response.afterGap === true && next?.afterGap === true) return giveUp(fronts, to, 1);
-  // Events are lost of both sides; only the next request tells that none of its side is missing.
-  const isBlind = memory.reason === "lost_events" && next === undefined;
+  // Events are lost of both sides; the next request, or its side's end, tells that none is missing.
+  const isWhole = next !== undefined || fronts.context.allRequests === true;
+  const isBlind = memory.reason === "lost_events" && !isWhole;
   return placeInTurn(fronts, to, isBlind);
 }
 

@@ -101,6 +101,11 @@ export class FrameDriver<F, S, X extends Exchange> {
     return this.#begun || this.#stream.shownBytes > 0;
   }
 
+  /** Bytes were missing behind the last frame: there may have been more. */
+  get isBehindGap(): boolean {
+    return this.#afterGap;
+  }
+
   /** Takes every frame that the stream holds. */
   run(): void {
     const stream = this.#stream;

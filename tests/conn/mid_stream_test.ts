@@ -56,4 +56,28 @@ for (const role of ["server", "client"] as const) {
       ["/z", 200, undefined],
     ]);
   });
+
+  Deno.test(`a ${role} that lost both sides pairs the last response, too, once it ended`, () => {
+    const talk = (on: Conversation): void => {
+      on.open().say("request", GET.replace("/x", "/unanswered"));
+      on.lost(2).miss("response", 1000).miss("request", 100);
+      on.say("request", GET).say("response", OK);
+    };
+    deepEqual(records({ role }, talk), [
+      ["/unanswered", null, ["lost_events"]],
+      ["/x", 200, undefined],
+    ]);
+    // A request behind the last one was lost as well: the response may be its.
+    deepEqual(
+      records({ role }, (on) => {
+        talk(on);
+        on.miss("request", 100);
+      }),
+      [
+        ["/unanswered", null, ["lost_events"]],
+        ["/x", null, ["lost_events"]],
+        [null, 200, ["lost_events"]],
+      ],
+    );
+  });
 }

@@ -90,6 +90,27 @@ const cases: Case[] = [
     want: ["a- gap", "b-B"],
   },
   {
+    name: "events were lost, perhaps requests, too: it waits for the next one, or their end",
+    requests: [at("a", 1), at("b", 10)],
+    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    want: [],
+    left: [2, 1],
+  },
+  {
+    name: "all requests are known to have been seen: no need to wait",
+    requests: [at("a", 1), at("b", 10)],
+    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    context: { allRequests: true },
+    want: ["a- lost_events", "b-B"],
+  },
+  {
+    name: "at the end, requests may be missing behind the last one",
+    requests: [at("a", 1), at("b", 10)],
+    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    context: { ended: "closed" },
+    want: ["a- lost_events", "b- lost_events", "-B lost_events"],
+  },
+  {
     name: "the responses of a batch were lost: the next answer the next batch",
     requests: [at("a", 1), at("b", 1), at("c", 10), at("d", 10)],
     responses: [at("C", 12, true), at("D", 12)],

@@ -17,8 +17,6 @@ export type EndReason =
   | "reader_gone" // nobody reads the records any more
   | "write_failed";
 
-/** A drain that takes so long is taken as not having emptied the rings, milliseconds. */
-const BUSY_MS = 2;
 /** Longest time for which finished records are held back while events keep coming, milliseconds. */
 const FLUSH_MS = 10;
 
@@ -78,10 +76,8 @@ export class Run {
       else this.stop("duration");
     };
     while (!this.#source.ended && !this.#isPointless()) {
-      const startMs = performance.now();
-      this.#source.drain(handler);
-      const nowMs = performance.now();
-      await this.#breathe(nowMs, nowMs - startMs < BUSY_MS);
+      const idle = this.#source.drain(handler) === 0;
+      await this.#breathe(performance.now(), idle);
     }
     this.endReason ??= "source_ended";
     if (!this.#isPointless()) consumer.finish();

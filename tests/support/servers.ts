@@ -21,11 +21,19 @@ export function freePort(): number {
   }
 }
 
-/** True when something accepts TCP connections there. */
+/**
+ * True when a server there takes connections: it has closed one on which nothing came, so that no
+ * trace that begins now finds it.
+ */
 export async function accepts(port: number, hostname = "127.0.0.1"): Promise<boolean> {
+  return await closesAtOnce(() => Deno.connect({ hostname, port }));
+}
+
+async function closesAtOnce(connect: () => Promise<Deno.Conn>): Promise<boolean> {
   try {
-    (await Deno.connect({ hostname, port })).close();
-    return true;
+    using conn = await connect();
+    await conn.closeWrite();
+    return await conn.read(new Uint8Array(1)) === null;
   } catch {
     return false;
   }
@@ -105,7 +113,10 @@ http {
   const socket = listen.slice("unix:".length);
   const hostname = listen.startsWith("[::1]") ? "::1" : "127.0.0.1";
   await nginx.until(
-    async () => isUnix ? await exists(socket) : await accepts(port, hostname),
+    () =>
+      isUnix
+        ? closesAtOnce(() => Deno.connect({ transport: "unix", path: socket }))
+        : accepts(port, hostname),
     "nginx",
   );
   // The master listens before it has a worker: connections wait until then.

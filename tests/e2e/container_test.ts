@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { cgroup2Root } from "../../lib/capture/machine.ts";
 import { run } from "../support/process.ts";
-import { type Server, startNginx } from "../support/servers.ts";
+import { startNginx } from "../support/servers.ts";
 import { bySide, SOCKEYE, startTracer, WAYS } from "../support/tracer.ts";
 
 const POD = "8c1bd2a4-5c0e-4d6f-9a1e-0b2c3d4e5f60";
@@ -53,12 +53,6 @@ function writableRoot(): string | null {
   }
 }
 
-/** nginx and its worker. */
-async function pidsOf(nginx: Server): Promise<number[]> {
-  const worker = await Deno.readTextFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`);
-  return [nginx.pid, Number(worker)];
-}
-
 const root = writableRoot();
 
 for (const way of WAYS) {
@@ -79,7 +73,7 @@ for (const way of WAYS) {
           await run("curl", ["--silent", `http://127.0.0.1:${nginx.port}/index.html`]);
           await tracer.untilRecords(count);
         };
-        for (const pid of await pidsOf(nginx)) cgroup.take(pid);
+        for (const pid of [nginx.pid, ...nginx.workers]) cgroup.take(pid);
         await ask(2);
         await ask(4);
         const { records, code } = await tracer.stop();

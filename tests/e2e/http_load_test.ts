@@ -10,75 +10,22 @@ import {
   readAccessLog,
 } from "../support/access_log.ts";
 import { assertSound } from "../support/http_seen.ts";
-import { Background } from "../support/process.ts";
-import { exists, type Server, startNginx } from "../support/servers.ts";
+import { type Server, startNginx } from "../support/servers.ts";
 import { type SeenRecord, startTracer, traced, WAYS } from "../support/tracer.ts";
+import { Load } from "../support/wrk.ts";
 
 const CONNECTIONS = 100;
 const REQUESTS = 10_000;
+const LOAD = { path: "/f.txt", connections: CONNECTIONS };
 const RING = ["--ring-mib", "64"];
 
-/**
- * Every request has a target of its own, and comes `pauseMs` after the answer before it. There are
- * `total`, or as many as were on their way when FOLDER/enough appeared. FOLDER/answered appears when
- * all are answered: none is under way when wrk leaves then.
- */
-const script = (folder: string, total: string, pauseMs: number): string => `
-local granted, sent, answered, last = 0, 0, 0, ${total}
-local function is_there(name)
-  local file = io.open("${folder}/" .. name)
-  if file then file:close() end
-  return file ~= nil
-end
-local function settle()
-  if answered == last then io.open("${folder}/answered", "w"):close() end
-end
-delay = function()
-  if last == math.huge and is_there("enough") then
-    last = granted
-    settle()
-  end
-  if granted >= last then return 3600000 end
-  granted = granted + 1
-  return ${pauseMs}
-end
-request = function()
-  sent = sent + 1
-  return wrk.format("GET", "/f.txt?" .. sent)
-end
-response = function()
-  answered = answered + 1
-  settle()
-end
-`;
-
-async function startLogged(workers: number, total: string, pauseMs: number): Promise<Server> {
-  const nginx = await startNginx({
+function startLogged(workers: number): Promise<Server> {
+  return startNginx({
     workers,
     http: LOG_FORMAT,
     server: ACCESS_LOG,
     files: { "f.txt": "x".repeat(1024) },
   });
-  const load = script(nginx.folder, total, pauseMs);
-  await Deno.writeTextFile(`${nginx.folder}/load.lua`, load);
-  return nginx;
-}
-
-/** wrk; it ends by finishLoad(). */
-function startLoad(nginx: Server): Background {
-  return new Background("wrk", [
-    ...["-t", "1", "-c", `${CONNECTIONS}`, "-d", "1h", "-s", `${nginx.folder}/load.lua`],
-    `http://127.0.0.1:${nginx.port}/`,
-  ]);
-}
-
-/** Waits for the last answer; responses that wrk took, by its own count. */
-async function finishLoad(wrk: Background, nginx: Server): Promise<number> {
-  await wrk.until(() => exists(`${nginx.folder}/answered`), "the last answer");
-  wrk.kill("SIGINT");
-  assert.equal((await wrk.end()).code, 0);
-  assert.doesNotMatch(wrk.stdout, /Socket errors|Non-2xx/);
-  return Number(/(\d+) requests in/.exec(wrk.stdout)?.[1]);
 }
 
 function asLogged(record: SeenRecord): string {
@@ -113,13 +60,13 @@ function byConnection(lines: string[]): Map<string, string[]> {
 for (const way of WAYS) {
   for (const workers of [1, 4]) {
     Deno.test(`e2e http: ${CONNECTIONS} connections at once, ${workers} workers: as many records as requests (${way} way)`, async () => {
-      await using nginx = await startLogged(workers, `${REQUESTS}`, 0);
+      await using nginx = await startLogged(workers);
       const fromMs = Date.now();
       let count = 0;
       const args = ["--capture", way, "--pid", `${nginx.pid}`, ...RING];
       const records = await traced(args, async (tracer) => {
-        await using wrk = startLoad(nginx);
-        count = await finishLoad(wrk, nginx);
+        await using load = await Load.start(nginx, { ...LOAD, total: REQUESTS });
+        count = await load.finish();
         await tracer.untilRecords(count);
       });
       const logged = await readAccessLog(nginx);
@@ -139,15 +86,14 @@ for (const way of WAYS) {
   }
 
   Deno.test(`e2e http: attached under load, all that follows is told, once (${way} way)`, async () => {
-    await using nginx = await startLogged(1, "math.huge", 10);
-    await using wrk = startLoad(nginx);
+    await using nginx = await startLogged(1);
+    await using load = await Load.start(nginx, { ...LOAD, pauseMs: 10 });
     const asked = async (): Promise<number> => (await readAccessLog(nginx)).length;
-    await wrk.until(async () => await asked() > 500, "load");
+    await load.process.until(async () => await asked() > 500, "load");
     await using tracer = await startTracer("--capture", way, "--pid", `${nginx.pid}`, ...RING);
     const before = await asked();
-    await wrk.until(async () => await asked() > before + 10_000, "more load");
-    await Deno.writeTextFile(`${nginx.folder}/enough`, "");
-    const count = await finishLoad(wrk, nginx);
+    await load.process.until(async () => await asked() > before + 10_000, "more load");
+    const count = await load.finish();
     const logged = await readAccessLog(nginx);
     assert.equal(logged.length, count);
     await tracer.untilRecords(logged.length - before);

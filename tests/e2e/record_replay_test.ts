@@ -8,16 +8,11 @@ import { ask } from "../support/doctor.ts";
 import { type Finished, run } from "../support/process.ts";
 import { type Server, startDnsmasq, startNginx, startRedis } from "../support/servers.ts";
 import { type SeenRecord, SOCKEYE, startTracer, type Tracer, WAYS } from "../support/tracer.ts";
+import { Load } from "../support/wrk.ts";
 
 const encoder = new TextEncoder();
 const GET = encoder.encode("GET /page HTTP/1.1\r\nHost: a\r\n\r\n");
-const LIMIT_MS = 20_000;
-/** wrk sends so many requests, then none. */
 const WRK_REQUESTS = 1500;
-const WRK_SCRIPT = `local sent = 0
-delay = function() return sent < ${WRK_REQUESTS} and 0 or 60000 end
-request = function() sent = sent + 1; return wrk.format("GET", "/page?" .. sent) end
-`;
 
 /** The three servers, and a folder for what a test writes. */
 class Place implements AsyncDisposable {
@@ -30,7 +25,6 @@ class Place implements AsyncDisposable {
 
   static async open(): Promise<Place> {
     const folder = await Deno.makeTempDir({ prefix: "sockeye-replay-" });
-    await Deno.writeTextFile(`${folder}/load.lua`, WRK_SCRIPT);
     await Deno.writeTextFile(`${folder}/queries`, "a.test A\nb.test TXT\nc.test AAAA\n");
     const nginx = await startNginx({ files: { page: "0123456789".repeat(100) } });
     const redis = await startRedis();
@@ -53,18 +47,19 @@ class Place implements AsyncDisposable {
     const page = `http://127.0.0.1:${nginx.port}/page`;
     await run("curl", ["-s", "-o", "/dev/null", page, "-o", "/dev/null", page]);
     await run("redis-benchmark", ["-p", `${redis.port}`, "-q", "-n", "20", "-t", "set,mset"]);
-    await run("dig", ["@127.0.0.1", "-p", `${dns.port}`, "a.test", "+tcp"]);
+    await run("dig", ["@127.0.0.1", "-p", `${dns.port}`, "a.test", "+tcp", "+time=60"]);
   }
 
   /** Thousands of exchanges of all three protocols. */
   async load(): Promise<void> {
-    const wrk = ["-t", "1", "-c", "8", "-d", "1s", "-s", this.path("load.lua")];
+    const pages = { path: "/page", connections: 8, total: WRK_REQUESTS };
+    await using wrk = await Load.start(this.nginx, pages);
     const redis = ["-p", `${this.redis.port}`, "-q", "-c", "4", "-n", "2000", "-P", "4"];
     const dns = ["-s", "127.0.0.1", "-p", `${this.dns.port}`, "-d", this.path("queries")];
     await Promise.all([
-      run("wrk", [...wrk, `http://127.0.0.1:${this.nginx.port}/`]),
+      wrk.finish(),
       run("redis-benchmark", [...redis, "-t", "set,get,lpush,lrange_100", "-d", "40"]),
-      run("dnsperf", [...dns, "-n", "200", "-q", "20"]),
+      run("dnsperf", [...dns, "-n", "200", "-q", "20", "-t", "60"]),
     ]);
   }
 
@@ -90,7 +85,7 @@ async function recorded(
 
 async function replay(file: string, ...args: string[]): Promise<Finished> {
   const all = ["replay", file, "-o", "ndjson", ...args];
-  return await run(SOCKEYE, all, { allowFailure: true, limitMs: LIMIT_MS });
+  return await run(SOCKEYE, all, { allowFailure: true });
 }
 
 async function replayed(file: string, ...args: string[]): Promise<string> {

@@ -13,9 +13,7 @@ static void udp(int family, int connected)
 	int size = 8 * MIB;
 
 	server = CHECK(socket(family, SOCK_DGRAM, 0));
-	CHECK(bind(server, (void *)&own, length));
-	server_length = sizeof(server_name);
-	CHECK(getsockname(server, (void *)&server_name, &server_length));
+	bind_server(server, family, &server_name, &server_length);
 	client = CHECK(socket(family, SOCK_DGRAM, 0));
 	CHECK(bind(client, (void *)&own, length));
 	remember_client();

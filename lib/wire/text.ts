@@ -44,10 +44,32 @@ const LONG_TEXT = 256;
 
 let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 
+/** The last long text, for the same one is often sent again; kept once its length came twice. */
+const last: { length: number; text: string | null; bytes: Uint8Array } = {
+  length: 0,
+  text: null,
+  bytes: new Uint8Array(4096),
+};
+
 function utf8Long(bytes: Uint8Array, start: number, end: number): string | null {
+  const length = end - start;
+  const isSameLength = length === last.length;
+  if (isSameLength && last.text !== null && isLast(bytes, start, end)) return last.text;
+  last.length = length;
+  last.text = null;
   isAscii ??= process.getBuiltinModule("node:buffer").isAscii;
-  if (!isAscii(bytes.subarray(start, end))) return utf8Checked(bytes, start, end);
-  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+  const range = bytes.subarray(start, end);
+  if (!isAscii(range)) return utf8Checked(bytes, start, end);
+  const text = (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+  if (isSameLength && length <= last.bytes.length) {
+    last.bytes.set(range);
+    last.text = text;
+  }
+  return text;
+}
+
+function isLast(bytes: Uint8Array, start: number, end: number): boolean {
+  return (slicer ?? loaded()).compare.call(last.bytes, bytes, start, end, 0, end - start) === 0;
 }
 
 function utf8Checked(bytes: Uint8Array, start: number, end: number): string | null {

@@ -23,7 +23,8 @@ const EXCHANGES = 200;
 interface Load {
   port: number;
   request: Uint8Array;
-  response: Uint8Array;
+  /** One after the other. */
+  responses: Uint8Array[];
   records: number;
 }
 
@@ -35,25 +36,28 @@ const httpResponse = (body: string): string =>
   'Last-Modified: Sat, 21 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\nETag: "65"\r\n' +
   `Accept-Ranges: bytes\r\n\r\n${body}`;
 const page = (bytes: number): string => "<html>".padEnd(bytes, "x");
-const json = '{"id":12345,"name":"item","price":9.5},'.repeat(27).slice(0, 1024);
+/** A body that is another one each time. */
+const json = (id: number): string =>
+  `{"id":${10000 + id},"name":"item","price":9.5},`.repeat(27).slice(0, 1024);
+const httpResponses = Array.from({ length: 64 }, (_, id) => httpResponse(json(id)));
 const redisRequest = "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000001234\r\n$5\r\nhello\r\n";
 const redisResponse = "+OK\r\n";
 
-function load(port: number, request: string, response: string, depth: number): Load {
+function load(port: number, request: string, responses: string[], depth: number): Load {
   const repeated = (text: string): Uint8Array => bytesOf(text.repeat(depth));
-  return { port, request: repeated(request), response: repeated(response), records: depth };
+  return { port, request: repeated(request), responses: responses.map(repeated), records: depth };
 }
 
 const LOADS: Record<string, Load> = {
-  http: load(8080, httpRequest, httpResponse(page(128)), 1),
-  "http-1k": load(8080, httpRequest, httpResponse(page(1024)), 1),
-  "http-1k-json": load(8080, httpRequest, httpResponse(json), 1),
-  redis: load(6379, redisRequest, redisResponse, 1),
-  "redis-pipelined": load(6379, redisRequest, redisResponse, 16),
+  http: load(8080, httpRequest, [httpResponse(page(128))], 1),
+  "http-1k": load(8080, httpRequest, [httpResponse(page(1024))], 1),
+  "http-1k-json": load(8080, httpRequest, httpResponses, 1),
+  redis: load(6379, redisRequest, [redisResponse], 1),
+  "redis-pipelined": load(6379, redisRequest, [redisResponse], 16),
 };
 
 /** All entries of a load, one behind the other. */
-function entriesOf({ port, request, response }: Load): Uint8Array {
+function entriesOf({ port, request, responses }: Load): Uint8Array {
   const all: Conversation[] = [];
   for (let i = 0; i < CONNECTIONS; i++) {
     const place = { conn: i + 1, fd: i + 8, localPort: port, remotePort: 40000 + i };
@@ -62,7 +66,9 @@ function entriesOf({ port, request, response }: Load): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let n = 0; n < EXCHANGES; n++) {
     for (const conversation of all) conversation.say("request", request);
-    for (const conversation of all) conversation.say("response", response);
+    all.forEach((conversation, i) => {
+      conversation.say("response", responses[(n * CONNECTIONS + i) % responses.length] ?? request);
+    });
   }
   for (let at = 0; at < EXCHANGES * 2; at++) {
     for (const { entries } of all) {

@@ -25,10 +25,17 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
 }
 
-/** Do `bytes` begin with the first `length` of `known`? */
-export function startsWith(bytes: Uint8Array, known: Uint8Array, length: number): boolean {
-  if (bytes.length < length) return false;
-  return (slicer ?? loaded()).compare.call(known, bytes, 0, length, 0, length) === 0;
+/** Are the first `length` of `known` at `start` of `bytes`? */
+export function hasAt(
+  bytes: Uint8Array,
+  start: number,
+  known: Uint8Array,
+  length: number,
+): boolean {
+  const end = start + length;
+  if (end > bytes.length || length > known.length) return false;
+  // This way round: Deno 2.9 holds the end of the other's range against this one's length, too.
+  return (slicer ?? loaded()).compare.call(bytes, known, 0, length, start, end) === 0;
 }
 
 /** UTF-8; null when the range is not valid UTF-8. */
@@ -54,7 +61,8 @@ const last: { length: number; text: string | null; bytes: Uint8Array } = {
 function utf8Long(bytes: Uint8Array, start: number, end: number): string | null {
   const length = end - start;
   const isSameLength = length === last.length;
-  if (isSameLength && last.text !== null && isLast(bytes, start, end)) return last.text;
+  const kept = isSameLength ? last.text : null;
+  if (kept !== null && hasAt(bytes, start, last.bytes, length)) return kept;
   last.length = length;
   last.text = null;
   isAscii ??= process.getBuiltinModule("node:buffer").isAscii;
@@ -66,10 +74,6 @@ function utf8Long(bytes: Uint8Array, start: number, end: number): string | null 
     last.text = text;
   }
   return text;
-}
-
-function isLast(bytes: Uint8Array, start: number, end: number): boolean {
-  return (slicer ?? loaded()).compare.call(last.bytes, bytes, start, end, 0, end - start) === 0;
 }
 
 function utf8Checked(bytes: Uint8Array, start: number, end: number): string | null {

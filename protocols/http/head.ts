@@ -6,7 +6,7 @@
  */
 import type { Side } from "../protocol.ts";
 import { SharedJson } from "../../lib/wire/json.ts";
-import { latin1, startsWith, utf8 } from "../../lib/wire/text.ts";
+import { hasAt, latin1, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
@@ -81,7 +81,7 @@ const MAX_MEMO = 4096;
 /** The head at the front of `bytes` when it is the last one again, to the byte; else null. */
 export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
   const { head: known } = memo;
-  if (known === null || !startsWith(bytes, memo.bytes, memo.length)) return null;
+  if (known === null || !hasAt(bytes, 0, memo.bytes, memo.length)) return null;
   const head = new Head(known.side, known.headers);
   head.method = known.method;
   head.path = known.path;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startsWith, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
+import { hasAt, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
 
 const encoder = new TextEncoder();
 
@@ -7,8 +7,10 @@ Deno.test("utf8() tells long texts of one length apart, however often each comes
   const long = (letter: string): string => `<${letter.repeat(998)}>`;
   const texts = [long("a"), long("a"), long("a"), long("b"), long("b"), long("a"), long("b")];
   for (const text of [...texts, long("c").slice(1), ...texts]) {
-    const bytes = encoder.encode(`..${text}..`);
-    assert.equal(utf8(bytes, 2, 2 + text.length), text);
+    for (const before of [2, 10_000]) {
+      const bytes = encoder.encode(`${".".repeat(before)}${text}..`);
+      assert.equal(utf8(bytes, before, before + text.length), text);
+    }
   }
 });
 
@@ -29,17 +31,20 @@ Deno.test("utf8() of texts longer than what is kept", () => {
   for (let i = 0; i < 3; i++) assert.equal(utf8(bytes, 0, 5000), "y".repeat(5000));
 });
 
-Deno.test("startsWith() compares no more than the known bytes", () => {
+Deno.test("hasAt() compares no more than the known bytes, and nothing beyond the end", () => {
   const known = encoder.encode("GET /xyz");
   const cases = [
-    { bytes: "GET /abc", length: 5, want: true },
-    { bytes: "GET /", length: 5, want: true },
-    { bytes: "GET ", length: 5, want: false },
-    { bytes: "PUT /", length: 5, want: false },
-    { bytes: "", length: 0, want: true },
+    { bytes: "GET /abc", start: 0, length: 5, want: true },
+    { bytes: "GET /", start: 0, length: 5, want: true },
+    { bytes: "GET ", start: 0, length: 5, want: false },
+    { bytes: "PUT /", start: 0, length: 5, want: false },
+    { bytes: "..............GET /.", start: 14, length: 5, want: true },
+    { bytes: "..............GET /.", start: 15, length: 5, want: false },
+    { bytes: "GET /xyz and more", start: 0, length: 9, want: false },
+    { bytes: "", start: 0, length: 0, want: true },
   ];
-  for (const { bytes, length, want } of cases) {
-    assert.equal(startsWith(encoder.encode(bytes), known, length), want, bytes);
+  for (const { bytes, start, length, want } of cases) {
+    assert.equal(hasAt(encoder.encode(bytes), start, known, length), want, bytes);
   }
 });
 

@@ -4,7 +4,8 @@
  * In: data events, nearly in order: threads that share a socket may be swapped by microseconds, and
  * each operation may come in several entries. Out: bytes and gaps appended to a ByteStream. What
  * lies behind missing bytes waits a bounded time (of the events' own clock) and a bounded size, then
- * the missing bytes are a gap. It never reorders what was handed on.
+ * the missing bytes are a gap; at once when events were lost meanwhile, for then they will hardly come
+ * and copying what waits would make us lose more. It never reorders what was handed on.
  */
 import { Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
@@ -68,8 +69,9 @@ export class Assembler {
   }
 
   /**
-   * Takes a data event, whose bytes the stream may borrow: see ByteStream.keep(). `losses` counts the loss reports of the trace so far: a jump with a new one
-   * since this stream's last bytes is "lost_events", another is "unseen".
+   * Takes a data event, whose bytes the stream may borrow: see ByteStream.keep(). `losses` counts the
+   * loss reports of the trace so far: a jump with a new one since this stream's last bytes is
+   * "lost_events", another is "unseen".
    */
   add(event: SocketEvent, owner: Owner, losses: number): void {
     const start = this.#unwrap(event) + event.offset;
@@ -81,6 +83,9 @@ export class Assembler {
       if (start - event.offset <= stream.end) {
         this.#gap(start - stream.end, event.cut, event.timeNs, owner);
       }
+    }
+    if (start > stream.end && this.#waiting === null && losses > this.#lossesSeen) {
+      this.#gap(start - stream.end, GAP_LOST, event.timeNs, owner);
     }
     if (length > 0) {
       if (start === stream.end && this.#waiting === null) {
@@ -111,7 +116,8 @@ export class Assembler {
       const first = this.#waiting[0] as Chunk;
       const full = this.#waitingBytes > MAX_WAITING_BYTES ||
         this.#waiting.length > MAX_WAITING_CHUNKS;
-      if (!full && nowNs - first.timeNs < REORDER_NS) return grew;
+      const isLost = losses > this.#lossesSeen;
+      if (!full && !isLost && nowNs - first.timeNs < REORDER_NS) return grew;
       this.#giveUp(losses);
       grew = true;
     }

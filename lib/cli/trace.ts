@@ -5,6 +5,7 @@ import { Recorder } from "../capture/recorder.ts";
 import { compressionOf } from "../capture/recording_format.ts";
 import { childrenOf } from "../capture/targets.ts";
 import type { Log } from "../log.ts";
+import { prepareText } from "../wire/text.ts";
 import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
@@ -46,6 +47,7 @@ export async function trace(
     }
     log.info(readyLine(options, name, source));
     held?.resume();
+    prepareText();
     await session.work();
   } catch (error) {
     held?.cancel();

@@ -20,6 +20,12 @@ function loaded(): Slicer {
   return slicer = buffer.Buffer.prototype;
 }
 
+/** Loads what the first text would otherwise wait for. */
+export function prepareText(): void {
+  const bytes = new Uint8Array(LONG_TEXT);
+  utf8(bytes, 0, bytes.length);
+}
+
 /** One character a byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);

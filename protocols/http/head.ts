@@ -14,6 +14,7 @@ import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts
 import { HeaderFields, type RepeatedRequest } from "./types.ts";
 
 const NOTHING: readonly never[] = [];
+const NO_BYTES = new Uint8Array(0);
 
 /** A head, and how its body is delimited. */
 export class Head {
@@ -56,8 +57,8 @@ export class Head {
 export class HeadMemo {
   /** Null when there is nothing to go by. */
   head: Head | null = null;
-  /** The whole head: the first `length` of `bytes`. */
-  bytes: Uint8Array = new Uint8Array(0);
+  /** The whole head: the first `length` of `bytes`; 0 when it is not kept. */
+  bytes: Uint8Array = NO_BYTES;
   length = 0;
   /** Of it what stands behind the first line. */
   fields = "";
@@ -81,7 +82,8 @@ const MAX_MEMO = 4096;
 /** The head at the front of `bytes` when it is the last one again, to the byte; else null. */
 export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
   const { head: known } = memo;
-  if (known === null || !hasAt(bytes, 0, memo.bytes, memo.length)) return null;
+  if (known === null || memo.length === 0) return null;
+  if (!hasAt(bytes, 0, memo.bytes, memo.length)) return null;
   const head = new Head(known.side, known.headers);
   head.method = known.method;
   head.path = known.path;
@@ -111,6 +113,7 @@ export function readHead(
   if (!isKept) return null;
   if (start > 0) head.note("leading_empty_lines");
   const isOdd = head.anomalies !== null;
+  const isFirst = memo.fields === "";
   const fields = text.substring(lineFeed + 1 - start);
   if (memo.head !== null && fields === memo.fields && head.version === memo.head.version) {
     recallFields(head, memo.head, memo);
@@ -126,7 +129,9 @@ export function readHead(
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
-  if (memo.head !== null) memo.note(bytes, start, end);
+  // Many connections have no second head: their first one's bytes would be kept for nothing.
+  if (memo.head === null || isFirst) memo.length = 0;
+  else memo.note(bytes, start, end);
   memo.request = null;
   memo.fields = fields;
   return head;

@@ -179,10 +179,10 @@ export class Assembler {
     let left = length;
     const clash = this.#clash(start, length);
     if (clash !== null) {
-      const before = this.#holeBefore(clash);
+      const hole = this.#holeBefore(clash, length);
       // Two writers at once: both positions were taken after both had moved, so that the bytes of
-      // one of them lie just before where they claim to be.
-      if (before === length) from = clash.position - length;
+      // one of them lie before where they claim to be; the further, the longer it was held up.
+      if (hole !== null) from = hole;
       else if (clash.position > from) left = clash.position - from;
       else left = 0;
     } else if (from < end) {
@@ -208,13 +208,16 @@ export class Assembler {
     return null;
   }
 
-  #holeBefore(chunk: Chunk): number {
+  /** Where bytes of that length, and no more, are missing before `chunk`: the nearest such place. */
+  #holeBefore(chunk: Chunk, length: number): number | null {
     let end = this.stream.end;
+    let hole: number | null = null;
     for (const other of this.#waiting ?? []) {
+      if (other.position - end === length) hole = end;
       if (other === chunk) break;
       end = other.position + other.length;
     }
-    return chunk.position - end;
+    return hole;
   }
 
   #wait(chunk: Chunk): void {

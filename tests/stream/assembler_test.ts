@@ -119,6 +119,16 @@ const cases: { name: string; steps: Step[]; want: string; hint?: number; duplica
     want: "a222333",
   },
   {
+    name: "a writer held up while another wrote on: its bytes fill the space of their size",
+    steps: [data(0, "a"), data(4, "333"), data(7, "444"), data(10, "555"), data(10, "222")],
+    want: "a222333444555",
+  },
+  {
+    name: "events were lost: what comes behind does not wait",
+    steps: [data(0, "ab"), data(5, "fg", { losses: 1 })],
+    want: "ab<3 lost_events>fg",
+  },
+  {
     name: "two writers of different sizes",
     steps: [data(0, "a"), data(11, "BBBBB"), data(6, "0123456789")],
     want: "a0123456789BBBBB",

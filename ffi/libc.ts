@@ -21,6 +21,7 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
   poll: { parameters: ["pointer", "u64", "i32"], result: "i32" },
+  sched_yield: { parameters: [], result: "i32" },
   syscall: { parameters: ["i64", "usize", "usize", "usize", "usize", "usize"], result: "i64" },
   vsnprintf: { parameters: ["buffer", "usize", "pointer", "pointer"], result: "i32" },
 } as const;
@@ -157,6 +158,11 @@ export class Libc implements Disposable {
   /** CLOCK_REALTIME minus `fromSeconds` whole seconds, in nanoseconds. */
   realtimeSince(fromSeconds: number): number {
     return this.#nanosSince(CLOCK_REALTIME, fromSeconds);
+  }
+
+  /** Lets others that want this CPU go first. */
+  yield(): void {
+    this.#calls.sched_yield();
   }
 
   /** Blocks this thread for `ms` milliseconds, or until a signal interrupts it. */

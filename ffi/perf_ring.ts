@@ -64,9 +64,9 @@ export class PerfRing {
     this.#published = this.#tail;
   }
 
-  /** Has the kernel written more than what next() showed? */
-  get waiting(): boolean {
-    return Atomics.load(this.#admin, HEAD) !== this.#tail;
+  /** Bytes that the kernel has written and next() did not show. */
+  get waitingBytes(): number {
+    return (Atomics.load(this.#admin, HEAD) - this.#tail) >>> 0;
   }
 
   /** Looks how far the kernel has written by now. */

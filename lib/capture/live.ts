@@ -9,7 +9,6 @@
 import type { BpfObject, MappedArray } from "../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../ffi/library.ts";
-import { openPerfRings, type PerfRing, type PerfRings } from "../../ffi/perf_ring.ts";
 import { type AssetName, readAsset } from "../assets.ts";
 import { COUNTERS, EntryKind, Mark } from "./abi.ts";
 import { BatchFlusher } from "./batches.ts";
@@ -24,9 +23,9 @@ import {
   probeHooks,
   type Way,
 } from "./kernel_side.ts";
-import { onlineCpus, pidLimit, possibleCpuCount } from "./machine.ts";
+import { pidLimit, possibleCpuCount } from "./machine.ts";
 import { Merger } from "./merge.ts";
-import { ringSizes } from "./ring_sizes.ts";
+import { openRings, type Rings } from "./rings.ts";
 import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
@@ -85,6 +84,8 @@ const SWEEP_NS = 2000 * MS;
 const TARGETS_NS = 1000 * MS;
 const WAIT_MS = 5;
 const WAIT_IDLE_MS = 10;
+/** One drain() hands out at most about so many pieces, so that output is written in between. */
+const MAX_PIECES = 128;
 
 /** Loads and attaches; events flow when this returns. Throws BpfError or TargetError. */
 export function openLive(options: LiveOptions): LiveSource {
@@ -98,7 +99,7 @@ export function openLive(options: LiveOptions): LiveSource {
   const image = new Uint8Array(assets("sockeye.bpf.o"));
   const object = stack.use(loadKernelSide(libbpf, image, settings, hooks));
 
-  const rings = stack.use(openRings(libbpf, object, options));
+  const rings = stack.use(openRings(libbpf, object, options.ringMib, options.warn));
   const marks = stack.use(object.mapArray("process_marks", true));
   const targets = new Targets(new Uint8Array(marks.buffer), options);
   targets.excludeOurselves(settings.wantedMarks === 0);
@@ -127,30 +128,6 @@ function settingsOf(options: LiveOptions, way: Way, libbpf: Libbpf): KernelSetti
     pidLimit: pidLimit(),
     steady: options.steady ?? chooseSteady(libbpf, Deno.osRelease(), options.warn),
   };
-}
-
-/** Both perf buffers of every CPU. */
-interface Rings extends Disposable {
-  readonly data: PerfRings;
-  readonly conn: PerfRings;
-}
-
-function openRings(libbpf: Libbpf, object: BpfObject, options: LiveOptions): Rings {
-  const cpus = onlineCpus();
-  const want = ringSizes(cpus.length, options.ringMib);
-  using stack = new DisposableStack();
-  const open = (map: string, size: { bytes: number; least: number }): PerfRings =>
-    stack.use(openPerfRings(libbpf, object.mapFd(map), cpus, size.bytes, size.least));
-  const conn = open("conn_events", want.conn);
-  const data = open("data_events", want.data);
-  if (data.ringBytes < want.data.bytes) {
-    options.warn(
-      `perf buffers are ${data.ringBytes / 1024} KiB on each CPU instead of ` +
-        `${want.data.bytes / 1024}: the limit of locked memory is reached (grant CAP_IPC_LOCK)`,
-    );
-  }
-  const owned = stack.move();
-  return { data, conn, [Symbol.dispose]: () => owned.dispose() };
 }
 
 interface Parts {
@@ -225,7 +202,7 @@ class KernelSource implements LiveSource {
     if (this.ended) return 0;
     this.#handler = handler;
     if (!this.#inRound && !this.#beginRound()) return 0;
-    const entries = this.#merger.drain(this.#observe);
+    const entries = this.#drainPieces();
     if (entries > 0) this.#lastEvent = this.#horizon;
     if (this.#merger.idle) this.#endRound();
     return entries;
@@ -297,10 +274,21 @@ class KernelSource implements LiveSource {
     this.#owned.dispose();
   }
 
+  /** Whoever shares this CPU goes first, as long as the rings have room: it may be the traced process. */
+  #drainPieces(): number {
+    const { libbpf, rings } = this.#parts;
+    let entries = 0;
+    for (let piece = 0; piece < MAX_PIECES; piece++) {
+      entries += this.#merger.drain(this.#observe);
+      if (this.#merger.idle) break;
+      if (rings.hasRoom) libbpf.libc.yield();
+    }
+    return entries;
+  }
+
   /** Did anything come since the last round? */
   #hasNews(): boolean {
-    const { data, conn } = this.#parts.rings;
-    return this.#flusher.waiting || data.rings.some(isWaiting) || conn.rings.some(isWaiting);
+    return this.#flusher.waiting || this.#parts.rings.waiting;
   }
 
   /** False when it is too early for another round. */
@@ -396,8 +384,4 @@ class KernelSource implements LiveSource {
     const { object } = this.#parts;
     object.update(object.mapFd(map), new Uint8Array(key.buffer), new Uint8Array(value.buffer));
   }
-}
-
-function isWaiting(ring: PerfRing): boolean {
-  return ring.waiting;
 }

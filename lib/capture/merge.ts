@@ -24,9 +24,9 @@ export interface SampleRing {
   next(): boolean;
 }
 
-/** One drain() hands out at most about this much, so that output is written in between. */
-const MAX_ENTRIES = 16384;
-const MAX_BYTES = 4 * 1024 * 1024;
+/** One drain() hands out at most about this much: some 100 µs of work. */
+const MAX_ENTRIES = 64;
+const MAX_BYTES = 256 * 1024;
 const TWO_32 = 4294967296;
 const TIME_WORD = Entry.time_ns / 4;
 

@@ -72,8 +72,10 @@ export class Pipeline {
       plugins: options.protocols,
       showUnknown: options.showUnknown,
       role: options.role,
-      maxBodyBytes: options.maxBodyBytes,
-      showSecrets: options.showSecrets,
+      protocolOptions: {
+        maxBodyBytes: options.maxBodyBytes,
+        showSecrets: options.showSecrets,
+      },
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),

@@ -125,7 +125,7 @@ export interface StitchContext<S> {
   allRequests?: boolean;
 }
 
-/** Options that reach every protocol. */
+/** Options that reach every protocol: one object for all connections of a trace. */
 export interface ProtocolOptions {
   /** Bytes of a body or value that are shown (--max-body). */
   maxBodyBytes: number;

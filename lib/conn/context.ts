@@ -2,7 +2,7 @@
  * What all trackers of one trace share: options, counters, buffers, the clock and the way out.
  * Filled in by the pipeline; `nowNs` and `losses` follow the events.
  */
-import type { Plugin, Summary } from "../../protocols/protocol.ts";
+import type { Plugin, ProtocolOptions, Summary } from "../../protocols/protocol.ts";
 import type { WallClock } from "../clock.ts";
 import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
@@ -16,8 +16,8 @@ export interface TrackerContext {
   readonly showUnknown: boolean;
   /** Only records of this role of the traced process. */
   readonly role: Role | undefined;
-  readonly maxBodyBytes: number;
-  readonly showSecrets: boolean;
+  /** The same object for all connections. */
+  readonly protocolOptions: ProtocolOptions;
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;

@@ -87,8 +87,8 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     this.#place = place;
     const context = place.context;
     this.#counts = context.stats.protocol(protocol.name);
-    const { maxBodyBytes, showSecrets, maxFrameBytes } = context;
-    const state = protocol.createState({ maxBodyBytes, showSecrets });
+    const { protocolOptions, maxFrameBytes } = context;
+    const state = protocol.createState(protocolOptions);
     const driver = (side: Side, stream: ByteStream, queue: Timed<F>[]): FrameDriver<F, S, X> =>
       new FrameDriver(protocol, side, place.transport, state, stream, queue, this, maxFrameBytes);
     this.#requestDriver = driver("request", place.requestStream, this.#requests);

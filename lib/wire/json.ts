@@ -31,21 +31,39 @@ const EMPTY = new Uint8Array(0);
 
 /** An object whose bytes are kept once somebody promised that it will not change any more. */
 export class SharedJson {
-  /** Null without such a promise, empty until it was first written. */
+  /** Without the brace at its end; null without a promise, empty until it was first written. */
   #json: Uint8Array | null = null;
+  readonly #like: SharedJson | null;
+  readonly #own: string;
+
+  /** `like`: a shared object that has all the fields of this one but its last, which is called `own`. */
+  constructor(like: SharedJson | null = null, own = "") {
+    this.#like = like;
+    this.#own = like === null ? "" : own;
+  }
 
   /** The promise. */
   static share(value: SharedJson): void {
     value.#json ??= EMPTY;
   }
 
-  /** What is kept of `value`; null when nothing shall be. */
-  static bytesOf(value: object): Uint8Array | null {
-    return #json in value ? value.#json : null;
+  /** The object whose bytes `value` begins with: itself, or the one that it is like; null for others. */
+  static wholeOf(value: object): SharedJson | null {
+    return #json in value ? value.#like ?? value : null;
   }
 
-  static keep(value: object, bytes: Uint8Array): void {
-    if (#json in value) value.#json = bytes;
+  /** What is kept; null when nothing shall be. */
+  static bytesOf(value: SharedJson): Uint8Array | null {
+    return value.#json;
+  }
+
+  static keep(value: SharedJson, bytes: Uint8Array): void {
+    value.#json = bytes;
+  }
+
+  /** Name of the only field that `value` has beyond those of its whole; empty when there is none. */
+  static ownOf(value: object): string {
+    return #json in value ? value.#own : "";
   }
 }
 
@@ -85,7 +103,9 @@ export class JsonBuffer {
   length = 0;
   readonly #usualBytes: number;
   readonly #keys = new Map<string, Key>();
+  /** What an object's first key follows, and what one follows that stands alone. */
   readonly #noKey = new Key("");
+  readonly #wholeKey = new Key("");
 
   constructor(usualBytes: number) {
     this.#usualBytes = usualBytes;
@@ -119,14 +139,30 @@ export class JsonBuffer {
   }
 
   #object(value: object, depth: number): void {
-    const known = SharedJson.bytesOf(value);
-    if (known !== null && known.length > 0) return this.raw(known);
+    const whole = SharedJson.wholeOf(value);
+    const known = whole === null ? null : SharedJson.bytesOf(whole);
+    if (whole === null || known === null) return this.#fields(value, depth);
+    if (known.length > 0) this.raw(known);
+    else {
+      const start = this.length;
+      this.#fields(whole, depth);
+      SharedJson.keep(whole, this.bytes.slice(start, --this.length));
+    }
+    const own = SharedJson.ownOf(value);
+    if (own !== "") {
+      this.raw(this.#keyBehind(this.#wholeKey, own).bytes);
+      this.value(value[own as keyof typeof value], depth + 1);
+    }
+    this.byte(CLOSE);
+  }
+
+  #fields(value: object, depth: number): void {
     const start = this.length;
     let key = this.#noKey;
     for (const name in value) {
       const field: unknown = value[name as keyof typeof value];
       if (field === undefined) continue;
-      key = key.next.name === name ? key.next : this.#keyBehind(key, name);
+      key = this.#keyBehind(key, name);
       if (field === key.value && key.pair.length > 0) this.raw(key.pair);
       else this.#pair(key, field, depth);
     }
@@ -136,7 +172,6 @@ export class JsonBuffer {
       this.bytes[start] = OPEN;
       this.byte(CLOSE);
     }
-    if (known !== null) SharedJson.keep(value, this.bytes.slice(start, this.length));
   }
 
   #pair(key: Key, field: unknown, depth: number): void {
@@ -168,17 +203,22 @@ export class JsonBuffer {
     if ((value | 0) !== value || value < 0) {
       return this.text(Number.isFinite(value) ? String(value) : "null");
     }
-    let digits = 1;
-    for (let ten = 10; ten <= value; ten *= 10) digits++;
-    if (this.length + digits > this.bytes.length) this.#grow(digits);
+    let count = 1;
+    for (let ten = 10; ten <= value; ten *= 10) count++;
+    this.digits(value, count);
+  }
+
+  /** The last `count` digits of a whole number below 2^31, zeros before them. */
+  digits(value: number, count: number): void {
+    if (this.length + count > this.bytes.length) this.#grow(count);
     const bytes = this.bytes;
-    let rest = value;
-    for (let at = this.length + digits - 1; at >= this.length; at--) {
+    let rest = value | 0;
+    for (let at = this.length + count - 1; at >= this.length; at--) {
       const tenth = (rest / 10) | 0;
       bytes[at] = 48 + rest - tenth * 10;
       rest = tenth;
     }
-    this.length += digits;
+    this.length += count;
   }
 
   /** Text as it is. */
@@ -210,6 +250,10 @@ export class JsonBuffer {
   }
 
   #keyBehind(last: Key, name: string): Key {
+    return last.next.name === name ? last.next : this.#nextKey(last, name);
+  }
+
+  #nextKey(last: Key, name: string): Key {
     let key = this.#keys.get(name);
     if (key === undefined) {
       key = new Key(name);

@@ -6,15 +6,14 @@
  */
 import type { Side } from "../protocol.ts";
 import { SharedJson } from "../../lib/wire/json.ts";
-import { hasAt, latin1, utf8 } from "../../lib/wire/text.ts";
+import { latin1, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
 import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
-import { HeaderFields, type RepeatedRequest } from "./types.ts";
+import { HeaderFields } from "./types.ts";
 
 const NOTHING: readonly never[] = [];
-const NO_BYTES = new Uint8Array(0);
 
 /** A head, and how its body is delimited. */
 export class Head {
@@ -35,8 +34,6 @@ export class Head {
   /** The last transfer coding is chunked. */
   isChunked = false;
   hasTransferEncoding = false;
-  /** Of a head that was there before, where it is remembered. */
-  memo: HeadMemo | null = null;
 
   constructor(side: Side, headers: HeaderFields) {
     this.side = side;
@@ -53,47 +50,19 @@ export class Head {
   }
 }
 
-/** The last head of one side of a connection: on a kept-alive one little of it changes. */
+/** The last fields of one side of a connection: on a kept-alive one few of them change. */
 export class HeadMemo {
   /** Null when there is nothing to go by. */
   head: Head | null = null;
-  /** The whole head: the first `length` of `bytes`; 0 when it is not kept. */
-  bytes: Uint8Array = NO_BYTES;
-  length = 0;
-  /** Of it what stands behind the first line. */
+  /** What stands behind the head's first line. */
   fields = "";
   /** As the fields alone left them: a body or trailers may add to the head's own. */
   anomalies: readonly Anomaly[] = NOTHING;
   redacted: readonly string[] = NOTHING;
-  /** The request that the head alone makes. */
-  request: RepeatedRequest | null = null;
-
-  /** Notes the bytes of the head in [start, end). */
-  note(bytes: Uint8Array, start: number, end: number): void {
-    this.length = end - start;
-    if (this.bytes.length < this.length) this.bytes = new Uint8Array(this.length);
-    this.bytes.set(bytes.subarray(start, end));
-  }
 }
 
 /** Longer heads are read anew each time. */
 const MAX_MEMO = 4096;
-
-/** The head at the front of `bytes` when it is the last one again, to the byte; else null. */
-export function recallHead(bytes: Uint8Array, memo: HeadMemo): Head | null {
-  const { head: known } = memo;
-  if (known === null || memo.length === 0) return null;
-  if (!hasAt(bytes, 0, memo.bytes, memo.length)) return null;
-  const head = new Head(known.side, known.headers);
-  head.method = known.method;
-  head.path = known.path;
-  head.status = known.status;
-  head.reason = known.reason;
-  head.version = known.version;
-  recallFields(head, known, memo);
-  head.memo = memo;
-  return head;
-}
 
 /** Reads the head in [start, end), its empty line included; null when its first line is not HTTP's. */
 export function readHead(
@@ -113,7 +82,6 @@ export function readHead(
   if (!isKept) return null;
   if (start > 0) head.note("leading_empty_lines");
   const isOdd = head.anomalies !== null;
-  const isFirst = memo.fields === "";
   const fields = text.substring(lineFeed + 1 - start);
   if (memo.head !== null && fields === memo.fields && head.version === memo.head.version) {
     recallFields(head, memo.head, memo);
@@ -129,10 +97,6 @@ export function readHead(
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
-  // Many connections have no second head: their first one's bytes would be kept for nothing.
-  if (memo.head === null || isFirst) memo.length = 0;
-  else memo.note(bytes, start, end);
-  memo.request = null;
   memo.fields = fields;
   return head;
 }

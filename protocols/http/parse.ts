@@ -8,11 +8,19 @@
 import type { ParseContext, ParseResult } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
-import { type Head, readHead, recallHead } from "./head.ts";
+import { type Head, readHead } from "./head.ts";
 import { Name } from "./names.ts";
 import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
-import { disturb, type HttpState, Phase, pushMethod, type Reader, takeMethod } from "./state.ts";
-import { type HttpFrame, type HttpRequest, type HttpResponse, RepeatedRequest } from "./types.ts";
+import {
+  disturb,
+  type HttpState,
+  Phase,
+  pushMethod,
+  type Reader,
+  standsAlone,
+  takeMethod,
+} from "./state.ts";
+import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 /** Largest head. Servers stop at 8 to 64 KiB. */
 const MAX_HEAD = 256 * 1024;
@@ -29,9 +37,30 @@ type Result = ParseResult<HttpFrame>;
 type Context = ParseContext<HttpState>;
 
 export function parseFrame(bytes: Uint8Array, context: Context): Result {
-  const reader = context.state[context.side];
-  if (reader.head === null) return parseHead(bytes, reader, context);
-  return parseBody(bytes, 0, reader, reader.head, context);
+  const { state, side } = context;
+  const reader = state[side];
+  if (reader.head !== null) return parseBody(bytes, 0, reader, reader.head, context);
+  if (!standsAlone(state, side)) return parseHead(bytes, reader, context);
+  const known = recall(bytes, reader, context);
+  if (known !== null) return known;
+  const result = parseHead(bytes, reader, context);
+  const isWhole = result.kind === "frame" && result.switchTo === undefined && !context.ended;
+  if (isWhole) state.repeated.note(bytes, result.length, result.frame);
+  return result;
+}
+
+/** The frame of a message that came before, to the byte. */
+function recall(bytes: Uint8Array, reader: Reader, { state, side }: Context): Result | null {
+  if (reader.last?.isAt(bytes) !== true) {
+    const found = state.repeated.find(bytes, side);
+    if (found === null) return null;
+    reader.last = found;
+  }
+  const { result, method } = reader.last;
+  reader.scanned = 0;
+  if (side === "request") pushMethod(state, method);
+  else takeMethod(state);
+  return result;
 }
 
 /** As Protocol.abandon. */
@@ -73,8 +102,6 @@ function invalid(reader: Reader, reason: string): Result {
 }
 
 function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result {
-  const known = recallHead(bytes, reader.memo);
-  if (known !== null) return begin(bytes, reader.memo.length, reader, known, context);
   const start = skipEmptyLines(bytes, 0);
   if (start > MAX_EMPTY) return invalid(reader, "empty_lines");
   if (start === bytes.length) return needMore(bytes);
@@ -317,8 +344,7 @@ function finish(
   isTunnel: boolean,
 ): Result {
   const { options } = context.state;
-  const isHeadOnly = reader.body === null && end === bodyStart;
-  const message = isHeadOnly ? repeated(head) ?? startMessage(head) : startMessage(head);
+  const message = startMessage(head);
   let shown = 0;
   if (reader.body !== null) shown = reader.body.show(message, head, options);
   else if (end > bodyStart) shown = showWhole(message, head, options, bytes, bodyStart, end);
@@ -336,12 +362,6 @@ function startMessage(head: Head): HttpRequest | HttpResponse {
     : { status: head.status, reason: head.reason, version, headers, body_bytes: 0 };
   if (head.trailers !== null) message.trailers = head.trailers;
   return message;
-}
-
-/** The request that was sent before, to the byte; nobody changes it. */
-function repeated({ side, memo, anomalies }: Head): HttpRequest | null {
-  if (memo === null || memo.head === null || side !== "request" || anomalies !== null) return null;
-  return memo.request ??= new RepeatedRequest(memo.head);
 }
 
 function toFrame(

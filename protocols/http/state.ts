@@ -8,6 +8,7 @@ import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";
+import { type Repeated, type RepeatedMessages, repeatedMessages } from "./repeated.ts";
 
 /** Requests that may wait for their response; beyond it the oldest is forgotten. */
 const MAX_METHODS = 1024;
@@ -44,6 +45,8 @@ export class Reader {
   /** The next head was looked for, not expected: it must look the part. */
   isJoining = false;
   readonly memo = new HeadMemo();
+  /** The last message that came again. */
+  last: Repeated | null = null;
 
   reset(): void {
     this.phase = Phase.HEAD;
@@ -60,6 +63,7 @@ export class Reader {
 /** State of one connection. */
 export class HttpState {
   readonly options: ProtocolOptions;
+  readonly repeated: RepeatedMessages;
   readonly request = new Reader();
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
@@ -75,11 +79,21 @@ export class HttpState {
 
   constructor(options: ProtocolOptions) {
     this.options = options;
+    this.repeated = repeatedMessages(options);
   }
 }
 
 export function createState(options: ProtocolOptions): HttpState {
   return new HttpState(options);
+}
+
+/** Does what the next message of `side` is depend on its own bytes alone? */
+export function standsAlone(state: HttpState, side: Side): boolean {
+  const { doneBytes, interim, isJoining } = state[side];
+  if (doneBytes > 0 || interim !== null || isJoining) return false;
+  if (side === "request") return true;
+  const method = state.methods[0];
+  return !state.uncertain && method !== undefined && method !== "HEAD" && method !== "CONNECT";
 }
 
 /** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */

@@ -7,7 +7,13 @@
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import type { HttpState } from "./state.ts";
-import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
+import {
+  type HttpExchange,
+  type HttpFrame,
+  type HttpRequest,
+  type HttpResponse,
+  RepeatedResponse,
+} from "./types.ts";
 
 type Queue = Timed<HttpFrame>[];
 type Context = StitchContext<HttpState>;
@@ -65,10 +71,10 @@ function stitched(
   reason: IncompleteReason | null,
 ): Stitched<HttpExchange> {
   const asked = request === null ? null : requestOf(request);
-  const answer = response === null ? null : responseOf(response);
+  let answer = response === null ? null : responseOf(response);
   if (answer !== null && request !== null && response !== null) {
     const waitedNs = response.startNs - request.startNs;
-    if (waitedNs >= 0) answer.time_to_first_byte_ns = waitedNs;
+    if (waitedNs >= 0) answer = answeredAfter(answer, waitedNs);
   }
   return {
     exchange: { request: asked, response: answer },
@@ -91,6 +97,12 @@ function responseOf(timed: Timed<HttpFrame>): HttpResponse | null {
   if (frame.side !== "response") return null;
   if (!frame.complete) settle(frame, timed.bytes);
   return frame.message;
+}
+
+function answeredAfter(response: HttpResponse, waitedNs: number): HttpResponse {
+  if (response instanceof RepeatedResponse) return new RepeatedResponse(response, waitedNs);
+  response.time_to_first_byte_ns = waitedNs;
+  return response;
 }
 
 /** Of a message that broke off, less came than the parser had asked to skip. */

@@ -64,6 +64,13 @@ Deno.test("JsonBuffer.clear() gives back the room that a large value had asked f
 class Shared extends SharedJson {
   readonly a = "b";
   readonly list = [1, "2"];
+  readonly absent = undefined;
+  declare readonly own?: unknown;
+
+  constructor(like?: Shared, own?: unknown) {
+    super(like, "own");
+    if (own !== undefined) this.own = own;
+  }
 }
 
 Deno.test("SharedJson.share() keeps the bytes of an object, within others too", () => {
@@ -71,5 +78,27 @@ Deno.test("SharedJson.share() keeps the bytes of an object, within others too", 
   assert.equal(SharedJson.bytesOf(shared), null);
   SharedJson.share(shared);
   for (let i = 0; i < 3; i++) assert.equal(written({ i, shared }), JSON.stringify({ i, shared }));
-  assert.equal(decoder.decode(SharedJson.bytesOf(shared) ?? undefined), JSON.stringify(shared));
+  const kept = decoder.decode(SharedJson.bytesOf(shared) ?? undefined);
+  assert.equal(`${kept}}`, JSON.stringify(shared));
+});
+
+Deno.test("SharedJson of an object like another one has one field more", () => {
+  const whole = new Shared();
+  SharedJson.share(whole);
+  const all = [1, "x", { a: [whole] }, null].map((own) => new Shared(whole, own));
+  for (const value of [...all, whole, ...all, new Shared()]) {
+    assert.equal(written({ value }), JSON.stringify({ value }));
+  }
+  const out = new JsonBuffer(8);
+  for (const value of all) out.value(value);
+  const want = all.map((value) => JSON.stringify(value)).join("");
+  assert.equal(decoder.decode(out.bytes.subarray(0, out.length)), want);
+});
+
+Deno.test("JsonBuffer.digits() writes the last digits of a number", () => {
+  const out = new JsonBuffer(1);
+  for (const [value, count] of [[7, 1], [7, 3], [123456, 6], [123456, 2], [0, 4]] as const) {
+    out.digits(value, count);
+  }
+  assert.equal(decoder.decode(out.bytes.subarray(0, out.length)), "7007123456560000");
 });

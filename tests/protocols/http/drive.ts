@@ -34,6 +34,8 @@ export interface Outcome {
 }
 
 export interface DriveOptions {
+  /** Those of other connections of the same trace; else this one is alone. */
+  options?: ProtocolOptions;
   maxBodyBytes?: number;
   showSecrets?: boolean;
   /** Bytes a piece; whole steps by default. */
@@ -82,7 +84,7 @@ class Drive {
   nowNs = 0;
 
   constructor(options: DriveOptions) {
-    const protocolOptions: ProtocolOptions = {
+    const protocolOptions: ProtocolOptions = options.options ?? {
       maxBodyBytes: options.maxBodyBytes ?? 4096,
       showSecrets: options.showSecrets ?? false,
     };

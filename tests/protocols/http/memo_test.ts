@@ -1,6 +1,16 @@
-/** Heads that come again on a connection: what one message was must not show in the next one. */
+/**
+ * Heads that come again on a connection, and messages that come again on any: what one message was
+ * must not show in the next one.
+ */
 import assert from "node:assert/strict";
-import { drive, req, res, type Step } from "./drive.ts";
+import { Buffer } from "node:buffer";
+import { JsonBuffer } from "../../../lib/wire/json.ts";
+import { parseFrame } from "../../../protocols/http/parse.ts";
+import { RepeatedMessages } from "../../../protocols/http/repeated.ts";
+import { createState } from "../../../protocols/http/state.ts";
+import type { HttpFrame } from "../../../protocols/http/types.ts";
+import type { ProtocolOptions } from "../../../protocols/protocol.ts";
+import { drive, encode, req, res, type Step } from "./drive.ts";
 
 const HOST = "Host: a\r\n";
 const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: s=1\r\n\r\n";
@@ -50,3 +60,96 @@ for (const piece of [undefined, 1, 7]) {
     });
   });
 }
+
+/** As told(), of a connection of the same trace. */
+function toldAmong(options: ProtocolOptions, steps: readonly Step[], piece?: number): string[] {
+  const { exchanges, invalid } = drive([...steps], { options, ...(piece && { piece }) });
+  assert.deepEqual(invalid, []);
+  return exchanges.map(({ exchange, redacted }) => JSON.stringify({ exchange, redacted }));
+}
+
+/** As JSON of the sink. */
+function jsonOf(value: unknown): string {
+  const out = new JsonBuffer(64);
+  out.value(value);
+  return new TextDecoder().decode(out.bytes.subarray(0, out.length));
+}
+
+const binary = (text: string): Step => ({ side: "response", bytes: Buffer.from(text, "latin1") });
+const more: readonly (readonly [Step, Step])[] = [
+  [req("HEAD /b HTTP/1.1\r\nHost: a\r\n\r\n"), res("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")],
+  [get("/b"), res("HTTP/1.1 204 No Content\r\n\r\n")],
+  [get("/b"), res("HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n")],
+  [get("/b"), res("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")],
+  [get("/b"), res(`HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n${"x".repeat(6000)}`)],
+  [get("/b"), binary("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd")],
+];
+
+for (const piece of [undefined, 1, 7]) {
+  Deno.test(`parseFrame() reads messages that come again as the first one, in pieces of ${piece ?? "a message"}`, () => {
+    const every = [...pairs, ...more];
+    const options = { maxBodyBytes: 4096, showSecrets: false };
+    const alone = every.map((pair) => told(pair, piece));
+    for (let round = 0; round < 5; round++) {
+      every.forEach((pair, i) => {
+        assert.deepEqual(toldAmong(options, pair, piece), alone[i], `${i}, round ${round}`);
+        assert.deepEqual(
+          toldAmong(options, [...pair, ...pair, ...pair], piece),
+          [...told([...pair, ...pair, ...pair], piece)],
+          `${i} three times, round ${round}`,
+        );
+      });
+    }
+    assert.deepEqual(toldAmong(options, every.flat(), piece), told(every.flat(), piece));
+  });
+}
+
+Deno.test("a message that came again has the same JSON, time and all", () => {
+  const options = { maxBodyBytes: 4096, showSecrets: false };
+  const steps = [...pairs, ...more].flat();
+  for (let round = 0; round < 4; round++) {
+    for (const { exchange } of drive(steps, { options }).exchanges) {
+      assert.equal(jsonOf(exchange), JSON.stringify(exchange));
+    }
+  }
+});
+
+Deno.test("a message that came again is one object for its fields, and none for its time", () => {
+  const options = { maxBodyBytes: 4096, showSecrets: false };
+  const pair = [get("/a"), ok("one")];
+  const { exchanges } = drive(Array.from({ length: 6 }, () => pair).flat(), { options });
+  const [, , third, fourth] = exchanges.map(({ exchange }) => exchange);
+  assert.equal(third?.request, fourth?.request);
+  assert.equal(third?.response?.headers, fourth?.response?.headers);
+  assert.notEqual(third?.response, fourth?.response);
+});
+
+Deno.test("RepeatedMessages keeps what comes again, also among many that do not", () => {
+  const memory = new RepeatedMessages();
+  const options = { maxBodyBytes: 4096, showSecrets: false };
+  const bytes = (id: number): Uint8Array => encode(`GET /${id} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  const frameOf = (of: Uint8Array): HttpFrame => {
+    const context = { side: "request" as const, transport: "stream" as const, gapBytes: 0 };
+    const result = parseFrame(of, { ...context, state: createState({ ...options }), ended: false });
+    assert.ok(result.kind === "frame");
+    return result.frame;
+  };
+  const often = bytes(0);
+  let found = 0;
+  for (let i = 1; i <= 5000; i++) {
+    const other = bytes(i);
+    assert.equal(memory.find(other, "request"), null);
+    memory.note(other, other.length, frameOf(other));
+    const known = memory.find(often, "request");
+    assert.equal(memory.find(often, "response"), null);
+    if (known === null) memory.note(often, often.length, frameOf(often));
+    else {
+      found++;
+      assert.equal(known.isAt(often), true);
+      assert.equal(known.isAt(other), false);
+      assert.equal(known.isAt(often.subarray(0, often.length - 1)), false);
+      assert.equal(known.result.length, often.length);
+    }
+  }
+  assert.ok(found > 4900, `${found}`);
+});

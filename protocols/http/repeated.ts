@@ -1,0 +1,121 @@
+/**
+ * Messages that come again to the byte: polls, health checks, a page that everybody asks for.
+ *
+ * In: the bytes in front of a parser. Out: the frame that the same bytes made before, on whatever
+ * connection of the trace. Nobody changes it. It knows nothing of framing: parse.ts asks only where a
+ * message depends on its own bytes alone.
+ */
+import { hasAt } from "../../lib/wire/text.ts";
+import type { Frame, ProtocolOptions, Side } from "../protocol.ts";
+import { type HttpFrame, RepeatedRequest, RepeatedResponse } from "./types.ts";
+
+/** Messages that are kept, at most; one that comes more often takes the place of another. */
+const SLOTS = 256;
+/** Longer ones are read anew each time. */
+const MAX_BYTES = 4096;
+/** So many bytes of a message choose its slot. */
+const SAMPLES = 16;
+/** Of messages that differ between those bytes, so many are let pass before another one is kept. */
+const MIN_PATIENCE = 16;
+const MAX_PATIENCE = 4096;
+
+/** A message that came twice. */
+export class Repeated {
+  readonly result: Frame<HttpFrame>;
+  /** Of a request. */
+  readonly method: string;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array, frame: HttpFrame) {
+    this.#bytes = bytes;
+    this.method = frame.side === "request" ? frame.message.method : "";
+    this.result = { kind: "frame", frame: shared(frame), length: bytes.length };
+  }
+
+  /** Do `bytes` begin with it? */
+  isAt(bytes: Uint8Array): boolean {
+    const own = this.#bytes;
+    const { length } = own;
+    // Most others differ here, and a call costs more than a look.
+    return bytes.length >= length && bytes[length - 1] === own[length - 1] &&
+      bytes[length >> 1] === own[length >> 1] && hasAt(bytes, 0, own, length);
+  }
+}
+
+function shared(frame: HttpFrame): HttpFrame {
+  return frame.side === "request"
+    ? { ...frame, message: new RepeatedRequest(frame.message) }
+    : { ...frame, message: new RepeatedResponse(frame.message) };
+}
+
+/** One place of the memory. */
+interface Slot {
+  hash: number;
+  repeated: Repeated | null;
+  /** Others that came to this place since it was last of use, and how many may. */
+  others: number;
+  patience: number;
+}
+
+/** What came before, of all connections with the same options. */
+export class RepeatedMessages {
+  readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => ({
+    hash: 0,
+    repeated: null,
+    others: 0,
+    patience: MIN_PATIENCE,
+  }));
+
+  /** The message that `bytes` are, to the last one. */
+  find(bytes: Uint8Array, side: Side): Repeated | null {
+    if (bytes.length > MAX_BYTES) return null;
+    const hash = hashOf(bytes, bytes.length);
+    const slot = this.#slotOf(hash);
+    const { repeated } = slot;
+    if (repeated === null || slot.hash !== hash || repeated.result.frame.side !== side) return null;
+    if (repeated.result.length !== bytes.length || !repeated.isAt(bytes)) return null;
+    slot.others = 0;
+    slot.patience = MIN_PATIENCE;
+    return repeated;
+  }
+
+  /** The first `length` of `bytes` are that message: it is kept the second time that it comes. */
+  note(bytes: Uint8Array, length: number, frame: HttpFrame): void {
+    if (length > MAX_BYTES) return;
+    const hash = hashOf(bytes, length);
+    const slot = this.#slotOf(hash);
+    if (slot.repeated !== null && ++slot.others < slot.patience) return;
+    slot.others = 0;
+    if (slot.hash !== hash) {
+      slot.hash = hash;
+      slot.repeated = null;
+      slot.patience = MIN_PATIENCE;
+      return;
+    }
+    // What was kept was of no use.
+    if (slot.repeated !== null) slot.patience = Math.min(2 * slot.patience, MAX_PATIENCE);
+    slot.repeated = new Repeated(bytes.slice(0, length), frame);
+  }
+
+  #slotOf(hash: number): Slot {
+    return this.#slots[hash & (SLOTS - 1)] as Slot;
+  }
+}
+
+function hashOf(bytes: Uint8Array, length: number): number {
+  const step = Math.max(1, Math.trunc(length / SAMPLES));
+  let hash = length;
+  for (let i = length - 1; i >= 0; i -= step) {
+    hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  }
+  return hash ^ (hash >>> 15);
+}
+
+const memories = new WeakMap<ProtocolOptions, RepeatedMessages>();
+
+/** The memory of all connections that have these options: the same object. */
+export function repeatedMessages(options: ProtocolOptions): RepeatedMessages {
+  let memory = memories.get(options);
+  if (memory === undefined) memories.set(options, memory = new RepeatedMessages());
+  return memory;
+}

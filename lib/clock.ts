@@ -4,16 +4,39 @@
  * what time it is: the trace's start and its events say how the two relate.
  */
 import type { WallStart } from "./capture/source.ts";
+import { JsonBuffer } from "./wire/json.ts";
 
 const NANOS = 1e9;
 const MILLI = 1e6;
+const UTC = 0x5a;
 const MAX_SECONDS = 8.64e12;
 /** Steps that are remembered: messages that began before those get the oldest one's time. */
 const MAX_STEPS = 16;
 
-/** "000" to "999", and the same with a Z behind. */
-const THREE = Array.from({ length: 1000 }, (_, i) => String(i).padStart(3, "0"));
-const THREE_Z = THREE.map((digits) => `${digits}Z`);
+/** A moment of a trace; a string in JSON. */
+export class WallTime {
+  readonly #clock: WallClock;
+  readonly #ns: number;
+
+  constructor(clock: WallClock, ns: number) {
+    this.#clock = clock;
+    this.#ns = ns;
+  }
+
+  /** "2026-11-21T12:00:00.000000001Z". */
+  toString(): string {
+    return this.#clock.format(this.#ns);
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  /** The same, without quotes. */
+  write(out: JsonBuffer): void {
+    this.#clock.write(this.#ns, out);
+  }
+}
 
 export class WallClock {
   #wallSeconds: number;
@@ -25,7 +48,7 @@ export class WallClock {
   #secondText = "";
   /** The millisecond of the last time asked for: of busy traces it is the next one's, too. */
   #milliNanos = NaN;
-  #milliText = "";
+  #milliBytes = new Uint8Array(0);
 
   constructor(start: WallStart) {
     this.#wallSeconds = start.wallSeconds;
@@ -48,20 +71,24 @@ export class WallClock {
 
   /** "2026-11-21T12:00:00.000000001Z"; exact while `ns` is an integer below 2^53. */
   format(ns: number): string {
-    if (ns < this.#sinceNs) return this.#clockAt(ns).#text(ns);
-    return this.#text(ns);
+    const out = new JsonBuffer(64);
+    this.write(ns, out);
+    return new TextDecoder().decode(out.bytes.subarray(0, out.length));
+  }
+
+  /** The same as bytes. */
+  write(ns: number, out: JsonBuffer): void {
+    const clock = ns < this.#sinceNs ? this.#clockAt(ns) : this;
+    const nanos = clock.#wallNanos + ns;
+    let rest = nanos - clock.#milliNanos;
+    if (!(rest >= 0 && rest < MILLI)) rest = clock.#moveTo(nanos);
+    out.raw(clock.#milliBytes);
+    out.digits(rest, 6);
+    out.byte(UTC);
   }
 
   #clockAt(ns: number): WallClock {
     return this.#before.find((clock) => ns >= clock.#sinceNs) ?? this.#before.at(-1) ?? this;
-  }
-
-  #text(ns: number): string {
-    const nanos = this.#wallNanos + ns;
-    let rest = nanos - this.#milliNanos;
-    if (!(rest >= 0 && rest < MILLI)) rest = this.#moveTo(nanos);
-    const micros = (rest / 1000) | 0;
-    return this.#milliText + ((THREE[micros] as string) + THREE_Z[(rest - micros * 1000) | 0]);
   }
 
   /** To the millisecond of `nanos`; what is left of them behind it. */
@@ -73,7 +100,8 @@ export class WallClock {
       this.#secondText = new Date(unix * 1000).toISOString().slice(0, -4);
     }
     const millis = Math.floor((nanos - seconds * NANOS) / MILLI);
-    this.#milliText = this.#secondText + THREE[millis];
+    const text = `${this.#secondText}${String(millis).padStart(3, "0")}`;
+    this.#milliBytes = new TextEncoder().encode(text);
     this.#milliNanos = seconds * NANOS + millis * MILLI;
     return nanos - this.#milliNanos;
   }

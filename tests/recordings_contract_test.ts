@@ -51,7 +51,8 @@ function pipelinedIn(trace: Trace): Set<number | undefined> {
   const pipelined = new Set<number | undefined>();
   const ends = new Map<number | undefined, number>();
   for (const { conn, time, latency_ns = 0 } of trace.records) {
-    const startNs = Number(`${Date.parse(time) % 1e6}${time.slice(23, 29)}`);
+    const text = time.toString();
+    const startNs = Number(`${Date.parse(text) % 1e6}${text.slice(23, 29)}`);
     if (startNs < (ends.get(conn) ?? 0)) pipelined.add(conn);
     ends.set(conn, startNs + latency_ns);
   }

@@ -17,6 +17,8 @@ const SWEEP_NS = 50e6;
 /** What is reckoned for a tracker and for a queued frame, in bytes. */
 const TRACKER_BYTES = 2048;
 const FRAME_BYTES = 1024;
+/** A power of two. */
+const RECENT = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
 const MAX_CONTAINERS = 65536;
 
@@ -24,6 +26,8 @@ export class ConnTable {
   readonly #context: TrackerContext;
   readonly #limitBytes: number;
   readonly #connections = new Map<number, Connection>();
+  /** Connections that last moved data, by the low bits of their ids: the map takes its time. */
+  readonly #recent: (Connection | undefined)[] = new Array<undefined>(RECENT).fill(undefined);
   readonly #byOwner = new Map<number, Set<Connection>>();
   readonly #names = new CommNames();
   readonly #retired = new RecentIds();
@@ -76,6 +80,7 @@ export class ConnTable {
       this.#context.stats.closed++;
     }
     this.#connections.clear();
+    this.#recent.fill(undefined);
     this.#byOwner.clear();
   }
 
@@ -93,7 +98,12 @@ export class ConnTable {
 
   #data(event: SocketEvent): void {
     if (event.conn === 0) return;
-    let connection = this.#connections.get(event.conn);
+    const slot = event.conn & (RECENT - 1);
+    let connection = this.#recent[slot];
+    if (connection?.id !== event.conn) {
+      connection = this.#connections.get(event.conn);
+      this.#recent[slot] = connection;
+    }
     if (connection === undefined) {
       // Late bytes of a connection that was ended and counted: no new one in its middle.
       if (this.#retired.has(event.conn, this.#context.nowNs)) return;
@@ -148,6 +158,7 @@ export class ConnTable {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection.id);
+    this.#recent[connection.id & (RECENT - 1)] = undefined;
     if (connection.isFinal) this.#retired.add(connection.id, this.#context.nowNs);
     for (const pid of connection.owners) {
       const owned = this.#byOwner.get(pid);

@@ -4,7 +4,7 @@
  * messages.
  */
 import type { Exchange, Stitched } from "../../protocols/protocol.ts";
-import type { WallClock } from "../clock.ts";
+import { type WallClock, WallTime } from "../clock.ts";
 import type { IncompleteReason, TraceRecord } from "./record.ts";
 
 /** What all records of one connection share. */
@@ -41,7 +41,7 @@ export function buildRecord(
   const first = request ?? response;
   const redacted = stitched.redacted;
   return {
-    time: clock.format(first === null ? 0 : first.startNs),
+    time: new WallTime(clock, first === null ? 0 : first.startNs),
     protocol: facts.protocol,
     latency_ns: request !== null && response !== null
       ? Math.max(0, response.endNs - request.startNs)

@@ -3,6 +3,8 @@
  * order in the output; record.schema.json says the same to other programs.
  */
 
+import type { WallTime } from "../clock.ts";
+
 /** Why something is missing from a record. */
 export type IncompleteReason =
   | "gap" // bytes inside the message were not seen
@@ -28,7 +30,7 @@ export interface Container {
 /** See the module's comment. Absent when unknown. */
 export interface TraceRecord {
   /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
-  time: string;
+  time: WallTime;
   protocol: string;
   /** Last byte of the response minus first byte of the request, as the traced process saw them. */
   latency_ns?: number;

@@ -12,9 +12,11 @@ import { escapeJson } from "./escape.ts";
 import type { Output } from "./output.ts";
 import type { Sink } from "./sink.ts";
 
-/** Columns with what stands before their values. */
+/** Every column but the first. */
+type ColumnName = Exclude<keyof TraceRecord, "time">;
+
+/** What stands before their values. */
 const KEYS = {
-  time: key("time", "{"),
   protocol: key("protocol"),
   latency_ns: key("latency_ns"),
   pid: key("pid"),
@@ -32,26 +34,25 @@ const KEYS = {
   response_bytes: key("response_bytes"),
   incomplete: key("incomplete"),
   redacted: key("redacted"),
-} satisfies Record<keyof TraceRecord, Uint8Array>;
+} satisfies Record<ColumnName, Uint8Array>;
 
-function key(name: keyof TraceRecord, before = ","): Uint8Array {
-  return new TextEncoder().encode(`${before}"${name}":`);
+function key(name: ColumnName): Uint8Array {
+  return new TextEncoder().encode(`,"${name}":`);
 }
 
+const TIME = new TextEncoder().encode('{"time":"');
 const LINE_END = new Uint8Array([0x7d, 0x0a]);
 /** Connections whose columns are kept; one that comes again takes the place of another. */
 const SLOTS = 1024;
 
-type PlaceColumns = Pick<
-  TraceRecord,
-  "protocol" | "pid" | "comm" | "fd" | "role" | "local" | "remote" | "conn"
->;
-
-/** Columns as bytes: those before and behind the latency. */
+/** What seldom differs between two records of a connection, as bytes. */
 interface Place {
-  readonly of: PlaceColumns;
-  readonly protocol: Uint8Array;
-  readonly rest: Uint8Array;
+  /** The record that they were made of. */
+  readonly of: TraceRecord;
+  /** From the time's last quote up to the latency, if there is one. */
+  readonly beforeLatency: Uint8Array;
+  /** From there up to the request. */
+  readonly beforeRequest: Uint8Array;
 }
 
 export class NdjsonSink implements Sink {
@@ -74,19 +75,18 @@ export class NdjsonSink implements Sink {
 
   #writeLine(out: JsonBuffer, record: TraceRecord): void {
     const place = this.#place(record);
-    out.raw(KEYS.time);
-    out.string(record.time);
-    out.raw(place.protocol);
-    number(out, KEYS.latency_ns, record.latency_ns);
-    out.raw(place.rest);
-    object(out, KEYS.tls, record.tls);
-    object(out, KEYS.container, record.container);
-    object(out, KEYS.request, record.request);
-    object(out, KEYS.response, record.response);
-    number(out, KEYS.request_bytes, record.request_bytes);
-    number(out, KEYS.response_bytes, record.response_bytes);
-    object(out, KEYS.incomplete, record.incomplete);
-    object(out, KEYS.redacted, record.redacted);
+    out.raw(TIME);
+    record.time.write(out);
+    out.raw(place.beforeLatency);
+    if (record.latency_ns !== undefined) out.number(record.latency_ns);
+    out.raw(place.beforeRequest);
+    out.value(record.request);
+    out.raw(KEYS.response);
+    out.value(record.response);
+    column(out, record, "request_bytes");
+    column(out, record, "response_bytes");
+    column(out, record, "incomplete");
+    column(out, record, "redacted");
     out.raw(LINE_END);
   }
 
@@ -99,44 +99,47 @@ export class NdjsonSink implements Sink {
   }
 }
 
-function placeOf(record: PlaceColumns): Place {
-  const { protocol, pid, comm, fd, role, local, remote, conn } = record;
-  const out = new JsonBuffer(256);
-  string(out, KEYS.protocol, protocol);
-  const protocolEnd = out.length;
-  number(out, KEYS.pid, pid);
-  string(out, KEYS.comm, comm);
-  number(out, KEYS.fd, fd);
-  string(out, KEYS.role, role);
-  string(out, KEYS.local, local);
-  string(out, KEYS.remote, remote);
-  number(out, KEYS.conn, conn);
+function placeOf(record: TraceRecord): Place {
+  const of = { ...record, request: null, response: null };
   return {
-    of: { protocol, pid, comm, fd, role, local, remote, conn },
-    protocol: out.bytes.slice(0, protocolEnd),
-    rest: out.bytes.slice(protocolEnd, out.length),
+    of,
+    beforeLatency: bytesOf((out) => {
+      out.byte(0x22);
+      column(out, of, "protocol");
+      if (of.latency_ns !== undefined) out.raw(KEYS.latency_ns);
+    }),
+    beforeRequest: bytesOf((out) => {
+      column(out, of, "pid");
+      column(out, of, "comm");
+      column(out, of, "fd");
+      column(out, of, "role");
+      column(out, of, "local");
+      column(out, of, "remote");
+      column(out, of, "conn");
+      column(out, of, "tls");
+      column(out, of, "container");
+      out.raw(KEYS.request);
+    }),
   };
 }
 
-function isSamePlace(a: PlaceColumns, b: PlaceColumns): boolean {
+/** Do all columns agree that a Place has bytes of? */
+function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
   return a.conn === b.conn && a.pid === b.pid && a.fd === b.fd && a.comm === b.comm &&
-    a.role === b.role && a.local === b.local && a.remote === b.remote && a.protocol === b.protocol;
+    a.role === b.role && a.local === b.local && a.remote === b.remote &&
+    a.protocol === b.protocol && (a.latency_ns === undefined) === (b.latency_ns === undefined) &&
+    a.container === b.container && a.tls?.library === b.tls?.library;
 }
 
-function number(out: JsonBuffer, key: Uint8Array, value: number | undefined): void {
+function column(out: JsonBuffer, of: TraceRecord, name: ColumnName): void {
+  const value = of[name];
   if (value === undefined) return;
-  out.raw(key);
-  out.number(value);
-}
-
-function string(out: JsonBuffer, key: Uint8Array, value: string | undefined): void {
-  if (value === undefined) return;
-  out.raw(key);
-  out.string(value);
-}
-
-function object(out: JsonBuffer, key: Uint8Array, value: object | null | undefined): void {
-  if (value === undefined) return;
-  out.raw(key);
+  out.raw(KEYS[name]);
   out.value(value);
+}
+
+function bytesOf(write: (out: JsonBuffer) => void): Uint8Array {
+  const out = new JsonBuffer(256);
+  write(out);
+  return out.bytes.slice(0, out.length);
 }

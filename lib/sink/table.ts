@@ -88,7 +88,7 @@ export function layout(width: number): Placed[] {
 function cellText(name: ColumnName, record: TraceRecord, summary: Summary | null): string {
   switch (name) {
     case "time":
-      return record.time.slice(11, 23);
+      return record.time.toString().slice(11, 23);
     case "process":
       return record.pid === undefined ? "-" : `${record.pid}/${record.comm ?? "?"}`;
     case "role":

@@ -137,7 +137,7 @@ Deno.test("a step of the wall clock shows in the records from then on, in a repl
     }
     recorder.close();
     of.finish();
-    assert.deepEqual(of.records.map(({ time, latency_ns }) => [time, latency_ns]), [
+    assert.deepEqual(of.records.map(({ time, latency_ns }) => [time.toString(), latency_ns]), [
       ["2026-11-21T12:00:01.000000000Z", 1e9],
       ["2026-11-21T12:00:03.000000000Z", 1e9],
       ["2026-11-21T11:59:05.000000007Z", 1e9],

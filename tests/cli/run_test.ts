@@ -6,6 +6,7 @@ import type { TraceRecord } from "../../lib/record/record.ts";
 import { type EndReason, Run, type RunOptions } from "../../lib/run.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import { StreamOutput } from "../../lib/sink/output.ts";
+import { timeAt } from "../support/events.ts";
 
 const base = { low: 0, high: 0 };
 
@@ -48,7 +49,7 @@ class FakeSource implements CaptureSource {
 }
 
 const record = (conn: number): TraceRecord => ({
-  time: "2026-11-21T12:00:00.000000000Z",
+  time: timeAt("2026-11-21T12:00:00.000000000Z"),
   protocol: "http",
   conn,
   request: {},

@@ -2,9 +2,10 @@ import { equal } from "node:assert/strict";
 import type { TraceRecord } from "../../lib/record/record.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import { FileOutput } from "../../lib/sink/output.ts";
+import { timeAt } from "../support/events.ts";
 
 const full: TraceRecord = {
-  time: "2026-11-21T12:34:56.123456789Z",
+  time: timeAt("2026-11-21T12:34:56.123456789Z"),
   protocol: "http",
   latency_ns: 1_234_567,
   pid: 4242,
@@ -26,7 +27,10 @@ const full: TraceRecord = {
 
 const changes: { name: string; change: Partial<TraceRecord> }[] = [
   { name: "nothing", change: {} },
-  { name: "another time and latency", change: { time: "later", latency_ns: 5e9 } },
+  {
+    name: "another time and latency",
+    change: { time: timeAt("2026-11-22T00:00:00.000000000Z"), latency_ns: 5e9 },
+  },
   { name: "another process", change: { pid: 1, comm: "other", fd: 0 } },
   { name: "another role", change: { role: "client" } },
   { name: "other addresses", change: { local: "unix:", remote: "unix:@x" } },

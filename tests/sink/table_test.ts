@@ -5,6 +5,7 @@ import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import type { Output } from "../../lib/sink/output.ts";
 import { layout, TableSink } from "../../lib/sink/table.ts";
 import { JsonBuffer } from "../../lib/wire/json.ts";
+import { timeAt } from "../support/events.ts";
 
 class MemoryOutput implements Output {
   text = "";
@@ -32,7 +33,7 @@ class MemoryOutput implements Output {
 }
 
 const record: TraceRecord = {
-  time: "2026-11-21T12:34:56.123456789Z",
+  time: timeAt("2026-11-21T12:34:56.123456789Z"),
   protocol: "http",
   latency_ns: 1_234_567,
   pid: 4242,
@@ -173,5 +174,5 @@ Deno.test("NdjsonSink towards a terminal escapes what JSON leaves bare", () => {
   const hostile = { ...record, request: { path: "\x9b2J\u202e\x7f" } };
   new NdjsonSink(output, true).write(hostile);
   ok(!/(?!\n)\p{C}/u.test(output.text), JSON.stringify(output.text));
-  deepEqual(JSON.parse(output.text), hostile);
+  deepEqual(JSON.parse(output.text), { ...hostile, time: hostile.time.toString() });
 });

@@ -2,6 +2,7 @@
  * Events for tests, without a kernel: a Conversation makes the entries that one connection would
  * give, with positions, times and addresses, and a Trace runs them through a Pipeline.
  */
+import { WallClock, WallTime } from "../../lib/clock.ts";
 import { Cut, Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
 import type { TraceStart } from "../../lib/capture/source.ts";
@@ -22,6 +23,13 @@ export const START: TraceStart = {
   hostname: "test",
   kernel: "test",
 };
+
+/** That moment (RFC 3339, UTC) of a record. */
+export function timeAt(text: string): WallTime {
+  const [upToSeconds = "", nanos = "0Z"] = text.split(".");
+  const wallSeconds = Date.parse(`${upToSeconds}Z`) / 1000;
+  return new WallTime(new WallClock({ wallSeconds, wallNanos: Number(nanos.slice(0, -1)) }), 0);
+}
 
 export function bytesOf(text: string | Uint8Array): Uint8Array {
   return typeof text === "string" ? encoder.encode(text) : text;

@@ -10,6 +10,7 @@ import { containerIn, UserKind } from "../capture/user_entries.ts";
 import { CommNames } from "./comm_names.ts";
 import { Connection } from "./connection.ts";
 import type { TrackerContext } from "./context.ts";
+import { Slots } from "../wire/slots.ts";
 import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
@@ -17,8 +18,6 @@ const SWEEP_NS = 50e6;
 /** What is reckoned for a tracker and for a queued frame, in bytes. */
 const TRACKER_BYTES = 2048;
 const FRAME_BYTES = 1024;
-/** A power of two. */
-const RECENT = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
 const MAX_CONTAINERS = 65536;
 
@@ -26,8 +25,8 @@ export class ConnTable {
   readonly #context: TrackerContext;
   readonly #limitBytes: number;
   readonly #connections = new Map<number, Connection>();
-  /** Connections that last moved data, by the low bits of their ids: the map takes its time. */
-  readonly #recent: (Connection | undefined)[] = new Array<undefined>(RECENT).fill(undefined);
+  /** Connections that moved data last: the map takes its time. */
+  readonly #recent = new Slots<Connection>();
   readonly #byOwner = new Map<number, Set<Connection>>();
   readonly #names = new CommNames();
   readonly #retired = new RecentIds();
@@ -80,7 +79,7 @@ export class ConnTable {
       this.#context.stats.closed++;
     }
     this.#connections.clear();
-    this.#recent.fill(undefined);
+    this.#recent.clear();
     this.#byOwner.clear();
   }
 
@@ -98,11 +97,10 @@ export class ConnTable {
 
   #data(event: SocketEvent): void {
     if (event.conn === 0) return;
-    const slot = event.conn & (RECENT - 1);
-    let connection = this.#recent[slot];
+    let connection = this.#recent.get(event.conn);
     if (connection?.id !== event.conn) {
       connection = this.#connections.get(event.conn);
-      this.#recent[slot] = connection;
+      this.#recent.set(event.conn, connection);
     }
     if (connection === undefined) {
       // Late bytes of a connection that was ended and counted: no new one in its middle.
@@ -158,7 +156,7 @@ export class ConnTable {
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection.id);
-    this.#recent[connection.id & (RECENT - 1)] = undefined;
+    this.#recent.set(connection.id, undefined);
     if (connection.isFinal) this.#retired.add(connection.id, this.#context.nowNs);
     for (const pid of connection.owners) {
       const owned = this.#byOwner.get(pid);

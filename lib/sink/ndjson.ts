@@ -8,6 +8,7 @@
  */
 import type { TraceRecord } from "../record/record.ts";
 import { JsonBuffer } from "../wire/json.ts";
+import { Slots } from "../wire/slots.ts";
 import { escapeJson } from "./escape.ts";
 import type { Output } from "./output.ts";
 import type { Sink } from "./sink.ts";
@@ -42,8 +43,6 @@ function key(name: ColumnName): Uint8Array {
 
 const TIME = new TextEncoder().encode('{"time":"');
 const LINE_END = new Uint8Array([0x7d, 0x0a]);
-/** Connections whose columns are kept; one that comes again takes the place of another. */
-const SLOTS = 1024;
 
 /** What seldom differs between two records of a connection, as bytes. */
 interface Place {
@@ -58,7 +57,7 @@ interface Place {
 export class NdjsonSink implements Sink {
   readonly output: Output;
   readonly #toTerminal: boolean;
-  readonly #places: (Place | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  readonly #places = new Slots<Place>();
 
   constructor(output: Output, toTerminal: boolean) {
     this.output = output;
@@ -91,11 +90,12 @@ export class NdjsonSink implements Sink {
   }
 
   #place(record: TraceRecord): Place {
-    const slot = (record.conn ?? 0) & (SLOTS - 1);
-    const known = this.#places[slot];
-    return known !== undefined && isSamePlace(known.of, record)
-      ? known
-      : this.#places[slot] = placeOf(record);
+    const { conn = 0 } = record;
+    const known = this.#places.get(conn);
+    if (known !== undefined && isSamePlace(known.of, record)) return known;
+    const place = placeOf(record);
+    this.#places.set(conn, place);
+    return place;
   }
 }
 

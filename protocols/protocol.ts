@@ -93,6 +93,8 @@ export interface Timed<F> extends Span {
   afterGap?: boolean;
   /** Why, with `afterGap`; "gap" when absent. */
   gapReason?: IncompleteReason;
+  /** With `afterGap`: the operation that moved its beginning also moved the end of one before it. */
+  behindRest?: boolean;
 }
 
 /** One request with its response; either may be missing. */

@@ -156,6 +156,7 @@ class Peer {
       requestStream: client ? this.#egress : this.#ingress,
       responseStream: client ? this.#ingress : this.#egress,
       midStream: true,
+      joined: false,
     });
     connection.trace?.protocolDecided(connection, found.plugin.name, found.role);
     connection.keep();

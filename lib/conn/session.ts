@@ -38,7 +38,10 @@ export interface SessionPlace {
   readonly transport: "stream" | "datagram";
   readonly requestStream: ByteStream;
   readonly responseStream: ByteStream;
+  /** Perhaps bytes before the first ones were not seen: pairing is careful. */
   readonly midStream: boolean;
+  /** They surely were not. */
+  readonly joined: boolean;
 }
 
 export interface Session {
@@ -104,6 +107,10 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
       allRequests: false,
     };
     if (place.midStream && place.transport === "stream") this.#findStarts();
+    if (place.joined) {
+      this.#requestDriver.join();
+      this.#responseDriver.join();
+    }
   }
 
   /** What no probe takes for a beginning is the rest of a message whose head was not seen. */

@@ -326,6 +326,7 @@ export class ConnTracker {
       responseStream: (client ? this.#ingress : this.#egress).stream,
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
       midStream: this.#midStream || this.#connection.isUntold,
+      joined: this.#midStream,
     });
     this.#moveTo("parsing", plugin.name);
     trace?.protocolDecided(this.#connection, plugin.name, role);

@@ -5,7 +5,7 @@
  * response in front. It never guesses: what cannot be known is handed over unpaired, with the reason
  * of the loss.
  *
- * A turn is the requests that one operation moved. As a rule connections go in turns: the next one
+ * A turn is the requests that one operation moved, or made whole. As a rule connections go in turns: the next one
  * begins when all of the last is answered (clients that do not pipeline, clients that wait for a
  * batch, and every server that reads, works and writes by turns). Behind a loss that means:
  *
@@ -30,7 +30,7 @@ const SILENCE_NS = 1e9;
 export interface PairMemory {
   /** Responses still due to requests that were handed over as "no_response". */
   owed: number;
-  /** A request was sent before one of an earlier turn was answered. */
+  /** A request was whole before one of an earlier turn was answered. */
   overlaps: boolean;
   /** Turns of several requests were seen. */
   batches: boolean;
@@ -67,7 +67,7 @@ export interface Roles<F> {
   isAnswer(response: F): boolean;
 }
 
-/** Both queues from their fronts on; the requests before `to` were sent before the response began. */
+/** Both queues from their fronts on. */
 export interface Fronts<F> {
   readonly requests: readonly Timed<F>[];
   readonly from: number;
@@ -98,9 +98,9 @@ export function notePair<F>(
 ): void {
   const next = requests[at + 1];
   if (next === undefined) return;
-  const { startNs } = requests[at] as Timed<F>;
-  if (next.startNs === startNs) memory.batches = true;
-  else if (next.startNs < response.startNs) memory.overlaps = true;
+  const { endNs } = requests[at] as Timed<F>;
+  if (next.endNs === endNs) memory.batches = true;
+  else if (next.endNs < response.startNs) memory.overlaps = true;
 }
 
 /** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
@@ -133,7 +133,8 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const turn = newestTurn(fronts, to);
   const due = countDue(fronts, turn, to);
   const lostRequests = requests[turn]?.afterGap === true;
-  if (due <= 1 && !isBlind && !(lostRequests && memory.batches)) return settle(fronts, turn, to);
+  const isBatch = lostRequests && (memory.batches || requests[turn]?.behindRest === true);
+  if (due <= 1 && !isBlind && !isBatch) return settle(fronts, turn, to);
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
   if (isOver || !lostRequests) {
@@ -210,20 +211,20 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
   return { drop: to - from, fate: "alone" };
 }
 
-/** Index behind the last request that began to move before the response did. */
+/** Index behind the last request that was whole before the response began. */
 function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
   const { startNs } = responses[at] as Timed<F>;
   let to = from;
-  while (to < requests.length && (requests[to] as Timed<F>).startNs <= startNs) to++;
+  while (to < requests.length && (requests[to] as Timed<F>).endNs <= startNs) to++;
   return to;
 }
 
 /** Where the newest turn begins; a part of it, when some of its requests were lost: the last one. */
 function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
   let turn = to - 1;
-  const { startNs } = requests[turn] as Timed<F>;
+  const { endNs } = requests[turn] as Timed<F>;
   while (turn > from && (requests[turn] as Timed<F>).afterGap !== true) {
-    if ((requests[turn - 1] as Timed<F>).startNs !== startNs) break;
+    if ((requests[turn - 1] as Timed<F>).endNs !== endNs) break;
     turn--;
   }
   return turn;
@@ -261,7 +262,7 @@ function countAnswers<F>(
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
     if (i > at && response.afterGap === true) return { answers, end: "gap" };
-    if (next !== undefined && response.startNs >= next.startNs) return { answers, end: "turn" };
+    if (next !== undefined && response.startNs >= next.endNs) return { answers, end: "turn" };
     if (roles.isAnswer(response.frame)) answers++;
   }
   return { answers, end: "open" };

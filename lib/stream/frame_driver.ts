@@ -65,6 +65,10 @@ export class FrameDriver<F, S, X extends Exchange> {
   #resyncFrom = 0;
   #afterGap = false;
   #gapReason: IncompleteReason = "gap";
+  /** When the last byte moved that no frame begins with. */
+  #droppedNs = -Infinity;
+  /** What was dropped before the frame in progress came with it. */
+  #behindRest = false;
   #endReason: IncompleteReason = "closed";
 
   constructor(
@@ -85,7 +89,13 @@ export class FrameDriver<F, S, X extends Exchange> {
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** The stream is joined in its middle: the first frame must be looked for. */
+  /** The stream is joined in its middle: frames before the first one were not seen. */
+  join(): void {
+    this.#afterGap = true;
+    this.#gapReason = "mid_stream";
+  }
+
+  /** Here begins no frame: the first one must be looked for. */
   startResyncing(): void {
     this.#resyncing = true;
   }
@@ -294,6 +304,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       if (to > 0) {
         this.#report.resync(this.#context.side, to);
         stream.consume(to);
+        this.#droppedNs = stream.lastNs;
       }
       if (to < shown) {
         this.#resyncing = false;
@@ -309,6 +320,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     this.#startPosition = stream.position;
     this.#startNs = stream.frontNs;
     this.#owner = stream.frontOwner;
+    this.#behindRest = this.#afterGap && this.#droppedNs === this.#startNs;
   }
 
   #note(reason: IncompleteReason): void {
@@ -347,6 +359,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       redacted,
       afterGap: this.#afterGap,
       gapReason: this.#afterGap ? this.#gapReason : undefined,
+      behindRest: this.#behindRest,
     });
     this.frames++;
     this.#afterGap = false;

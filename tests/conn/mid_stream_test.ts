@@ -41,6 +41,41 @@ for (const role of ["server", "client"] as const) {
     deepEqual(got, [[null, 200, ["mid_stream"]], ["/x", 200, undefined]]);
   });
 
+  Deno.test(`a ${role} joined in the middle of a batch pairs from its end on`, () => {
+    const requests = (...paths: string[]): string =>
+      paths.map((path) => GET.replace("/x", path)).join("");
+    const got = records({ ...OLDER, role }, (on) => {
+      // "/a" and "/b" were sent before.
+      on.say("request", requests("/c", "/d"));
+      for (let i = 0; i < 4; i++) on.say("response", OK);
+      on.say("request", requests("/e", "/f")).say("response", OK).say("response", OK);
+    });
+    deepEqual(got, [
+      [null, 200, ["mid_stream"]],
+      [null, 200, ["mid_stream"]],
+      ["/c", 200, undefined],
+      ["/d", 200, undefined],
+      ["/e", 200, undefined],
+      ["/f", 200, undefined],
+    ]);
+  });
+
+  Deno.test(`a ${role} joined in a request of a batch takes no answer for that of the next`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("request", `ost: a\r\n\r\n${GET.replace("/x", "/b")}GET /c HTT`);
+      on.say("response", OK).say("response", OK);
+      on.say("request", `P/1.1\r\nHost: a\r\n\r\n${GET}`).say("response", OK).say("response", OK);
+      on.say("request", GET.replace("/x", "/y")).say("response", OK);
+    });
+    deepEqual(got, [
+      [null, 200, ["mid_stream"]],
+      [null, 200, ["mid_stream"]],
+      [null, 200, ["mid_stream"]],
+      ["/x", 200, undefined],
+      ["/y", 200, undefined],
+    ]);
+  });
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

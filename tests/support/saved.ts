@@ -97,6 +97,15 @@ export function placesIn(entries: Entries, limit: number): SavedPlace[] {
   return found;
 }
 
+/** Where an operation begins: all such places, or `limit` of them. */
+export function operationsIn(entries: Entries, limit: number): SavedPlace[] {
+  const all = entries.flatMap((one, entry) =>
+    isData(one) && (one.offset ?? 0) === 0 ? [{ entry, offset: 0 }] : []
+  );
+  const stride = Math.max(1, all.length / limit);
+  return all.filter((_, i) => Math.floor(i / stride) !== Math.floor((i - 1) / stride));
+}
+
 /** Each entry as several of the same operation, of `size` bytes. */
 export function inParts(entries: Entries, size: number): EntryFields[] {
   return entries.flatMap((one) => isData(one) ? partsOf(one, size) : [one]);

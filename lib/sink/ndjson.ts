@@ -82,10 +82,10 @@ export class NdjsonSink implements Sink {
     out.value(record.request);
     out.raw(KEYS.response);
     out.value(record.response);
-    column(out, record, "request_bytes");
-    column(out, record, "response_bytes");
-    column(out, record, "incomplete");
-    column(out, record, "redacted");
+    column(out, KEYS.request_bytes, record.request_bytes);
+    column(out, KEYS.response_bytes, record.response_bytes);
+    column(out, KEYS.incomplete, record.incomplete);
+    column(out, KEYS.redacted, record.redacted);
     out.raw(LINE_END);
   }
 
@@ -105,19 +105,19 @@ function placeOf(record: TraceRecord): Place {
     of,
     beforeLatency: bytesOf((out) => {
       out.byte(0x22);
-      column(out, of, "protocol");
+      column(out, KEYS.protocol, of.protocol);
       if (of.latency_ns !== undefined) out.raw(KEYS.latency_ns);
     }),
     beforeRequest: bytesOf((out) => {
-      column(out, of, "pid");
-      column(out, of, "comm");
-      column(out, of, "fd");
-      column(out, of, "role");
-      column(out, of, "local");
-      column(out, of, "remote");
-      column(out, of, "conn");
-      column(out, of, "tls");
-      column(out, of, "container");
+      column(out, KEYS.pid, of.pid);
+      column(out, KEYS.comm, of.comm);
+      column(out, KEYS.fd, of.fd);
+      column(out, KEYS.role, of.role);
+      column(out, KEYS.local, of.local);
+      column(out, KEYS.remote, of.remote);
+      column(out, KEYS.conn, of.conn);
+      column(out, KEYS.tls, of.tls);
+      column(out, KEYS.container, of.container);
       out.raw(KEYS.request);
     }),
   };
@@ -131,10 +131,9 @@ function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
     a.container === b.container && a.tls?.library === b.tls?.library;
 }
 
-function column(out: JsonBuffer, of: TraceRecord, name: ColumnName): void {
-  const value = of[name];
+function column(out: JsonBuffer, key: Uint8Array, value: unknown): void {
   if (value === undefined) return;
-  out.raw(KEYS[name]);
+  out.raw(key);
   out.value(value);
 }
 

@@ -29,42 +29,39 @@ const NO = encoder.encode("false");
 const NO_FIELDS = encoder.encode("{}");
 const EMPTY = new Uint8Array(0);
 
-/** An object whose bytes are kept once somebody promised that it will not change any more. */
-export class SharedJson {
-  /** Without the brace at its end; null without a promise, empty until it was first written. */
-  #json: Uint8Array | null = null;
-  readonly #like: SharedJson | null;
-  readonly #own: string;
+const KEPT = Symbol("kept JSON");
 
-  /** `like`: a shared object that has all the fields of this one but its last, which is called `own`. */
-  constructor(like: SharedJson | null = null, own = "") {
-    this.#like = like;
-    this.#own = like === null ? "" : own;
-  }
+/** The bytes of an object that does not change any more. */
+class KeptJson {
+  readonly of: object;
+  /** The only field that copies of the object have beyond its own. */
+  readonly more: string;
+  /** Without the brace at its end; empty until it was first written. */
+  bytes = EMPTY;
 
-  /** The promise. */
-  static share(value: SharedJson): void {
-    value.#json ??= EMPTY;
+  constructor(of: object, more: string) {
+    this.of = of;
+    this.more = more;
   }
+}
 
-  /** The object whose bytes `value` begins with: itself, or the one that it is like; null for others. */
-  static wholeOf(value: object): SharedJson | null {
-    return #json in value ? value.#like ?? value : null;
-  }
+interface MayBeKept {
+  [KEPT]?: KeptJson;
+}
 
-  /** What is kept; null when nothing shall be. */
-  static bytesOf(value: SharedJson): Uint8Array | null {
-    return value.#json;
-  }
+/**
+ * Promises that `value` does not change any more, so that its bytes can be kept. They also serve
+ * copies that are made as `{ ...value, [more]: … }`, and of no other kind.
+ */
+export function keepJson(value: object, more = ""): void {
+  const object: MayBeKept = value;
+  object[KEPT] ??= new KeptJson(value, more);
+}
 
-  static keep(value: SharedJson, bytes: Uint8Array): void {
-    value.#json = bytes;
-  }
-
-  /** Name of the only field that `value` has beyond those of its whole; empty when there is none. */
-  static ownOf(value: object): string {
-    return #json in value ? value.#own : "";
-  }
+/** Was that promised? */
+export function isJsonKept(value: object): boolean {
+  const object: MayBeKept = value;
+  return object[KEPT] !== undefined;
 }
 
 /** A key; its bytes have the comma before it and the colon behind it. */
@@ -103,9 +100,9 @@ export class JsonBuffer {
   length = 0;
   readonly #usualBytes: number;
   readonly #keys = new Map<string, Key>();
-  /** What an object's first key follows, and what one follows that stands alone. */
+  /** What an object's first key follows, and what one follows behind bytes that were kept. */
   readonly #noKey = new Key("");
-  readonly #wholeKey = new Key("");
+  readonly #lastKey = new Key("");
 
   constructor(usualBytes: number) {
     this.#usualBytes = usualBytes;
@@ -139,19 +136,17 @@ export class JsonBuffer {
   }
 
   #object(value: object, depth: number): void {
-    const whole = SharedJson.wholeOf(value);
-    const known = whole === null ? null : SharedJson.bytesOf(whole);
-    if (whole === null || known === null) return this.#fields(value, depth);
-    if (known.length > 0) this.raw(known);
+    const { [KEPT]: kept }: MayBeKept = value;
+    if (kept === undefined) return this.#fields(value, depth);
+    if (kept.bytes.length > 0) this.raw(kept.bytes);
     else {
       const start = this.length;
-      this.#fields(whole, depth);
-      SharedJson.keep(whole, this.bytes.slice(start, --this.length));
+      this.#fields(kept.of, depth);
+      kept.bytes = this.bytes.slice(start, --this.length);
     }
-    const own = SharedJson.ownOf(value);
-    if (own !== "") {
-      this.raw(this.#keyBehind(this.#wholeKey, own).bytes);
-      this.value(value[own as keyof typeof value], depth + 1);
+    if (value !== kept.of) {
+      this.raw(this.#keyBehind(this.#lastKey, kept.more).bytes);
+      this.value(value[kept.more as keyof typeof value], depth + 1);
     }
     this.byte(CLOSE);
   }

@@ -5,7 +5,7 @@
  * is odd is named in `anomalies` instead of refused.
  */
 import type { Side } from "../protocol.ts";
-import { SharedJson } from "../../lib/wire/json.ts";
+import { keepJson } from "../../lib/wire/json.ts";
 import { latin1, utf8 } from "../../lib/wire/text.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
@@ -103,7 +103,7 @@ export function readHead(
 
 /** What the same fields said last time. The headers themselves are shared: nobody changes them. */
 function recallFields(head: Head, known: Head, memo: HeadMemo): void {
-  SharedJson.share(known.headers);
+  keepJson(known.headers);
   head.headers = known.headers;
   head.redacted = memo.redacted;
   for (const anomaly of memo.anomalies) head.note(anomaly);

@@ -5,9 +5,10 @@
  * connection of the trace. Nobody changes it. It knows nothing of framing: parse.ts asks only where a
  * message depends on its own bytes alone.
  */
+import { keepJson } from "../../lib/wire/json.ts";
 import { hasAt } from "../../lib/wire/text.ts";
 import type { Frame, ProtocolOptions, Side } from "../protocol.ts";
-import { type HttpFrame, RepeatedRequest, RepeatedResponse } from "./types.ts";
+import type { HttpFrame, HttpResponse } from "./types.ts";
 
 /** Messages that are kept, at most; one that comes more often takes the place of another. */
 const SLOTS = 256;
@@ -42,10 +43,18 @@ export class Repeated {
   }
 }
 
+const TIME = "time_to_first_byte_ns" satisfies keyof HttpResponse;
+
+/** The frame for all that are like it: but for their time, their messages are the same. */
 function shared(frame: HttpFrame): HttpFrame {
-  return frame.side === "request"
-    ? { ...frame, message: new RepeatedRequest(frame.message) }
-    : { ...frame, message: new RepeatedResponse(frame.message) };
+  if (frame.side === "request") {
+    const message = { ...frame.message };
+    keepJson(message);
+    return { ...frame, message };
+  }
+  const message = { ...frame.message };
+  keepJson(message, TIME);
+  return { ...frame, message };
 }
 
 /** One place of the memory. */

@@ -4,16 +4,11 @@
  * In: both queues of a connection. Out: exchanges. A response waits while its request is still being
  * sent; behind a loss, also until it is known whose it is (lib/stitch/realign.ts).
  */
+import { isJsonKept } from "../../lib/wire/json.ts";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import type { HttpState } from "./state.ts";
-import {
-  type HttpExchange,
-  type HttpFrame,
-  type HttpRequest,
-  type HttpResponse,
-  RepeatedResponse,
-} from "./types.ts";
+import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 type Queue = Timed<HttpFrame>[];
 type Context = StitchContext<HttpState>;
@@ -100,7 +95,7 @@ function responseOf(timed: Timed<HttpFrame>): HttpResponse | null {
 }
 
 function answeredAfter(response: HttpResponse, waitedNs: number): HttpResponse {
-  if (response instanceof RepeatedResponse) return new RepeatedResponse(response, waitedNs);
+  if (isJsonKept(response)) return { ...response, time_to_first_byte_ns: waitedNs };
   response.time_to_first_byte_ns = waitedNs;
   return response;
 }

@@ -3,7 +3,6 @@
  * RFC 9112. Key order here is key order in the output; absent when unknown.
  */
 
-import { SharedJson } from "../../lib/wire/json.ts";
 import type { Anomaly } from "./anomalies.ts";
 
 /**
@@ -11,7 +10,7 @@ import type { Anomaly } from "./anomalies.ts";
  * a list. There is no prototype, so that a field may be called "__proto__" or "constructor". Names
  * that look like array indices ("42") come first, as in any object: "numeric_header_name" says so.
  */
-export class HeaderFields extends SharedJson {
+export class HeaderFields {
   [name: string]: string | string[];
 
   static {
@@ -54,57 +53,6 @@ export interface HttpResponse extends HttpContent {
   interim?: number[];
   /** First byte of the response (interim ones included) minus first byte of the request. */
   time_to_first_byte_ns?: number;
-}
-
-/** A request that comes again and again, to the byte: one object for all of them. */
-export class RepeatedRequest extends SharedJson implements HttpRequest {
-  declare readonly method: string;
-  declare readonly path: string;
-  declare readonly version: string;
-  declare readonly headers: HeaderFields;
-  declare readonly body_bytes: number;
-
-  constructor(first: HttpRequest) {
-    super();
-    Object.assign(this, first);
-    SharedJson.share(this);
-  }
-}
-
-const TIME_FIELD = "time_to_first_byte_ns" satisfies keyof HttpResponse;
-
-/** A response that comes again and again, to the byte: all of it but for its time. */
-export class RepeatedResponse extends SharedJson implements HttpResponse {
-  readonly status: number;
-  readonly reason: string;
-  readonly version: string;
-  readonly headers: HeaderFields;
-  readonly body_bytes: number;
-  declare readonly trailers?: HeaderFields;
-  declare readonly body_decoded_bytes?: number;
-  declare readonly body?: string;
-  declare readonly body_base64?: string;
-  declare readonly body_truncated?: true;
-  declare readonly anomalies?: Anomaly[];
-  declare readonly time_to_first_byte_ns?: number;
-
-  /** Without `waitedNs`, what all have in common; with it, one of them: `like` is a RepeatedResponse. */
-  constructor(like: HttpResponse, waitedNs?: number) {
-    super(like instanceof RepeatedResponse ? like : null, TIME_FIELD);
-    this.status = like.status;
-    this.reason = like.reason;
-    this.version = like.version;
-    this.headers = like.headers;
-    this.body_bytes = like.body_bytes;
-    if (like.trailers !== undefined) this.trailers = like.trailers;
-    if (like.body_decoded_bytes !== undefined) this.body_decoded_bytes = like.body_decoded_bytes;
-    if (like.body !== undefined) this.body = like.body;
-    if (like.body_base64 !== undefined) this.body_base64 = like.body_base64;
-    if (like.body_truncated !== undefined) this.body_truncated = like.body_truncated;
-    if (like.anomalies !== undefined) this.anomalies = like.anomalies;
-    if (waitedNs === undefined) SharedJson.share(this);
-    else this.time_to_first_byte_ns = waitedNs;
-  }
 }
 
 /** One message as the parser hands it to the stitcher. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { JsonBuffer, SharedJson } from "../../lib/wire/json.ts";
+import { isJsonKept, JsonBuffer, keepJson } from "../../lib/wire/json.ts";
 
 const decoder = new TextDecoder();
 
@@ -61,37 +61,28 @@ Deno.test("JsonBuffer.clear() gives back the room that a large value had asked f
   assert.equal(out.bytes.length, 1024);
 });
 
-class Shared extends SharedJson {
-  readonly a = "b";
-  readonly list = [1, "2"];
-  readonly absent = undefined;
-  declare readonly own?: unknown;
-
-  constructor(like?: Shared, own?: unknown) {
-    super(like, "own");
-    if (own !== undefined) this.own = own;
-  }
-}
-
-Deno.test("SharedJson.share() keeps the bytes of an object, within others too", () => {
-  const shared = new Shared();
-  assert.equal(SharedJson.bytesOf(shared), null);
-  SharedJson.share(shared);
-  for (let i = 0; i < 3; i++) assert.equal(written({ i, shared }), JSON.stringify({ i, shared }));
-  const kept = decoder.decode(SharedJson.bytesOf(shared) ?? undefined);
-  assert.equal(`${kept}}`, JSON.stringify(shared));
+Deno.test("keepJson() keeps the bytes of an object, within others too", () => {
+  const kept = { a: "b", list: [1, "2"], absent: undefined };
+  assert.equal(isJsonKept(kept), false);
+  const want = JSON.stringify(kept);
+  keepJson(kept);
+  assert.equal(isJsonKept(kept), true);
+  for (let i = 0; i < 3; i++) assert.equal(written({ i, kept }), `{"i":${i},"kept":${want}}`);
+  // Against the promise, to see that they are.
+  kept.a = "c";
+  assert.equal(written(kept), want);
 });
 
-Deno.test("SharedJson of an object like another one has one field more", () => {
-  const whole = new Shared();
-  SharedJson.share(whole);
-  const all = [1, "x", { a: [whole] }, null].map((own) => new Shared(whole, own));
-  for (const value of [...all, whole, ...all, new Shared()]) {
+Deno.test("keepJson() serves copies with one field more", () => {
+  const kept = { a: "b", list: [1, "2"], absent: undefined };
+  keepJson(kept, "more");
+  const copies = [1, "x", { a: [kept] }, null].map((more) => ({ ...kept, more }));
+  for (const value of [...copies, kept, ...copies]) {
     assert.equal(written({ value }), JSON.stringify({ value }));
   }
   const out = new JsonBuffer(8);
-  for (const value of all) out.value(value);
-  const want = all.map((value) => JSON.stringify(value)).join("");
+  for (const value of copies) out.value(value);
+  const want = copies.map((value) => JSON.stringify(value)).join("");
   assert.equal(decoder.decode(out.bytes.subarray(0, out.length)), want);
 });
 

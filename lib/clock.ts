@@ -7,7 +7,6 @@ import type { WallStart } from "./capture/source.ts";
 import { JsonBuffer } from "./wire/json.ts";
 
 const NANOS = 1e9;
-const MILLI = 1e6;
 const UTC = 0x5a;
 const MAX_SECONDS = 8.64e12;
 /** Steps that are remembered: messages that began before those get the oldest one's time. */
@@ -44,11 +43,9 @@ export class WallClock {
   /** From this event time on; what was before is for the clocks of before, the latest first. */
   #sinceNs = -Infinity;
   readonly #before: WallClock[] = [];
-  #second = NaN;
-  #secondText = "";
-  /** The millisecond of the last time asked for: of busy traces it is the next one's, too. */
-  #milliNanos = NaN;
-  #milliBytes = new Uint8Array(0);
+  /** The second of the last time asked for: of busy traces it is the next one's, too. */
+  #secondNanos = NaN;
+  #secondBytes = new Uint8Array(0);
 
   constructor(start: WallStart) {
     this.#wallSeconds = start.wallSeconds;
@@ -65,8 +62,7 @@ export class WallClock {
     this.#wallSeconds = wallSeconds;
     this.#wallNanos = wallNanos;
     this.#sinceNs = sinceNs;
-    this.#second = NaN;
-    this.#milliNanos = NaN;
+    this.#secondNanos = NaN;
   }
 
   /** "2026-11-21T12:00:00.000000001Z"; exact while `ns` is an integer below 2^53. */
@@ -80,10 +76,10 @@ export class WallClock {
   write(ns: number, out: JsonBuffer): void {
     const clock = ns < this.#sinceNs ? this.#clockAt(ns) : this;
     const nanos = clock.#wallNanos + ns;
-    let rest = nanos - clock.#milliNanos;
-    if (!(rest >= 0 && rest < MILLI)) rest = clock.#moveTo(nanos);
-    out.raw(clock.#milliBytes);
-    out.digits(rest, 6);
+    let rest = nanos - clock.#secondNanos;
+    if (!(rest >= 0 && rest < NANOS)) rest = clock.#moveTo(nanos);
+    out.raw(clock.#secondBytes);
+    out.digits(rest, 9);
     out.byte(UTC);
   }
 
@@ -91,18 +87,13 @@ export class WallClock {
     return this.#before.find((clock) => ns >= clock.#sinceNs) ?? this.#before.at(-1) ?? this;
   }
 
-  /** To the millisecond of `nanos`; what is left of them behind it. */
+  /** To the second of `nanos`; what is left of them behind it. */
   #moveTo(nanos: number): number {
     const seconds = Math.floor(nanos / NANOS);
-    if (seconds !== this.#second) {
-      this.#second = seconds;
-      const unix = Math.min(Math.max(this.#wallSeconds + seconds, -MAX_SECONDS), MAX_SECONDS);
-      this.#secondText = new Date(unix * 1000).toISOString().slice(0, -4);
-    }
-    const millis = Math.floor((nanos - seconds * NANOS) / MILLI);
-    const text = `${this.#secondText}${String(millis).padStart(3, "0")}`;
-    this.#milliBytes = new TextEncoder().encode(text);
-    this.#milliNanos = seconds * NANOS + millis * MILLI;
-    return nanos - this.#milliNanos;
+    const unix = Math.min(Math.max(this.#wallSeconds + seconds, -MAX_SECONDS), MAX_SECONDS);
+    const text = new Date(unix * 1000).toISOString().slice(0, -4);
+    this.#secondBytes = new TextEncoder().encode(text);
+    this.#secondNanos = seconds * NANOS;
+    return nanos - this.#secondNanos;
   }
 }

@@ -79,6 +79,7 @@ enum cut {
 	CUT_UNSEEN = 3,     /* the path has no user buffer (sendfile, splice) */
 	CUT_FILTERED = 4,   /* the connection matched no known protocol */
 	CUT_ABI = 5,        /* a 32-bit process: arguments not decoded */
+	CUT_PASSED = 6,     /* nobody looks at them: behind --max-body (struct judgement) */
 };
 
 enum entry_flags {
@@ -139,10 +140,16 @@ enum counter {
 	COUNTER_COUNT = 7,
 };
 
-/* Verdicts that user space writes into the map `verdicts` (conn -> enum verdict), then verdict_generation + 1. */
 enum verdict {
 	VERDICT_KEEP = 1, /* a known protocol: always send payload */
 	VERDICT_STOP = 2, /* send no more payload, only totals */
+};
+
+/* What user space writes into the map `verdicts` (by conn), then verdict_generation + 1. */
+struct judgement {
+	abi_u32 verdict;  /* enum verdict */
+	abi_u32 passing;  /* bit 1 << direction: of operations that end by `until` only the count is sent */
+	abi_u32 until[2]; /* stream positions, modulo 2^32, by direction */
 };
 
 struct entry {

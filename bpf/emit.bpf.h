@@ -235,14 +235,34 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 /* Takes over a verdict of user space when there are new ones. */
 static __always_inline void take_verdict(struct conn_state *state)
 {
-	u32 zero = 0, *verdict, *generation = bpf_map_lookup_elem(&verdict_generation, &zero);
+	u32 zero = 0, *generation = bpf_map_lookup_elem(&verdict_generation, &zero);
+	struct judgement *judgement;
 
 	if (!generation || *generation == state->generation)
 		return;
 	state->generation = *generation;
-	verdict = bpf_map_lookup_elem(&verdicts, &state->id);
-	if (verdict)
-		state->verdict = *verdict;
+	judgement = bpf_map_lookup_elem(&verdicts, &state->id);
+	if (!judgement)
+		return;
+	state->verdict = judgement->verdict;
+	state->passing = judgement->passing;
+	state->until[0] = judgement->until[0];
+	state->until[1] = judgement->until[1];
+}
+
+/* Does the operation end before the bytes that user space looks at again? What goes beyond ends that. */
+static __always_inline bool passes_by(struct io_operation *op, struct conn_state *state)
+{
+	bool ingress = op->direction == DIRECTION_INGRESS;
+	u32 until = ingress ? state->until[1] : state->until[0];
+	u8 bit = ingress ? 1 << DIRECTION_INGRESS : 1 << DIRECTION_EGRESS;
+
+	if (!(state->passing & bit))
+		return false;
+	if ((s32)(until - (u32)op->position - op->total) >= 0)
+		return true;
+	state->passing &= ~bit;
+	return false;
 }
 
 /* How much of the operation in batch->op is to be sent. True when that is a large payload. */
@@ -251,6 +271,10 @@ static __always_inline bool want_payload(struct io_operation *op, struct conn_st
 	u64 n = op->total;
 
 	take_verdict(state);
+	if (op->cut == CUT_NONE && passes_by(op, state)) {
+		op->cut = CUT_PASSED;
+		n = 0;
+	}
 	if (n > config.snaplen)
 		n = config.snaplen;
 	if (!op->iov && n > op->length)

@@ -114,7 +114,9 @@ struct conn_state {
 	u8 opened;
 	u8 ended; /* the end of what comes in was told */
 	u8 closed; /* the end of the connection was told */
-	u8 pad[2];
+	u8 passing; /* struct judgement */
+	u8 pad;
+	u32 until[2];
 };
 
 struct mmsg_call {
@@ -202,7 +204,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, u64);
-	__type(value, u32);
+	__type(value, struct judgement);
 } verdicts SEC(".maps");
 
 struct {

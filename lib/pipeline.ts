@@ -46,8 +46,11 @@ export interface PipelineOptions {
     comm?: readonly string[];
     ports?: readonly number[];
   };
-  /** Told once a connection's protocol is decided: does the kernel go on sending its payload? */
-  verdict?: (conn: number, verdict: "keep" | "stop") => void;
+  /**
+   * Told once a connection's protocol is decided: does the kernel go on sending its payload? And of
+   * large bodies, up to where it need not.
+   */
+  verdict?: TrackerContext["verdict"];
   /** Connection logs; null costs nothing. */
   trace?: ConnTrace | null;
   /** One that others go by, too: it follows the events. */

@@ -35,6 +35,7 @@ export interface ProtocolCounts {
 export interface StatsJson {
   events: Counts;
   payload_bytes: number;
+  passed_bytes: number;
   filtered_events: number;
   connections: { opened: number; closed: number; evicted: number; open: number };
   lost_entries: Counts;
@@ -61,6 +62,8 @@ export class Stats implements AssemblyStats {
   opened = 0;
   closed = 0;
   evicted = 0;
+  /** Bytes behind --max-body that the kernel only counted, as it was asked to. */
+  passedBytes = 0;
   duplicateBytes = 0;
   reordered = 0;
   waitingBytes = 0;
@@ -164,6 +167,7 @@ export class Stats implements AssemblyStats {
     return {
       events: Object.fromEntries(KINDS.map((kind, i) => [kind, this.events[i] ?? 0])),
       payload_bytes: this.payloadBytes,
+      passed_bytes: this.passedBytes,
       filtered_events: this.filteredEvents,
       connections: {
         opened: this.opened,

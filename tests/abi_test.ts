@@ -70,6 +70,7 @@ const STRUCTS: { name: string; size: number; fields: Numbers }[] = [
   { name: "entry", size: abi.ENTRY_SIZE, fields: abi.Entry },
   { name: "open_names", size: abi.OPEN_NAMES_SIZE, fields: abi.OpenNames },
   { name: "close_totals", size: abi.CLOSE_TOTALS_SIZE, fields: abi.CloseTotals },
+  { name: "judgement", size: abi.JUDGEMENT_SIZE, fields: abi.Judgement },
   { name: "config", size: abi.CONFIG_SIZE, fields: abi.Config },
 ];
 

@@ -138,6 +138,33 @@ Deno.test("a cut operation inside a body is truncated, with its true size", () =
   assert.equal(of.records[0]?.response_bytes, 1006);
 });
 
+for (const role of ["client", "server"] as const) {
+  Deno.test(`a ${role}'s body that is long enough is passed by, and nothing is missing from it`, () => {
+    const talk = new Conversation({ role, egressStart: 2 ** 32 - 10, ingressStart: 2 ** 32 - 10 })
+      .say("request", "?1\n").say("response", "#1000000\n0123")
+      .sayCut("response", "", 500_000, Cut.PASSED).sayCut("response", "", 499_000, Cut.PASSED)
+      .say("response", "x".repeat(996))
+      .say("request", "?2\n").say("response", "!two\n");
+    const of = run(talk);
+    assert.deepEqual(brief(of), [`lines ${role} 1/body of 1000000`, `lines ${role} 2/two`]);
+    assert.equal(of.records[0]?.response_bytes, 1_000_009);
+    const [egress, ingress] = role === "server"
+      ? [2 ** 32 - 1 + 1e6, null]
+      : [null, 2 ** 32 - 1 + 1e6];
+    const none = { egress: null, ingress: null };
+    assert.deepEqual(of.passings, [{ egress, ingress }, none]);
+    assert.deepEqual([of.stats.passedBytes, of.stats.gaps.size], [999_000, 0]);
+  });
+}
+
+Deno.test("bytes passed by that somebody looks at are missing, and marked", () => {
+  const talk = new Conversation().say("request", "?1\n").say("response", "#10\n0123456789")
+    .sayCut("response", "", 5, Cut.PASSED).say("request", "?2\n").say("response", "!two\n");
+  const of = run(talk);
+  assert.deepEqual(brief(of)[0], "lines server 1/body of 10");
+  assert.equal(of.stats.passedBytes, 5);
+});
+
 Deno.test("ENTRY_CLOSE hands over at once when every byte came, else after its time", () => {
   const done = trace();
   const early = new Conversation().say("request", "?a\n").close();

@@ -55,7 +55,15 @@ export const SOURCES = [
 ] as const;
 
 /** Index is enum cut. */
-export const CUTS = ["none", "snaplen", "unreadable", "unseen", "filtered", "abi"] as const;
+export const CUTS = [
+  "none",
+  "snaplen",
+  "unreadable",
+  "unseen",
+  "filtered",
+  "abi",
+  "passed",
+] as const;
 
 export const Cut = {
   NONE: 0,
@@ -64,6 +72,7 @@ export const Cut = {
   UNSEEN: 3,
   FILTERED: 4,
   ABI: 5,
+  PASSED: 6,
 } as const;
 
 export const Flag = {
@@ -162,3 +171,7 @@ export const COUNTERS = [
 ] as const;
 
 export const Verdict = { KEEP: 1, STOP: 2 } as const;
+
+/** struct judgement, a value of the map `verdicts`. */
+export const JUDGEMENT_SIZE = 16;
+export const Judgement = { verdict: 0, passing: 4, until: 8 } as const;

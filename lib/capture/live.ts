@@ -26,11 +26,12 @@ import {
 import { pidLimit, possibleCpuCount } from "./machine.ts";
 import { Merger } from "./merge.ts";
 import { openRings, type Rings } from "./rings.ts";
-import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
+import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } from "./source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
 import { checkPids, Targets } from "./targets.ts";
 import { wallClockEntry } from "./user_entries.ts";
+import { Verdicts } from "./verdicts.ts";
 
 /** What to trace, and how. Different filters must all match, a repeated one any. */
 export interface LiveOptions {
@@ -64,8 +65,8 @@ export interface LiveSource extends CaptureSource {
   /** Bytes of one CPU's data ring; less than asked for when memory could not be locked. */
   readonly ringBytes: number;
   addTarget(pid: number): void;
-  /** Tells the kernel what user space knows of a connection (abi.ts Verdict). */
-  setVerdict(conn: number, verdict: number): void;
+  /** Tells the kernel what is known of a connection (abi.ts Verdict), and which bytes it need only count. */
+  setVerdict(conn: number, verdict: number, passing?: Passing): void;
   /** Processes traced by pid that still run. */
   liveTargets(): number;
   /** abi.ts COUNTERS, summed over the CPUs; "missed": operations for which no program ran. */
@@ -152,16 +153,13 @@ class KernelSource implements LiveSource {
   readonly #merger: Merger;
   readonly #flusher: BatchFlusher;
   readonly #sweeper = new Sweeper();
+  readonly #verdicts: Verdicts;
   readonly #containers: ContainerWatch;
   readonly #observe: EventHandler;
   #handler: EventHandler = () => {};
   /** Ends with its targets; only once there were some. */
   #endsWithTargets: boolean;
   #targetEnded = false;
-  #verdictChanged = false;
-  readonly #generation = new Uint32Array(1);
-  readonly #verdictKey = new Uint32Array(2);
-  readonly #verdictValue = new Uint32Array(1);
   /** Connections whose end waits for the round that has all their events, and that round's time. */
   #silentEnds: QuietConnection[] = [];
   #silentEndsAt = 0;
@@ -188,6 +186,7 @@ class KernelSource implements LiveSource {
       kernel: Deno.osRelease(),
     };
     this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
+    this.#verdicts = new Verdicts(parts.object);
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
     this.#containers = new ContainerWatch(parts.settings.pidLimit);
     this.#endsWithTargets = options.pids.length > 0;
@@ -238,12 +237,8 @@ class KernelSource implements LiveSource {
     this.#endsWithTargets = true;
   }
 
-  setVerdict(conn: number, verdict: number): void {
-    this.#verdictKey[0] = conn % 4294967296;
-    this.#verdictKey[1] = Math.floor(conn / 4294967296);
-    this.#verdictValue[0] = verdict;
-    this.#update("verdicts", this.#verdictKey, this.#verdictValue);
-    this.#verdictChanged = true;
+  setVerdict(conn: number, verdict: number, passing?: Passing): void {
+    this.#verdicts.set(conn, verdict, passing);
   }
 
   liveTargets(): number {
@@ -299,7 +294,7 @@ class KernelSource implements LiveSource {
     this.#nextRound = now + ROUND_NS;
     const wall = clock.stepped();
     if (wall !== null) this.#merger.emit(this.#handler, wallClockEntry(wall, this.#horizon));
-    if (this.#verdictChanged) this.#publishVerdicts();
+    this.#verdicts.publish();
     if (now >= this.#nextSweep) this.#sweep(now);
     this.#flusher.flush();
     const last = this.#stoppedAt >= 0 && now >= this.#stoppedAt + SLACK_NS;
@@ -372,16 +367,5 @@ class KernelSource implements LiveSource {
       this.#merger.finishLane(this.#handler, "data_events", cpu, data);
       this.#merger.finishLane(this.#handler, "conn_events", cpu, conn);
     }
-  }
-
-  #publishVerdicts(): void {
-    this.#verdictChanged = false;
-    this.#generation[0] = ((this.#generation[0] as number) + 1) >>> 0;
-    this.#update("verdict_generation", new Uint32Array(1), this.#generation);
-  }
-
-  #update(map: string, key: Uint32Array<ArrayBuffer>, value: Uint32Array<ArrayBuffer>): void {
-    const { object } = this.#parts;
-    object.update(object.mapFd(map), new Uint8Array(key.buffer), new Uint8Array(value.buffer));
   }
 }

@@ -29,6 +29,12 @@ export interface BufferLoss {
   readonly events: number;
 }
 
+/** Stream positions up to which nobody will look at a connection's bytes; null: all are looked at. */
+export interface Passing {
+  readonly egress: number | null;
+  readonly ingress: number | null;
+}
+
 /** One way to get events. drain() and wait() alternate until `ended`. */
 export interface CaptureSource extends Disposable {
   readonly start: TraceStart;

@@ -140,7 +140,8 @@ function openPipeline(source: LiveSource, observer: Observer, options: DoctorOpt
       memoryLimitBytes: options.memoryLimit,
       summaries: false,
       trace: observer,
-      verdict: (conn, verdict) => {
+      verdict: (conn, verdict, passing) => {
+        if (passing !== undefined) return;
         if (verdict === "keep") source.setVerdict(conn, Verdict.KEEP);
         else if (options.unfiltered !== true) source.setVerdict(conn, Verdict.STOP);
       },

@@ -30,8 +30,11 @@ export async function trace(
     targeted: targetPids(options).length + options.comm.length + command.length > 0,
     patient: false,
     recorder,
-    verdict: (conn, verdict) => {
-      if (verdict === "keep") source.setVerdict(conn, Verdict.KEEP);
+    verdict: (conn, verdict, passing) => {
+      // A recording is to have all of it.
+      const isWanted = passing === undefined || recorder === null;
+      if (verdict === "keep" && isWanted) source.setVerdict(conn, Verdict.KEEP, passing);
+      else if (verdict === "keep") return;
       else if (!isUnfiltered(options)) source.setVerdict(conn, Verdict.STOP);
     },
   });

@@ -3,6 +3,7 @@
  * Filled in by the pipeline; `nowNs` and `losses` follow the events.
  */
 import type { Plugin, ProtocolOptions, Summary } from "../../protocols/protocol.ts";
+import type { Passing } from "../capture/source.ts";
 import type { WallClock } from "../clock.ts";
 import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
@@ -30,7 +31,7 @@ export interface TrackerContext {
   /** Of processes that live and are in one. */
   readonly containers: Map<number, Container>;
   readonly emit: (record: TraceRecord, summary: Summary | null) => void;
-  readonly verdict: (conn: number, verdict: "keep" | "stop") => void;
+  readonly verdict: (conn: number, verdict: "keep" | "stop", passing?: Passing) => void;
   /** Event time: the latest seen. */
   nowNs: number;
   /** Loss reports so far. */

@@ -157,6 +157,7 @@ class Peer {
       responseStream: client ? this.#ingress : this.#egress,
       midStream: true,
       joined: false,
+      pass: () => {},
     });
     connection.trace?.protocolDecided(connection, found.plugin.name, found.role);
     connection.keep();

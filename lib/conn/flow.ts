@@ -71,7 +71,8 @@ class FlowStats implements AssemblyStats {
 
   gap(bytes: number, reason: number): void {
     const why = this.withheld && reason === GAP_UNSEEN ? Cut.FILTERED : reason;
-    if (why === Cut.FILTERED && this.hasProtocol) this.#stats.filteredMessage(bytes);
+    if (why === Cut.PASSED) this.#stats.passedBytes += bytes;
+    else if (why === Cut.FILTERED && this.hasProtocol) this.#stats.filteredMessage(bytes);
     else this.#stats.gap(bytes, why);
   }
 }

@@ -42,6 +42,8 @@ export interface SessionPlace {
   readonly midStream: boolean;
   /** They surely were not. */
   readonly joined: boolean;
+  /** As DriverReport.pass(). */
+  pass(side: Side, until: number | null): void;
 }
 
 export interface Session {
@@ -202,6 +204,10 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
 
   gap(side: Side, bytes: number, reason: string): void {
     this.#place.trace?.gap(this.#place.subject, side, bytes, reason);
+  }
+
+  pass(side: Side, until: number | null): void {
+    this.#place.pass(side, until);
   }
 
   #stitch(): void {

@@ -17,6 +17,7 @@
 import type { IncompleteReason, Plugin, Side } from "../../protocols/protocol.ts";
 import { Direction, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { Passing } from "../capture/source.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Connection } from "./connection.ts";
 import type { Role, TrackerContext } from "./context.ts";
@@ -66,6 +67,7 @@ export class ConnTracker {
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
+  #passing: Passing = { egress: null, ingress: null };
   /** Bytes before the first message were not seen, or not understood. */
   #midStream: boolean;
 
@@ -327,6 +329,7 @@ export class ConnTracker {
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
       midStream: this.#midStream || this.#connection.isUntold,
       joined: this.#midStream,
+      pass: (side, until) => this.#pass(side, until),
     });
     this.#moveTo("parsing", plugin.name);
     trace?.protocolDecided(this.#connection, plugin.name, role);
@@ -337,6 +340,14 @@ export class ConnTracker {
       if (flow.ended) session.endSide(side, "closed");
     }
     this.#afterSession();
+  }
+
+  /** The socket's bytes up to there need only be counted. */
+  #pass(side: Side, until: number | null): void {
+    if (this.#plaintext !== 0) return;
+    const isEgress = (side === "request") === (this.#facts.role === "client");
+    this.#passing = { ...this.#passing, [isEgress ? "egress" : "ingress"]: until };
+    this.#context.verdict(this.#connection.id, "keep", this.#passing);
   }
 
   /** Did the session hand over, or prove to be the wrong one? */

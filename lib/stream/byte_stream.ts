@@ -7,6 +7,7 @@
  * event is done with is copied, once, here. It never invents bytes and never waits: order is the
  * assembler's work.
  */
+import { Cut } from "../capture/abi.ts";
 import type { Container } from "../record/record.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 
@@ -165,8 +166,7 @@ export class ByteStream {
     if (this.skipLeft > 0) {
       const skipped = Math.min(this.skipLeft, left);
       this.skipLeft -= skipped;
-      this.skippedGaps |= 1 << reason;
-      this.skippedGapBytes += skipped;
+      this.#noteSkipped(reason, skipped);
       this.#moveTo(this.position + skipped);
       left -= skipped;
     }
@@ -214,8 +214,7 @@ export class ByteStream {
       if (left === 0) return;
       const gap = this.#firstGap;
       if (gap === null) break;
-      this.skippedGaps |= 1 << gap.reason;
-      this.skippedGapBytes += Math.min(gap.length, left);
+      this.#noteSkipped(gap.reason, Math.min(gap.length, left));
       if (gap.length <= left) {
         left -= gap.length;
         this.passGap();
@@ -239,6 +238,13 @@ export class ByteStream {
     this.#head = this.#tail;
     this.#moveTo(this.end);
     this.#release();
+  }
+
+  /** What was passed by on our own request is not missed. */
+  #noteSkipped(reason: number, bytes: number): void {
+    if (reason === Cut.PASSED) return;
+    this.skippedGaps |= 1 << reason;
+    this.skippedGapBytes += bytes;
   }
 
   #front(): Mark | null {

@@ -32,9 +32,15 @@ export interface DriverReport {
   resync(side: Side, droppedBytes: number): void;
   abandoned(side: Side, reason: IncompleteReason): void;
   gap(side: Side, bytes: number, reason: string): void;
+  /** Nobody will look at that side's bytes up to that position; null: from here on all are looked at. */
+  pass(side: Side, until: number | null): void;
 }
 
 const NOTHING: readonly never[] = [];
+/** Less is not worth telling the kernel. */
+const MIN_PASS = 256 << 10;
+/** Told at once, at most: the kernel compares positions modulo 2^32. */
+const MAX_PASS = 1 << 30;
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
 
 export class FrameDriver<F, S, X extends Exchange> {
@@ -70,6 +76,7 @@ export class FrameDriver<F, S, X extends Exchange> {
   /** What was dropped before the frame in progress came with it. */
   #behindRest = false;
   #endReason: IncompleteReason = "closed";
+  #passUntil: number | null = null;
 
   constructor(
     protocol: Protocol<F, S, X>,
@@ -124,8 +131,10 @@ export class FrameDriver<F, S, X extends Exchange> {
       if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
       if (stream.skipLeft > 0) {
         if (context.ended) this.#abandon(this.#endReason);
+        else this.#passBy();
         return;
       }
+      if (this.#passUntil !== null) this.#endPassing();
       if (this.#resyncing && !this.#resync()) return;
       const shown = stream.shownBytes;
       const gapBytes = stream.gapBytes;
@@ -243,6 +252,20 @@ export class FrameDriver<F, S, X extends Exchange> {
     }
     this.#startResync(1);
     return true;
+  }
+
+  /** What is to be skipped for long need not even be sent. */
+  #passBy(): void {
+    const { end, skipLeft } = this.#stream;
+    const told = this.#passUntil === null ? 0 : this.#passUntil - end;
+    if (told > MAX_PASS / 2 || skipLeft - told < MIN_PASS) return;
+    this.#passUntil = end + Math.min(skipLeft, MAX_PASS);
+    this.#report.pass(this.#context.side, this.#passUntil);
+  }
+
+  #endPassing(): void {
+    this.#passUntil = null;
+    this.#report.pass(this.#context.side, null);
   }
 
   /** Ends the frame in progress; all that is shown belonged to it. */

@@ -10,15 +10,16 @@ export const GAP_REASONS = [
   "unseen",
   "filtered",
   "abi",
+  "passed",
   "lost_events",
 ] as const;
 
 export const GAP_UNSEEN: number = Cut.UNSEEN;
-export const GAP_LOST = 6;
+export const GAP_LOST = 7;
 
 /** What a message says that has lost bytes for that reason. */
 export function incompleteOfGap(reason: number): IncompleteReason {
-  if (reason === Cut.SNAPLEN) return "truncated";
+  if (reason === Cut.SNAPLEN || reason === Cut.PASSED) return "truncated";
   return reason === GAP_LOST ? "lost_events" : "gap";
 }
 

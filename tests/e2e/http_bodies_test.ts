@@ -68,6 +68,48 @@ for (const way of WAYS) {
     }
   });
 
+  Deno.test(`e2e http: of long bodies only the head is copied, and all is told (${way} way)`, async () => {
+    const text = numbered(2 * SIZE);
+    await using nginx = await startNginx({
+      files: { "big.txt": text, "small.txt": "small" },
+      server: "location /put/ { dav_methods PUT; create_full_put_path on; }",
+    });
+    const url = `http://127.0.0.1:${nginx.port}`;
+    const slowly = ["--limit-rate", "40M"];
+    const upload = ["--upload-file", `${nginx.folder}/html/big.txt`];
+    for (const target of ["server", "client"]) {
+      const statsFile = `${nginx.folder}/stats`;
+      const process = target === "server" ? ["--pid", `${nginx.pid}`] : ["--comm", "curl"];
+      const args = ["--capture", way, ...process, ...RING, "--stats-file", statsFile];
+      await using tracer = await startTracer(...args);
+      const transfers = await curl({
+        urls: ["/big.txt", "/small.txt", "/big.txt", "/none"].map((path) => url + path),
+        args: slowly,
+      });
+      transfers.push(...await curl({ urls: [`${url}/put/big`], args: [...slowly, ...upload] }));
+      await tracer.untilRecords(transfers.length);
+      const { records, summary, code } = await tracer.stop();
+      assert.equal(code, 0);
+      assert.match(summary, /nothing lost/);
+      assert.equal(records.length, transfers.length);
+      for (const [i, record] of records.entries()) {
+        const transfer = transfers[i];
+        assert.ok(transfer !== undefined);
+        assertResponseHead(record.response, transfer.responseHeads.at(-1) ?? "");
+        assert.equal(record.incomplete, undefined, `${target} ${i}`);
+        assert.equal(record.request_bytes, transfer.requestBytes);
+        assert.equal(record.response_bytes, transfer.responseBytes);
+        const body = i === 4 ? record.request : record.response;
+        assert.equal(body?.body_truncated, i % 2 === 0 ? true : undefined);
+        if (i % 2 === 0) assert.equal(body?.body, text.slice(0, SHOWN));
+      }
+      const stats = JSON.parse(await Deno.readTextFile(statsFile));
+      assert.ok(stats.passed_bytes > 3 * SIZE, `${target} ${stats.passed_bytes}`);
+      assert.ok(stats.passed_bytes + stats.payload_bytes > 6 * SIZE);
+      assert.deepEqual(stats.gaps, {});
+    }
+  });
+
   Deno.test(`e2e http: --max-body shows as much as asked for (${way} way)`, async () => {
     const text = numbered(3 * MIB);
     await using nginx = await startNginx({ files: { "big.txt": text } });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { Cut } from "../../lib/capture/abi.ts";
 import { BufferPool } from "../../lib/stream/buffer_pool.ts";
 import { ByteStream } from "../../lib/stream/byte_stream.ts";
 import { FrameDriver } from "../../lib/stream/frame_driver.ts";
+import { GAP_LOST } from "../../lib/stream/gap.ts";
 import {
   type Exchange,
   type ParseContext,
@@ -39,6 +41,7 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
     abandoned: [] as string[],
     frames: 0,
     gaps: [] as string[],
+    passes: [] as (number | null)[],
   };
   const report = {
     frame: () => seen.frames++,
@@ -46,6 +49,7 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
     resync: (_side: string, bytes: number) => seen.resynced += bytes,
     abandoned: (_side: string, reason: string) => seen.abandoned.push(reason),
     gap: (_side: string, bytes: number, reason: string) => seen.gaps.push(`${bytes} ${reason}`),
+    pass: (_side: string, until: number | null) => seen.passes.push(until),
   };
   const driver = new FrameDriver(
     protocol,
@@ -102,7 +106,7 @@ Deno.test("FrameDriver counts what is invalid and goes on at the next boundary",
 Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
   const { put, gap, queue, seen } = setUp(parseDots, "half");
   put(".a;.bc");
-  gap(5, 6);
+  gap(5, GAP_LOST);
   put("rest;.d;");
   assert.deepEqual(
     queue.map(({ frame, incomplete, afterGap }) => [frame, incomplete.join(), afterGap]),
@@ -110,6 +114,28 @@ Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
   );
   assert.deepEqual(seen.abandoned, ["lost_events"]);
 });
+
+const KIB = 1024;
+const GIB = 1024 ** 3;
+const skips: { bytes: number; passes: (number | null)[] }[] = [
+  { bytes: 256 * KIB - 1, passes: [] },
+  { bytes: 256 * KIB + 1, passes: [256 * KIB + 1, null] },
+  { bytes: 2 * GIB, passes: [GIB + 1, 1.5 * GIB + 2, 2 * GIB, null] },
+  { bytes: 1.5 * GIB + 100 * KIB, passes: [GIB + 1, 1.5 * GIB + 2, null] },
+];
+for (const { bytes, passes } of skips) {
+  Deno.test(`FrameDriver tells once how far it skips: ${bytes} bytes`, () => {
+    const { put, gap, seen } = setUp((shown) =>
+      shown[0] === 0x2e ? { kind: "skip", length: bytes } : { kind: "need_more", minBytes: 2 }
+    );
+    put(".");
+    put("x");
+    for (let left = bytes - 2; left > 0; left -= GIB / 2) gap(Math.min(left, GIB / 2), Cut.PASSED);
+    assert.deepEqual(seen.gaps, []);
+    put("y");
+    assert.deepEqual(seen.passes, passes);
+  });
+}
 
 Deno.test("FrameDriver marks a frame whose skipped bytes have a gap", () => {
   let skipped = false;

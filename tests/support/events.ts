@@ -5,7 +5,7 @@
 import { WallClock, WallTime } from "../../lib/clock.ts";
 import { Cut, Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
-import type { TraceStart } from "../../lib/capture/source.ts";
+import type { Passing, TraceStart } from "../../lib/capture/source.ts";
 import { Pipeline, type PipelineOptions } from "../../lib/pipeline.ts";
 import type { TraceRecord } from "../../lib/record/record.ts";
 import { Stats } from "../../lib/stats.ts";
@@ -75,6 +75,7 @@ export class Trace {
   readonly stats = new Stats();
   readonly records: TraceRecord[] = [];
   readonly verdicts: [number, string][] = [];
+  readonly passings: Passing[] = [];
   readonly pipeline: Pipeline;
 
   constructor(options: TraceOptions) {
@@ -87,8 +88,9 @@ export class Trace {
         requestTimeoutMs: null,
         memoryLimitBytes: 64 << 20,
         summaries: false,
-        verdict: (conn, verdict): void => {
-          this.verdicts.push([conn, verdict]);
+        verdict: (conn, verdict, passing): void => {
+          if (passing === undefined) this.verdicts.push([conn, verdict]);
+          else this.passings.push(passing);
         },
         ...options,
       },

@@ -13,9 +13,10 @@ import type { SocketEvent } from "../capture/event.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
+import type { FinalTotals } from "./flow.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
-import { ConnTracker, type FinalTotals } from "./tracker.ts";
+import { ConnTracker } from "./tracker.ts";
 
 /** Bytes of a closed connection may come this much later. */
 const CLOSING_NS = 100e6;

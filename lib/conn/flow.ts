@@ -11,6 +11,7 @@ import { Assembler, type AssemblyStats } from "../stream/assembler.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_LOST, GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackerContext } from "./context.ts";
+import type { Positions } from "./open_names.ts";
 
 /** A start that is further from the end without a byte between is wrong: taken before the handshake. */
 const MAX_UNMOVED = 64 << 20;
@@ -26,6 +27,26 @@ export interface FlowEnd {
   /** Bytes that the kernel saw moving since the connection was first seen. */
   readonly counted: number;
   readonly tcp: boolean;
+}
+
+/** What ENTRY_CLOSE tells: positions where both directions end, and the bytes that moved. */
+export interface FinalTotals {
+  readonly positions: Positions;
+  readonly totals: Positions;
+  /** Bytes before the final position of what comes in that the process had not read by then. */
+  readonly unread: number;
+  readonly tcp: boolean;
+}
+
+/** The end of one of them. */
+export function endOf(way: "egress" | "ingress", final: FinalTotals): FlowEnd {
+  const { positions, totals, unread, tcp } = final;
+  return {
+    position: positions[way],
+    unread: way === "ingress" ? unread : 0,
+    counted: totals[way],
+    tcp,
+  };
 }
 
 /** The gaps of one direction, by what is known of its connection. */

@@ -22,8 +22,7 @@ import type { Owner } from "../stream/byte_stream.ts";
 import type { Connection } from "./connection.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
-import { Flow, type FlowEnd } from "./flow.ts";
-import type { Positions } from "./open_names.ts";
+import { endOf, type FinalTotals, Flow } from "./flow.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
@@ -33,15 +32,6 @@ const MAX_MISSES = 64;
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
 const MAX_SWITCHES = 8;
-
-/** What ENTRY_CLOSE tells: positions where both directions end, and the bytes that moved. */
-export interface FinalTotals {
-  readonly positions: Positions;
-  readonly totals: Positions;
-  /** Bytes before the final position of what comes in that the process had not read by then. */
-  readonly unread: number;
-  readonly tcp: boolean;
-}
 
 export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
@@ -405,14 +395,4 @@ export class ConnTracker {
     this.state = state;
     this.#connection.trace?.stateChanged(this.#connection, from, state, why);
   }
-}
-
-function endOf(way: "egress" | "ingress", final: FinalTotals): FlowEnd {
-  const { positions, totals, unread, tcp } = final;
-  return {
-    position: positions[way],
-    unread: way === "ingress" ? unread : 0,
-    counted: totals[way],
-    tcp,
-  };
 }

@@ -6,7 +6,7 @@
  *
  * Where messages were lost, order alone would pair everything that follows with the wrong half, for
  * good: there realign.ts says what is known. Besides, a response that ended before the request in
- * front began is none of its.
+ * front began is none of its; where requests may be unseen, nor is one that began before it.
  */
 import { dropFront } from "./queue.ts";
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
@@ -93,12 +93,14 @@ function expire<F>(
   return at;
 }
 
-/** Did the response end before this request began? Then it answers one that was not seen. */
+/** Was the response there before this request was? Then it answers one that was not seen. */
 function isOlder<F>(
   response: Timed<F>,
   request: Timed<F>,
   context: StitchContext<unknown>,
 ): boolean {
   const unseenBefore = context.midStream || request.afterGap === true;
-  return response.endNs + (unseenBefore ? 0 : SLACK_NS) < request.startNs;
+  // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
+  if (unseenBefore) return response.startNs < request.startNs;
+  return response.endNs + SLACK_NS < request.startNs;
 }

@@ -72,6 +72,13 @@ const cases: Case[] = [
     want: ["-A mid_stream", "b-B"],
   },
   {
+    name: "also when it ended behind that request's beginning",
+    requests: [at("b", 10)],
+    responses: [{ ...at("A", 5), endNs: 20 }, at("B", 22)],
+    context: { midStream: true },
+    want: ["-A mid_stream", "b-B"],
+  },
+  {
     name: "threads seen a little out of order are still a pair",
     requests: [at("a", 10)],
     responses: [at("A", 5)],

@@ -109,10 +109,10 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const response = responses[at] as Timed<F>;
   const to = sentBefore(fronts);
   if (memory.doubted > 0) return inDoubt(fronts, to);
+  const cause = response.afterGap === true ? response : requests[from];
+  memory.reason = cause?.gapReason ?? "gap";
   // Nothing was asked before it: time says so without us.
-  if (to === from) return BY_ORDER;
-  const cause = response.afterGap === true ? response : requests[from] as Timed<F>;
-  memory.reason = cause.gapReason ?? "gap";
+  if (to === from) return isUnderWay(fronts) ? alone(responses, at, memory) : BY_ORDER;
   if (memory.overlaps) {
     // Of lost requests nobody knows how many answers are due.
     const isKnown = response.afterGap === true && !hasGap(fronts, from, to);
@@ -125,6 +125,18 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const isWhole = next !== undefined || fronts.context.allRequests === true;
   const isBlind = memory.reason === "lost_events" && !isWhole;
   return placeInTurn(fronts, to, isBlind);
+}
+
+/**
+ * Was the request in front still being sent? It may be answered early; but where some before it were
+ * lost, and perhaps not answered yet, the response is rather one of theirs.
+ */
+function isUnderWay<F>({ requests, from, responses, at, memory }: Fronts<F>): boolean {
+  const request = requests[from];
+  if (request?.afterGap !== true) return false;
+  const { startNs } = responses[at] as Timed<F>;
+  return request.startNs <= startNs &&
+    (memory.batches || memory.overlaps || request.behindRest === true);
 }
 
 /** Which of the newest turn's requests is answered: the number of responses tells. */

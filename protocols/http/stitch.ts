@@ -34,6 +34,7 @@ export function stitch(
     if (out.length === 0) out = [one];
     else out.push(one);
   };
+  noteRest(requests);
   const held = heldBack(requests, responses, context);
   const { pair, disturbed } = context.state;
   // Once something was lost, a response before its request is none of its, by however little.
@@ -41,6 +42,13 @@ export function stitch(
   pairInOrder(requests, responses, careful, emit, pair);
   if (held !== null) responses.push(...held);
   return out;
+}
+
+/** Where a trace joins in, empty lines before a request are the end of the head before it. */
+function noteRest(requests: Queue): void {
+  const first = requests[0];
+  if (first?.afterGap !== true || first.frame.side !== "request") return;
+  if (first.frame.message.anomalies?.includes("leading_empty_lines")) first.behindRest = true;
 }
 
 /** Is the oldest request in time? Then nothing is to be done before there is a response. */

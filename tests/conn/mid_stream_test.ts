@@ -76,6 +76,23 @@ for (const role of ["server", "client"] as const) {
     ]);
   });
 
+  const PART = "GET /b HTTP/1.1\r\nHo";
+  for (const [what, rest] of [["a line", "ost: a\r\n\r\n"], ["a line end", "\r\n"]] as const) {
+    Deno.test(`a ${role} joined in a request, by ${what}, takes its answer for nobody's`, () => {
+      const got = records({ ...OLDER, role }, (on) => {
+        on.say("response", OK).say("request", rest + PART).say("response", OK);
+        on.say("request", "st: a\r\n\r\n").say("response", OK);
+        on.say("request", GET).say("response", OK);
+      });
+      deepEqual(got, [
+        [null, 200, ["mid_stream"]],
+        [null, 200, ["mid_stream"]],
+        ["/b", 200, undefined],
+        ["/x", 200, undefined],
+      ]);
+    });
+  }
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

@@ -98,9 +98,9 @@ export function notePair<F>(
 ): void {
   const next = requests[at + 1];
   if (next === undefined) return;
-  const { endNs } = requests[at] as Timed<F>;
-  if (next.endNs === endNs) memory.batches = true;
-  else if (next.endNs < response.startNs) memory.overlaps = true;
+  const nextNs = wholeNs(next);
+  if (nextNs === wholeNs(requests[at] as Timed<F>)) memory.batches = true;
+  else if (nextNs < response.startNs) memory.overlaps = true;
 }
 
 /** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
@@ -227,16 +227,21 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
 function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
   const { startNs } = responses[at] as Timed<F>;
   let to = from;
-  while (to < requests.length && (requests[to] as Timed<F>).endNs <= startNs) to++;
+  while (to < requests.length && wholeNs(requests[to] as Timed<F>) <= startNs) to++;
   return to;
+}
+
+/** When a request was whole, at the earliest: an end that was not seen may have moved at once. */
+function wholeNs<F>({ startNs, endNs, incomplete }: Timed<F>): number {
+  return incomplete.length === 0 ? endNs : startNs;
 }
 
 /** Where the newest turn begins; a part of it, when some of its requests were lost: the last one. */
 function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
   let turn = to - 1;
-  const { endNs } = requests[turn] as Timed<F>;
+  const turnNs = wholeNs(requests[turn] as Timed<F>);
   while (turn > from && (requests[turn] as Timed<F>).afterGap !== true) {
-    if ((requests[turn - 1] as Timed<F>).endNs !== endNs) break;
+    if (wholeNs(requests[turn - 1] as Timed<F>) !== turnNs) break;
     turn--;
   }
   return turn;
@@ -274,7 +279,7 @@ function countAnswers<F>(
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
     if (i > at && response.afterGap === true) return { answers, end: "gap" };
-    if (next !== undefined && response.startNs >= next.endNs) return { answers, end: "turn" };
+    if (next !== undefined && response.startNs >= wholeNs(next)) return { answers, end: "turn" };
     if (roles.isAnswer(response.frame)) answers++;
   }
   return { answers, end: "open" };

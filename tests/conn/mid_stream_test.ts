@@ -93,6 +93,23 @@ for (const role of ["server", "client"] as const) {
     });
   }
 
+  Deno.test(`a ${role} that lost the end of a request knows not when it was whole`, () => {
+    const POST = "POST /c HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345";
+    const got = records({ role }, (on) => {
+      on.open().say("request", GET).say("response", OK);
+      on.say("request", GET.replace("/x", "/b") + POST);
+      on.miss("response", OK.length).miss("request", 45).lost(2).say("response", OK);
+      on.say("request", GET.replace("/x", "/y")).say("response", OK);
+    });
+    deepEqual(got, [
+      ["/x", 200, undefined],
+      ["/b", null, ["lost_events"]],
+      ["/c", null, ["lost_events"]],
+      [null, 200, ["lost_events"]],
+      ["/y", 200, undefined],
+    ]);
+  });
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

@@ -177,7 +177,8 @@ function alone<F>(
   memory: PairMemory,
 ): Placement {
   const next = responses[at + 1];
-  if (next !== undefined && next.afterGap !== true) {
+  // What could not be read behind a loss of events is no gap of its own.
+  if (next !== undefined && (next.afterGap !== true || memory.reason === "lost_events")) {
     next.afterGap = true;
     next.gapReason = memory.reason;
   }

@@ -110,6 +110,22 @@ for (const role of ["server", "client"] as const) {
     ]);
   });
 
+  Deno.test(`a ${role} that lost both sides pairs nothing behind what it could not read`, () => {
+    const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    const got = records({ role }, (on) => {
+      on.open().say("request", GET).say("response", OK);
+      on.say("request", GET.replace("GET", "HEAD"));
+      on.miss("response", OK.length).miss("request", 30).lost(2).say("response", CHUNKED);
+      on.miss("request", 30).lost(1).say("response", CHUNKED);
+    });
+    deepEqual(got, [
+      ["/x", 200, undefined],
+      [null, 200, ["lost_events"]],
+      ["/x", null, ["lost_events"]],
+      [null, 200, ["lost_events"]],
+    ]);
+  });
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

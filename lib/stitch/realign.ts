@@ -158,6 +158,8 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
   if (!isOver && !late && ended === null) return { drop: 0, fate: "wait" };
+  // The next turn's answers are its own.
+  if (isOver) return giveUp(fronts, to, answers);
   return giveUp(fronts, to, lostRequests ? Infinity : due);
 }
 

@@ -122,6 +122,11 @@ const cases: { name: string; text: string; want: string[]; ended?: null }[] = [
     want: ["1-1", "2-2", "-3 gap", "4-4", "5-5"],
   },
   {
+    name: "requests and answers of a turn were lost: the next turn is whole",
+    text: "[?1 ?2] [!1 !2] [~?3 ?4 ?5] [~!3 ~!4 !5] [?6 ?7] [!6 !7] ?8 !8",
+    want: ["1-1", "2-2", "4- gap", "5- gap", "-5 gap", "6-6", "7-7", "8-8"],
+  },
+  {
     name: "a whole turn was lost, both sides",
     text: "[?1 ?2] [!1 !2] [~?3 ~?4] [~!3 ~!4] [?5 ?6] [!5 !6] ?7 !7",
     want: ["1-1", "2-2", "5-5", "6-6", "7-7"],

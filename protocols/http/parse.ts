@@ -201,7 +201,7 @@ function beginResponse(
     reader.remaining = head.contentLength;
   }
   const mayBeHead = (method === null || state.uncertain) &&
-    (phase !== Phase.LENGTH || reader.remaining >= PEEK_BYTES);
+    (phase !== Phase.LENGTH || reader.remaining > 0);
   if (!mayBeHead) return beginBody(bytes, end, reader, head, phase, context);
   reader.next = phase;
   return beginBody(bytes, end, reader, head, Phase.PEEK, context);

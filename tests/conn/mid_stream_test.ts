@@ -126,6 +126,18 @@ for (const role of ["server", "client"] as const) {
     ]);
   });
 
+  Deno.test(`a ${role} joined behind a HEAD takes the next response for no short body`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("response", OK.replace("0\r\n", "3\r\n")).say("response", OK);
+      on.say("request", GET).say("response", OK);
+    });
+    deepEqual(got, [
+      [null, 200, ["mid_stream"]],
+      [null, 200, ["mid_stream"]],
+      ["/x", 200, undefined],
+    ]);
+  });
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

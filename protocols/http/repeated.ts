@@ -14,6 +14,8 @@ import type { HttpFrame, HttpResponse } from "./types.ts";
 const SLOTS = 256;
 /** Longer ones are read anew each time. */
 const MAX_BYTES = 4096;
+/** So are those whose body unfolds to more text than this: it would be kept, too, and as JSON. */
+const MAX_SHOWN = 8192;
 /** So many bytes of a message choose its slot. */
 const SAMPLES = 16;
 /** Of messages that differ between those bytes, so many are let pass before another one is kept. */
@@ -90,7 +92,8 @@ export class RepeatedMessages {
 
   /** The first `length` of `bytes` are that message: it is kept the second time that it comes. */
   note(bytes: Uint8Array, length: number, frame: HttpFrame): void {
-    if (length > MAX_BYTES) return;
+    const { body, body_base64 } = frame.message;
+    if (length > MAX_BYTES || (body ?? body_base64 ?? "").length > MAX_SHOWN) return;
     const hash = hashOf(bytes, length);
     const slot = this.#slotOf(hash);
     if (slot.repeated !== null && ++slot.others < slot.patience) return;

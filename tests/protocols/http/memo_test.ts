@@ -8,7 +8,7 @@ import { JsonBuffer } from "../../../lib/wire/json.ts";
 import { parseFrame } from "../../../protocols/http/parse.ts";
 import { RepeatedMessages } from "../../../protocols/http/repeated.ts";
 import { createState } from "../../../protocols/http/state.ts";
-import type { HttpFrame } from "../../../protocols/http/types.ts";
+import { HeaderFields, type HttpContent, type HttpFrame } from "../../../protocols/http/types.ts";
 import type { ProtocolOptions } from "../../../protocols/protocol.ts";
 import { drive, encode, req, res, type Step } from "./drive.ts";
 
@@ -152,4 +152,20 @@ Deno.test("RepeatedMessages keeps what comes again, also among many that do not"
     }
   }
   assert.ok(found > 4900, `${found}`);
+});
+
+Deno.test("RepeatedMessages keeps no body that unfolds to a large one", () => {
+  const bytes = encode("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n");
+  const isKept = (body: Pick<HttpContent, "body" | "body_base64">): boolean => {
+    const memory = new RepeatedMessages();
+    const content = { version: "1.1", headers: new HeaderFields(), body_bytes: 0, ...body };
+    const message = { status: 200, reason: "OK", ...content };
+    const sizes = { wireBytes: bytes.length, shownBytes: -1 };
+    const frame = { side: "response" as const, message, redacted: [], complete: true, ...sizes };
+    for (let i = 0; i < 3; i++) memory.note(bytes, bytes.length, frame);
+    return memory.find(bytes, "response") !== null;
+  };
+  assert.equal(isKept({ body: "x".repeat(4096) }), true);
+  assert.equal(isKept({ body: "x".repeat(100_000) }), false);
+  assert.equal(isKept({ body_base64: "x".repeat(100_000) }), false);
 });

@@ -20,8 +20,14 @@
  * A connection seen to overlap its turns (a client that sends on while answers are due) tells
  * nothing of the kind. There all that may have been answered is given up, and nothing is paired
  * until every answer that may still be due has come, or a request comes out of silence.
+ *
+ * Where a connection was joined in its middle nothing is missing since, but of the requests before
+ * an unknown number may be under way; and a batch may be asked by several operations. Responses wait
+ * for a request that comes when as many are answered as were asked, or more: those in excess, the
+ * oldest, are answers to what was not seen (joined.ts).
  */
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+import { isJoined, placeJoined } from "./joined.ts";
 
 /** A request after so much silence is taken for the only one: nobody is slower and still awaited. */
 const SILENCE_NS = 1e9;
@@ -34,6 +40,8 @@ export interface PairMemory {
   overlaps: boolean;
   /** Turns of several requests were seen. */
   batches: boolean;
+  /** Joined in the middle: how many answers are due to requests before that is not known yet. */
+  joined: boolean;
   /** Responses that may still come to requests given up behind a loss: at most so many. */
   doubted: number;
   /** Why those were lost. */
@@ -47,6 +55,7 @@ export function createPairMemory(): PairMemory {
     owed: 0,
     overlaps: false,
     batches: false,
+    joined: false,
     doubted: 0,
     reason: "gap",
     lastNs: -Infinity,
@@ -86,7 +95,8 @@ export function isDoubtful<F>(
   response: Timed<F>,
   memory: PairMemory,
 ): boolean {
-  return memory.doubted > 0 || response.afterGap === true || request?.afterGap === true;
+  return memory.doubted > 0 || memory.joined || response.afterGap === true ||
+    request?.afterGap === true;
 }
 
 /** To be called with each pair of the frames in front: learns how the connection goes. */
@@ -109,6 +119,8 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const response = responses[at] as Timed<F>;
   const to = sentBefore(fronts);
   if (memory.doubted > 0) return inDoubt(fronts, to);
+  memory.joined = isJoined(fronts);
+  if (memory.joined) return placeJoined(fronts);
   const cause = response.afterGap === true ? response : requests[from];
   memory.reason = cause?.gapReason ?? "gap";
   // Nothing was asked before it: time says so without us.

@@ -138,6 +138,43 @@ for (const role of ["server", "client"] as const) {
     ]);
   });
 
+  Deno.test(`a ${role} joined at the end of a head takes no answer for that of the next`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("request", `\r\n${GET}`).say("response", OK).say("response", OK);
+      on.say("request", GET.replace("/x", "/y")).say("response", OK);
+    });
+    deepEqual(got, [
+      [null, 200, ["mid_stream"]],
+      ["/x", 200, undefined],
+      ["/y", 200, undefined],
+    ]);
+  });
+
+  Deno.test(`a ${role} joined where each operation ends one request and begins the next`, () => {
+    const got = records({ ...OLDER, role }, (on) => {
+      on.say("request", "\r\n\r\nGET /a").say("response", OK);
+      on.say("request", " HTTP/1.1\r\n\r\nGET /b").say("response", OK);
+      on.say("request", " HTTP/1.1\r\n\r\n").say("response", OK);
+      on.say("request", GET).say("response", OK);
+    });
+    deepEqual(got, [
+      [null, 200, ["mid_stream"]],
+      ["/a", 200, undefined],
+      ["/b", 200, undefined],
+      ["/x", 200, undefined],
+    ]);
+  });
+
+  Deno.test(`a ${role} joined between exchanges waits a second for the next, not longer`, () => {
+    const trace = new Trace({ protocols: plugins });
+    const on = new Conversation({ ...OLDER, role });
+    on.say("request", GET).say("response", OK).tick(0.9e9);
+    trace.feedAll(on.entries.splice(0));
+    deepEqual(trace.records, []);
+    trace.feedAll(on.tick(0.2e9).entries);
+    deepEqual(trace.records.map(seen), [["/x", 200, undefined]]);
+  });
+
   Deno.test(`a ${role} that lost both sides pairs nothing across the loss`, () => {
     const got = records({ role }, (on) => {
       on.open().say("request", GET.replace("/x", "/unanswered"));

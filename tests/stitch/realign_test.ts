@@ -280,3 +280,82 @@ Deno.test("pairInOrder() never pairs wrongly, whatever is lost of a client that 
   }
   assert.ok(paired > 500 * 10);
 });
+
+/** The connection as it is seen when what came before `from` was not. */
+function joinedAt(messages: readonly Message[], from: number): Message[] {
+  const sides: readonly Side[] = ["request", "response"];
+  const before = sides.map((side): Message => ({ side, name: "", ns: 0 }));
+  const hidden = [...before, ...messages.slice(0, from)].map((each): Message => ({
+    ...each,
+    hidden: true,
+    reason: "mid_stream",
+  }));
+  return [...hidden, ...messages.slice(from)];
+}
+
+const joins: { name: string; text: string; want: string[]; ended?: null }[] = [
+  {
+    name: "between two exchanges",
+    text: "| ?1 !1 ?2 !2",
+    want: ["1-1", "2-2"],
+  },
+  {
+    name: "in an exchange",
+    text: "?1 | !1 ?2 !2 ?3 !3",
+    want: ["-1 mid_stream", "2-2", "3-3"],
+  },
+  {
+    name: "in a batch asked by several operations: the oldest answers are others'",
+    text: "?1 ?2 | ?3 ?4 !1 !2 !3 !4 ?5 !5",
+    want: ["-1 mid_stream", "-2 mid_stream", "3-3", "4-4", "5-5"],
+  },
+  {
+    name: "before the last one of a batch",
+    text: "?1 ?2 | ?3 !1 !2 !3 ?4 ?5 !4 !5",
+    want: ["-1 mid_stream", "-2 mid_stream", "3-3", "4-4", "5-5"],
+  },
+  {
+    name: "in a batch that is still asked when it is answered",
+    text: "?1 | [?2 ?3] !1 ?4 !2 !3 !4 ?5 !5",
+    want: ["-1 mid_stream", "2-2", "3-3", "4-4", "5-5"],
+  },
+  {
+    name: "until the next one comes they wait",
+    text: "?1 | ?2 !1 !2",
+    ended: null,
+    want: [],
+  },
+];
+
+for (const { name, text, want, ended } of joins) {
+  Deno.test(`pairInOrder() joined ${name}`, () => {
+    const [before = "", after = ""] = text.split("|");
+    const messages = joinedAt(talk(before + after), talk(before).length);
+    assert.deepEqual(run(messages, ended === null ? null : "closed").said, want);
+  });
+}
+
+/** As inTurns(), but a turn may be asked by several operations. */
+function inBatches(random: () => number, turns: number, most: number): Message[] {
+  const messages = inTurns(random, turns, most);
+  let shift = 0;
+  for (const [i, message] of messages.entries()) {
+    const before = messages[i - 1];
+    const isNext = message.side === "request" && before?.side === "request";
+    if (isNext && random() < 0.5) shift++;
+    message.ns += shift;
+  }
+  return messages;
+}
+
+Deno.test("pairInOrder() never pairs wrongly, wherever batches are joined", () => {
+  let [paired, possible] = [0, 0];
+  for (let seed = 1; seed <= 500; seed++) {
+    const random = seeded(seed);
+    const batches = inBatches(random, 12, 1 + (seed % 8));
+    const messages = joinedAt(batches, Math.floor(random() * batches.length));
+    paired += checkTruth(messages, `seed ${seed}`);
+    possible += possiblePairs(messages);
+  }
+  assert.ok(paired / possible > 0.99, `${paired} of ${possible} pairs`);
+});

@@ -1,0 +1,96 @@
+/**
+ * Which request a response answers where a connection was joined in its middle.
+ *
+ * In: both queues of a connection, nothing missing since the join. Out: as realign.ts, what may be
+ * said of the response in front. Requests of before may be under way, nobody knows how many, and a
+ * batch may be asked by several operations: so responses wait until the connection is seen to have
+ * answered everything.
+ *
+ *     a request comes when      as many are answered as asked: nothing was under way
+ *                               more are: so many were, and theirs are the oldest responses
+ *                               fewer are: it is one of the same batch, or of a client that
+ *                               overlaps its turns
+ *
+ * One that keeps the same number of requests under way all the time looks like one that keeps none:
+ * order alone cannot tell these apart.
+ */
+import type { Timed } from "../../protocols/protocol.ts";
+import type { Fronts, Placement } from "./realign.ts";
+
+/** Who is silent for so long has been told everything: nobody is slower and still awaited. */
+const SILENCE_NS = 1e9;
+
+/** Requests that came while answers were due, after which nothing held is waited with any longer. */
+const MAX_OVERLAPS = 64;
+
+const BY_ORDER: Placement = { drop: 0, fate: "pair" };
+
+/** Is what is not known of the fronts that they were joined, and nothing else? */
+export function isJoined<F>({ requests, from, responses, at, memory }: Fronts<F>): boolean {
+  const fronts = [requests[from], responses[at]].filter((each) => each?.afterGap === true);
+  if (fronts.length === 0) return memory.joined;
+  return fronts.every((each) => each?.gapReason === "mid_stream");
+}
+
+/** What becomes of the response in front, where isJoined(). */
+export function placeJoined<F>(fronts: Fronts<F>): Placement {
+  const { requests, from, responses, at, memory } = fronts;
+  const response = responses[at] as Timed<F>;
+  memory.reason = "mid_stream";
+  const request = requests[from];
+  if (request === undefined) return BY_ORDER;
+  if (response.startNs < request.startNs) return alone(response);
+  const surplus = surplusOf(fronts);
+  if (surplus === "unknown") return { drop: 0, fate: "wait" };
+  if (surplus === "never") {
+    // What comes behind all of these is as if joined there.
+    response.afterGap = false;
+    return { drop: requests.length - from, fate: "alone" };
+  }
+  if (surplus > 0) return alone(response);
+  memory.joined = false;
+  memory.owed = 0;
+  response.afterGap = false;
+  request.afterGap = false;
+  return BY_ORDER;
+}
+
+/** Its request was not seen; the next one is in the same place. */
+function alone<F>(response: Timed<F>): Placement {
+  response.afterGap = false;
+  return { drop: 0, fate: "alone" };
+}
+
+/** So many responses in front answer requests that were not seen. */
+function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
+  const { requests, from, responses, at, roles } = fronts;
+  let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
+  for (let i = at; i < responses.length; i++) {
+    const response = responses[i] as Timed<F>;
+    if (i > at && response.afterGap === true) return "never";
+    for (; next < requests.length; next++) {
+      const request = requests[next] as Timed<F>;
+      if (request.startNs > response.startNs) break;
+      if (next > from && request.afterGap === true) return "never";
+      const before = requests[next - 1];
+      if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
+        // An operation that made the one before whole is no answered connection's.
+        if (answers - due === surplus && request.startNs > before.endNs) return surplus;
+        if (++overlaps === MAX_OVERLAPS) return "never";
+      }
+      if (roles.isDue(request.frame)) due++;
+    }
+    if (roles.isAnswer(response.frame)) answers++;
+    surplus = Math.max(surplus, answers - due);
+  }
+  return atRest(fronts, answers - due === surplus ? surplus : null);
+}
+
+/** No request tells: does silence, or the end? `surplus` is null while answers are due. */
+function atRest<F>(fronts: Fronts<F>, surplus: number | null): number | "unknown" | "never" {
+  const { requests, from, responses, context: { nowNs, requestTimeoutNs, ended } } = fronts;
+  const newest = responses[responses.length - 1] as Timed<F>;
+  if (surplus !== null && (ended !== null || nowNs - newest.endNs >= SILENCE_NS)) return surplus;
+  const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;
+  return ended !== null || late ? "never" : "unknown";
+}

@@ -11,14 +11,17 @@
  *                               fewer are: it is one of the same batch, or of a client that
  *                               overlaps its turns
  *
- * One that keeps the same number of requests under way all the time looks like one that keeps none:
- * order alone cannot tell these apart.
+ * A client that overlaps its turns may look like that by chance: it is believed the third time, or
+ * when a response has waited for a second. One that keeps the same number of requests under way all
+ * the time looks like one that keeps none: order alone cannot tell these apart.
  */
 import type { Timed } from "../../protocols/protocol.ts";
 import type { Fronts, Placement } from "./realign.ts";
 
 /** Who is silent for so long has been told everything: nobody is slower and still awaited. */
 const SILENCE_NS = 1e9;
+/** So many requests must come when everything is answered, unless a response has waited that long. */
+const RESTS = 3;
 
 /** Requests that came while answers were due, after which nothing held is waited with any longer. */
 const MAX_OVERLAPS = 64;
@@ -63,8 +66,9 @@ function alone<F>(response: Timed<F>): Placement {
 
 /** So many responses in front answer requests that were not seen. */
 function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
-  const { requests, from, responses, at, roles } = fronts;
-  let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
+  const { requests, from, responses, at, roles, context } = fronts;
+  const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
+  let [due, answers, surplus, rests, overlaps, next] = [0, 0, 0, 0, 0, from];
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
     if (i > at && response.afterGap === true) return "never";
@@ -75,13 +79,17 @@ function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
       const before = requests[next - 1];
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
         // An operation that made the one before whole is no answered connection's.
-        if (answers - due === surplus && request.startNs > before.endNs) return surplus;
-        if (++overlaps === MAX_OVERLAPS) return "never";
+        const isRest = answers - due === surplus && request.startNs > before.endNs;
+        if (isRest && (++rests === RESTS || hasWaited)) return surplus;
+        if (!isRest && ++overlaps === MAX_OVERLAPS) return "never";
       }
       if (roles.isDue(request.frame)) due++;
     }
     if (roles.isAnswer(response.frame)) answers++;
-    surplus = Math.max(surplus, answers - due);
+    if (answers - due > surplus) {
+      surplus = answers - due;
+      rests = 0;
+    }
   }
   return atRest(fronts, answers - due === surplus ? surplus : null);
 }

@@ -162,7 +162,11 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
   if (isOver || !lostRequests) {
-    if (answers > due) return alone(responses, at, memory);
+    if (answers > due) {
+      // Nothing was lost that they could answer: parts of a torn response look like whole ones.
+      const isTorn = !lostRequests || (responses[at] as Timed<F>).behindRest === true;
+      return isTorn ? giveUp(fronts, to, answers) : alone(responses, at, memory);
+    }
     if (answers === due && !isBlind) return settle(fronts, turn, to);
   }
   if (isOver && !lostRequests) return settle(fronts, skipDue(fronts, turn, due - answers), to);

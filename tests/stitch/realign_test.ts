@@ -117,6 +117,11 @@ const cases: { name: string; text: string; want: string[]; ended?: null }[] = [
     want: ["-2 gap", "1- gap", "2- gap", "3- gap", "4-4", "5-5"],
   },
   {
+    name: "more than were asked for: parts of a torn response are among them, nobody knows which",
+    text: "[?1 ?2] [~!1 !1a !1b !2] ?3 !3",
+    want: ["1- gap", "2- gap", "-1a gap", "-1b gap", "-2 gap", "3-3"],
+  },
+  {
     name: "requests of a turn were lost, answers and all the rest were not",
     text: "[?1 ?2] [!1 !2] [~?3 ?4] [!3 !4] ?5 !5",
     want: ["1-1", "2-2", "-3 gap", "4-4", "5-5"],

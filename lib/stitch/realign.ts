@@ -5,9 +5,10 @@
  * response in front. It never guesses: what cannot be known is handed over unpaired, with the reason
  * of the loss.
  *
- * A turn is the requests that one operation moved, or made whole. As a rule connections go in turns: the next one
- * begins when all of the last is answered (clients that do not pipeline, clients that wait for a
- * batch, and every server that reads, works and writes by turns). Behind a loss that means:
+ * A turn is the requests that one operation moved, or made whole. As a rule connections go in turns:
+ * the next one begins when all of the last is answered (clients that do not pipeline, clients that
+ * wait for a batch, and every server that reads, works and writes by turns). Behind a loss that
+ * means:
  *
  *     turns before the newest   had their answers in the gap
  *     the newest, one request   this response is its answer

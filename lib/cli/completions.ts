@@ -184,13 +184,18 @@ function zshScript(root: CommandWords, commands: readonly CommandWords[]): strin
 # zsh completion for sockeye: put it into a folder of $fpath as _sockeye
 _sockeye() {
   local -a commands=(${names.join(" ")})
-  local word
-  for word in $words[2,CURRENT-1]; do
-    case $word in
-    --) _command_names -e; return ;;
-    esac
-  done
-  case $words[2] in
+  local -i dashes=$words[(i)--]
+  if (( dashes < CURRENT )); then
+    shift $dashes words
+    (( CURRENT -= dashes ))
+    _normal
+    return
+  fi
+  local command=
+  (( CURRENT > 2 )) && command=$words[2]
+  # What follows a command is completed as if it stood first.
+  (( \${commands[(I)$command:*]} )) && shift words && (( CURRENT-- ))
+  case $command in
 ${cases.join("")}    *)
       local state
       _arguments -C ${root.options.map(zshOption).join(" ")} '1: :->command'

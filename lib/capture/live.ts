@@ -65,8 +65,8 @@ export interface LiveSource extends CaptureSource {
   /** Bytes of one CPU's data ring; less than asked for when memory could not be locked. */
   readonly ringBytes: number;
   addTarget(pid: number): void;
-  /** Tells the kernel what is known of a connection (abi.ts Verdict), and which bytes it need only count. */
-  setVerdict(conn: number, verdict: number, passing?: Passing): void;
+  /** Tells the kernel whether to go on sending a connection's payload, and which bytes it need only count. */
+  setVerdict(conn: number, verdict: "keep" | "stop", passing?: Passing): void;
   /** Processes traced by pid that still run. */
   liveTargets(): number;
   /** abi.ts COUNTERS, summed over the CPUs; "missed": operations for which no program ran. */
@@ -186,7 +186,7 @@ class KernelSource implements LiveSource {
       kernel: Deno.osRelease(),
     };
     this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
-    this.#verdicts = new Verdicts(parts.object);
+    this.#verdicts = new Verdicts(parts.object, options.unfiltered);
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
     this.#containers = new ContainerWatch(parts.settings.pidLimit);
     this.#endsWithTargets = options.pids.length > 0;
@@ -237,7 +237,7 @@ class KernelSource implements LiveSource {
     this.#endsWithTargets = true;
   }
 
-  setVerdict(conn: number, verdict: number, passing?: Passing): void {
+  setVerdict(conn: number, verdict: "keep" | "stop", passing?: Passing): void {
     this.#verdicts.set(conn, verdict, passing);
   }
 

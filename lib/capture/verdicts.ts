@@ -3,7 +3,7 @@
  * the map `verdicts`, and once a round a new generation, which makes the kernel look at them.
  */
 import type { BpfObject } from "../../ffi/bpf_object.ts";
-import { Direction, Judgement, JUDGEMENT_SIZE } from "./abi.ts";
+import { Direction, Judgement, JUDGEMENT_SIZE, Verdict } from "./abi.ts";
 import type { Passing } from "./source.ts";
 
 const WORD = 4;
@@ -11,20 +11,23 @@ const TWO_32 = 4294967296;
 
 export class Verdicts {
   readonly #object: BpfObject;
+  readonly #unfiltered: boolean;
   readonly #conn = new Uint32Array(2);
   readonly #judgement = new Uint32Array(JUDGEMENT_SIZE / WORD);
   readonly #generation = new Uint32Array(1);
   #changed = false;
 
-  constructor(object: BpfObject) {
+  /** `unfiltered`: no connection's payload is stopped. */
+  constructor(object: BpfObject, unfiltered: boolean) {
     this.#object = object;
+    this.#unfiltered = unfiltered;
   }
 
-  /** `verdict` as abi.ts has it. */
-  set(conn: number, verdict: number, passing?: Passing): void {
+  set(conn: number, verdict: "keep" | "stop", passing?: Passing): void {
+    if (verdict === "stop" && this.#unfiltered) return;
     this.#conn[0] = conn % TWO_32;
     this.#conn[1] = Math.floor(conn / TWO_32);
-    encode(this.#judgement, verdict, passing);
+    encode(this.#judgement, verdict === "keep" ? Verdict.KEEP : Verdict.STOP, passing);
     this.#update("verdicts", this.#conn, this.#judgement);
     this.#changed = true;
   }

@@ -7,7 +7,6 @@
  */
 import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
 import { plugins } from "../../protocols/registry.ts";
-import { Verdict } from "../capture/abi.ts";
 import { type LiveSource, openLive } from "../capture/live.ts";
 import { readLink, readText } from "../capture/machine.ts";
 import type { BufferLoss } from "../capture/source.ts";
@@ -141,9 +140,7 @@ function openPipeline(source: LiveSource, observer: Observer, options: DoctorOpt
       summaries: false,
       trace: observer,
       verdict: (conn, verdict, passing) => {
-        if (passing !== undefined) return;
-        if (verdict === "keep") source.setVerdict(conn, Verdict.KEEP);
-        else if (options.unfiltered !== true) source.setVerdict(conn, Verdict.STOP);
+        if (passing === undefined) source.setVerdict(conn, verdict);
       },
     },
     new Stats(),

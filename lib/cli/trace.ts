@@ -1,5 +1,4 @@
 /** `sockeye trace`: a live trace. In: options and COMMAND. Out: records, and an exit code. */
-import { Verdict } from "../capture/abi.ts";
 import { type LiveOptions, type LiveSource, openLive } from "../capture/live.ts";
 import { Recorder } from "../capture/recorder.ts";
 import { compressionOf } from "../capture/recording_format.ts";
@@ -31,11 +30,8 @@ export async function trace(
     patient: false,
     recorder,
     verdict: (conn, verdict, passing) => {
-      // A recording is to have all of it.
-      const isWanted = passing === undefined || recorder === null;
-      if (verdict === "keep" && isWanted) source.setVerdict(conn, Verdict.KEEP, passing);
-      else if (verdict === "keep") return;
-      else if (!isUnfiltered(options)) source.setVerdict(conn, Verdict.STOP);
+      // A recording is to have all of a body.
+      if (passing === undefined || recorder === null) source.setVerdict(conn, verdict, passing);
     },
   });
   let held: CommandProcess | null = null;

@@ -33,6 +33,8 @@ const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
 const MAX_SWITCHES = 8;
 
+const ALL_LOOKED_AT: Passing = { egress: null, ingress: null };
+
 export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
 export class ConnTracker {
@@ -57,7 +59,7 @@ export class ConnTracker {
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
-  #passing: Passing = { egress: null, ingress: null };
+  #passing = ALL_LOOKED_AT;
   /** Bytes before the first message were not seen, or not understood. */
   #midStream: boolean;
 
@@ -323,6 +325,7 @@ export class ConnTracker {
     });
     this.#moveTo("parsing", plugin.name);
     trace?.protocolDecided(this.#connection, plugin.name, role);
+    this.#passing = ALL_LOOKED_AT;
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
     for (const side of ["request", "response"] as const) {
       session.advance(side);

@@ -93,7 +93,7 @@ export const __NAME__: Plugin = definePlugin<__Type__Frame, __Type__State, __Typ
 
 const TYPES =
   `/** What the bytes become: the public halves of an exchange, the parser's frame and state. */
-import type { PairMemory } from "../../lib/stitch/realign.ts";
+import type { PairMemory } from "../../lib/stitch/pairing.ts";
 
 /** Printed as it is: snake_case fields in the protocol's own words. */
 export interface __Type__Message {
@@ -157,7 +157,7 @@ const PARSE = `/**
  *     frame = start text LF      text = any bytes but LF
  */
 import { base64, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
-import { createPairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory } from "../../lib/stitch/pairing.ts";
 import type { ParseContext, ParseResult, ProtocolOptions } from "../protocol.ts";
 import { STARTS, startsAt } from "./probe.ts";
 import type { __Type__Frame, __Type__Message, __Type__State } from "./types.ts";

@@ -10,7 +10,8 @@
  */
 import { dropFront } from "./queue.ts";
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
-import { isDoubtful, notePair, type PairMemory, placeBehindLoss, type Roles } from "./realign.ts";
+import type { PairMemory, Roles } from "./pairing.ts";
+import { isDoubtful, notePair, placeBehindLoss } from "./realign.ts";
 
 /** A response without its request waits this long for one that is still under way to user space. */
 const STRAY_NS = 1e9;

@@ -16,17 +16,13 @@
  * the time looks like one that keeps none: order alone cannot tell these apart.
  */
 import type { Timed } from "../../protocols/protocol.ts";
-import type { Fronts, Placement } from "./realign.ts";
+import { BY_ORDER, type Fronts, type Placement, SILENCE_NS } from "./pairing.ts";
 
-/** Who is silent for so long has been told everything: nobody is slower and still awaited. */
-const SILENCE_NS = 1e9;
 /** So many requests must come when everything is answered, unless a response has waited that long. */
 const RESTS = 3;
 
 /** Requests that came while answers were due, after which nothing held is waited with any longer. */
 const MAX_OVERLAPS = 64;
-
-const BY_ORDER: Placement = { drop: 0, fate: "pair" };
 
 /** Is what is not known of the fronts that they were joined, and nothing else? */
 export function isJoined<F>({ requests, from, responses, at, memory }: Fronts<F>): boolean {

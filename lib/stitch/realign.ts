@@ -27,68 +27,9 @@
  * for a request that comes when as many are answered as were asked, or more: those in excess, the
  * oldest, are answers to what was not seen (joined.ts).
  */
-import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+import type { Timed } from "../../protocols/protocol.ts";
 import { isJoined, placeJoined } from "./joined.ts";
-
-/** A request after so much silence is taken for the only one: nobody is slower and still awaited. */
-const SILENCE_NS = 1e9;
-
-/** What pairing remembers of a connection; the protocol's state holds it. */
-export interface PairMemory {
-  /** Responses still due to requests that were handed over as "no_response". */
-  owed: number;
-  /** A request was whole before one of an earlier turn was answered. */
-  overlaps: boolean;
-  /** Turns of several requests were seen. */
-  batches: boolean;
-  /** Joined in the middle: how many answers are due to requests before that is not known yet. */
-  joined: boolean;
-  /** Responses that may still come to requests given up behind a loss: at most so many. */
-  doubted: number;
-  /** Why those were lost. */
-  reason: IncompleteReason;
-  /** When the last message moved that was given up. */
-  lastNs: number;
-}
-
-export function createPairMemory(): PairMemory {
-  return {
-    owed: 0,
-    overlaps: false,
-    batches: false,
-    joined: false,
-    doubted: 0,
-    reason: "gap",
-    lastNs: -Infinity,
-  };
-}
-
-/** What is known of the response in front. */
-export interface Placement {
-  /** So many requests in front are given up, with `memory.reason`. */
-  drop: number;
-  /** "pair": by order, with the request then in front; "alone": given up; "wait": not yet known. */
-  fate: "pair" | "alone" | "wait";
-}
-
-/** Which frames take part: not those that are sent unasked, or never answered. */
-export interface Roles<F> {
-  isDue(request: F): boolean;
-  isAnswer(response: F): boolean;
-}
-
-/** Both queues from their fronts on. */
-export interface Fronts<F> {
-  readonly requests: readonly Timed<F>[];
-  readonly from: number;
-  readonly responses: readonly Timed<F>[];
-  readonly at: number;
-  readonly context: StitchContext<unknown>;
-  readonly memory: PairMemory;
-  readonly roles: Roles<F>;
-}
-
-const BY_ORDER: Placement = { drop: 0, fate: "pair" };
+import { BY_ORDER, type Fronts, type PairMemory, type Placement, SILENCE_NS } from "./pairing.ts";
 
 /** Is the order of the frames in front not enough to pair them? */
 export function isDoubtful<F>(

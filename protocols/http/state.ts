@@ -4,7 +4,7 @@
  * whether a response has a body).
  */
 import { emptyQueue } from "../../lib/stitch/queue.ts";
-import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";

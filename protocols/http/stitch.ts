@@ -44,7 +44,7 @@ export function stitch(
   return out;
 }
 
-/** Where a trace joins in, empty lines before a request are the end of the head before it. */
+/** Behind missing bytes, empty lines before a request are the end of the head before it. */
 function noteRest(requests: Queue): void {
   const first = requests[0];
   if (first?.afterGap !== true || first.frame.side !== "request") return;

@@ -18,7 +18,8 @@
  * (lib/stitch/realign.ts).
  */
 import { dropFront } from "../../lib/stitch/queue.ts";
-import { isDoubtful, notePair, placeBehindLoss, type Placement } from "../../lib/stitch/realign.ts";
+import type { Placement } from "../../lib/stitch/pairing.ts";
+import { isDoubtful, notePair, placeBehindLoss } from "../../lib/stitch/realign.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { isPlausible, isSubscription, withholdReply } from "./commands.ts";
 import {

@@ -6,7 +6,7 @@
  * the reply itself, is an object whose `type` says what the server sent. Plain strings do not tell a
  * nested simple string from a nested bulk string; nothing else is lost.
  */
-import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
 import type { Exchange, IncompleteReason, ProtocolOptions } from "../protocol.ts";
 import { ValueReader } from "./reader.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory } from "../../lib/stitch/pairing.ts";
 import type { StitchContext, Timed } from "../../protocols/protocol.ts";
 
 function at(frame: string, startNs: number, afterGap = false): Timed<string> {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory } from "../../lib/stitch/pairing.ts";
 import type { IncompleteReason, Side, StitchContext, Timed } from "../../protocols/protocol.ts";
 import { seeded } from "../support/events.ts";
 

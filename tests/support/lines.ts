@@ -11,7 +11,7 @@ import {
   type Timed,
 } from "../../protocols/protocol.ts";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory, type PairMemory } from "../../lib/stitch/realign.ts";
+import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
 
 interface Line {
   text: string;

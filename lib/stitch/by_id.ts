@@ -6,11 +6,10 @@
  */
 import type { StitchContext, Timed } from "../../protocols/protocol.ts";
 import type { EmitPair } from "./in_order.ts";
+import { STRAY_NS } from "./pairing.ts";
 
 /** Up to this many responses are looked up by walking the requests: no index is built for few. */
 const FEW = 8;
-/** A response without its request waits this long for one that is still under way to user space. */
-const STRAY_NS = 1e9;
 
 export function pairById<F>(
   requests: Timed<F>[],

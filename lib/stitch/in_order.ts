@@ -10,13 +10,8 @@
  */
 import { dropFront } from "./queue.ts";
 import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
-import type { PairMemory, Roles } from "./pairing.ts";
+import { isOlder, type PairMemory, type Roles, STRAY_NS } from "./pairing.ts";
 import { isDoubtful, notePair, placeBehindLoss } from "./realign.ts";
-
-/** A response without its request waits this long for one that is still under way to user space. */
-const STRAY_NS = 1e9;
-/** Two threads of one process may be seen this much out of order. */
-const SLACK_NS = 1e6;
 
 /** `reason` says why one half is missing; null for a full pair. */
 export type EmitPair<F> = (
@@ -61,7 +56,7 @@ export function pairInOrder<F>(
     if (request === undefined) {
       if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) break;
       emit(null, response, "mid_stream");
-    } else if (isOlder(response, request, context)) {
+    } else if (isOlder(response, request, context.midStream || request.afterGap === true)) {
       emit(null, response, "mid_stream");
     } else {
       notePair(requests, taken, response, memory);
@@ -92,16 +87,4 @@ function expire<F>(
     if (context.ended === null) memory.owed++;
   }
   return at;
-}
-
-/** Was the response there before this request was? Then it answers one that was not seen. */
-function isOlder<F>(
-  response: Timed<F>,
-  request: Timed<F>,
-  context: StitchContext<unknown>,
-): boolean {
-  const unseenBefore = context.midStream || request.afterGap === true;
-  // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
-  if (unseenBefore) return response.startNs < request.startNs;
-  return response.endNs + SLACK_NS < request.startNs;
 }

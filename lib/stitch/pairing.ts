@@ -1,11 +1,17 @@
 /**
- * What pairing by order is told, remembers and answers, wherever order alone is not enough: behind a
- * loss (realign.ts) and on connections joined in their middle (joined.ts).
+ * What pairing by order is told, remembers and answers, and what it knows of time; also where order
+ * alone is not enough: behind a loss (realign.ts) and on connections joined in their middle
+ * (joined.ts).
  */
-import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+import type { IncompleteReason, Span, StitchContext, Timed } from "../../protocols/protocol.ts";
 
 /** After so much silence nothing is taken to be under way: nobody is slower and still awaited. */
 export const SILENCE_NS = 1e9;
+
+/** A response without its request waits this long for one that is still under way to user space. */
+export const STRAY_NS = 1e9;
+/** Two threads of one process may be seen this much out of order. */
+const SLACK_NS = 1e6;
 
 /** What pairing remembers of a connection; the protocol's state holds it. */
 export interface PairMemory {
@@ -63,3 +69,13 @@ export interface Fronts<F> {
 }
 
 export const BY_ORDER: Placement = { drop: 0, fate: "pair" };
+
+/**
+ * Was the response there before this request was? Then it answers one that was not seen.
+ * `unseenBefore`: there may be such requests.
+ */
+export function isOlder(response: Span, request: Span, unseenBefore: boolean): boolean {
+  // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
+  if (unseenBefore) return response.startNs < request.startNs;
+  return response.endNs + SLACK_NS < request.startNs;
+}

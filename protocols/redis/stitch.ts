@@ -18,7 +18,7 @@
  * (lib/stitch/realign.ts).
  */
 import { dropFront } from "../../lib/stitch/queue.ts";
-import type { Placement } from "../../lib/stitch/pairing.ts";
+import { isOlder, type Placement, STRAY_NS } from "../../lib/stitch/pairing.ts";
 import { isDoubtful, notePair, placeBehindLoss } from "../../lib/stitch/realign.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { isPlausible, isSubscription, withholdReply } from "./commands.ts";
@@ -31,11 +31,6 @@ import {
   type RedisState,
   type Value,
 } from "./types.ts";
-
-/** A response without its request waits this long for one that is still under way to user space. */
-const STRAY_NS = 1e9;
-/** Two threads of one process may be seen this much out of order. */
-const CLOCK_SLACK_NS = 1e6;
 
 type Frames = Timed<RedisFrame>[];
 type Context = StitchContext<RedisState>;
@@ -159,7 +154,7 @@ function place(
   if (kind === Kind.Push) return unasked(response, out);
   if (pair.replica) return replicated(response, out);
   if (kind === Kind.MonitorLine && pair.monitoring) return unasked(response, out);
-  if (kind === Kind.Published && (pair.subscribed || isOlder(request, response, context))) {
+  if (kind === Kind.Published && (pair.subscribed || isStranger(request, response, context))) {
     pair.subscribed = true;
     return unasked(response, out);
   }
@@ -172,19 +167,17 @@ function place(
 }
 
 /** The response came to a command sent before the trace began, or before bytes were lost. */
-function isOlder(
+function isStranger(
   request: Timed<RedisFrame> | undefined,
   response: Timed<RedisFrame>,
   context: Context,
 ): boolean {
-  if (request === undefined) return !context.state.pair.aligned;
-  if (!context.state.pair.aligned) {
-    if (response.endNs < request.startNs) return true;
-    const { reply } = response.frame;
-    const command = request.frame.request;
-    return reply !== null && command !== null && !isPlausible(command, reply);
-  }
-  return response.endNs + CLOCK_SLACK_NS < request.startNs;
+  const { aligned } = context.state.pair;
+  if (request === undefined) return !aligned;
+  if (isOlder(response, request, !aligned)) return true;
+  const { reply } = response.frame;
+  const command = request.frame.request;
+  return !aligned && reply !== null && command !== null && !isPlausible(command, reply);
 }
 
 function answer(
@@ -204,7 +197,7 @@ function answer(
     emit(out, null, response, "mid_stream", context);
     return Fate.Taken;
   }
-  if (isOlder(request, response, context)) {
+  if (isStranger(request, response, context)) {
     emit(out, null, response, "mid_stream", context);
     return Fate.Taken;
   }

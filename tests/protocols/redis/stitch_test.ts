@@ -102,6 +102,12 @@ const CONVERSATIONS: { name: string; steps: Step[]; want: string[]; midStream?: 
     want: ['- > bulk_string "x" (mid_stream)', 'GET a > bulk_string "a"'],
   },
   {
+    name: "mid-stream: a reply that began before the request is nobody's, though it ends later",
+    steps: [reply("$5\r\nhe"), ask(command("GET", "a")), reply("llo\r\n$1\r\na\r\n")],
+    midStream: true,
+    want: ['- > bulk_string "hello" (mid_stream)', 'GET a > bulk_string "a"'],
+  },
+  {
     name: "mid-stream: a reply that the command never gives is nobody's",
     steps: [ask(command("INCR", "n")), reply("$1\r\nx\r\n:5\r\n")],
     midStream: true,

@@ -38,6 +38,8 @@ export interface PipelineOptions {
   memoryLimitBytes: number;
   /** Make a summary with each record (for people). */
   summaries: boolean;
+  /** Count the answers that are errors (for statistics). */
+  outlines?: boolean;
   /** For replay; live traces are filtered in the kernel. All that are given must match. */
   filter?: {
     pids?: readonly number[];
@@ -71,16 +73,14 @@ export class Pipeline {
     emit: (record: TraceRecord, summary: Summary | null) => void,
   ) {
     this.#stats = stats;
+    const { maxBodyBytes, showSecrets } = options;
     this.#context = {
-      plugins: options.protocols,
+      plugins: options.protocols.map((plugin) => plugin.start({ maxBodyBytes, showSecrets })),
       showUnknown: options.showUnknown,
       role: options.role,
-      protocolOptions: {
-        maxBodyBytes: options.maxBodyBytes,
-        showSecrets: options.showSecrets,
-      },
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
+      outlines: options.outlines ?? false,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
       stats,
       pool: new BufferPool(),

@@ -29,6 +29,8 @@ export type Counts = Record<string, number>;
 export interface ProtocolCounts {
   frames: number;
   records: number;
+  /** Records whose answer is an error; counted where statistics are asked for. */
+  errors: number;
 }
 
 /** What toJSON() gives. */
@@ -47,6 +49,7 @@ export interface StatsJson {
   resyncs: { count: number; bytes: number };
   abandoned: Counts;
   records: Counts;
+  errors: Counts;
   incomplete: Counts;
   unmatched: { requests: number; responses: number };
   filtered_records: number;
@@ -128,7 +131,9 @@ export class Stats implements AssemblyStats {
   /** The counts of one protocol, to be counted up by who asks. */
   protocol(name: string): ProtocolCounts {
     let counts = this.protocols.get(name);
-    if (counts === undefined) this.protocols.set(name, counts = { frames: 0, records: 0 });
+    if (counts === undefined) {
+      this.protocols.set(name, counts = { frames: 0, records: 0, errors: 0 });
+    }
     return counts;
   }
 
@@ -142,6 +147,14 @@ export class Stats implements AssemblyStats {
   resync(bytes: number): void {
     this.resyncs++;
     this.resyncBytes += bytes;
+  }
+
+  /** The exchange of a record that was counted when its answer was missing. */
+  cameLate(counts: ProtocolCounts): void {
+    counts.records--;
+    this.unmatchedRequests--;
+    const missed = this.incomplete.get("no_response") ?? 0;
+    this.incomplete.set("no_response", Math.max(0, missed - 1));
   }
 
   /** A frame that ended before it was whole. */
@@ -186,6 +199,7 @@ export class Stats implements AssemblyStats {
       resyncs: { count: this.resyncs, bytes: this.resyncBytes },
       abandoned: Object.fromEntries(this.abandoned),
       records: this.#byProtocol("records"),
+      errors: this.#byProtocol("errors"),
       incomplete: Object.fromEntries(this.incomplete),
       unmatched: { requests: this.unmatchedRequests, responses: this.unmatchedResponses },
       filtered_records: this.filteredRecords,

@@ -92,7 +92,9 @@ Deno.test("ConnTracker refuses a protocol of which no frame comes, and finds the
     ports: [],
     transports: ["stream"],
     probe: (head) => head[0] === 0x78 ? "yes" : "no",
+    createTrace: () => null,
     createState: () => null,
+    outline: () => ({ operation: "", target: "", outcome: "ok", attributes: {} }),
     parseFrame: () => ({ kind: "invalid", reason: "lie" }),
     findBoundary: (_bytes, from) => from,
     abandon: () => null,
@@ -203,7 +205,7 @@ Deno.test("a time limit is of event time and counts as no_response", () => {
   of.feedAll(
     late.say("response", "!late\n").say("request", "?b\n").say("response", "!B\n").entries,
   );
-  assert.deepEqual(brief(of).slice(1), ["lines server null/late timeout", "lines server b/B"]);
+  assert.deepEqual(brief(of).slice(1), ["lines server a/late late", "lines server b/B"]);
 });
 
 Deno.test("finish() says trace_end", () => {

@@ -16,7 +16,7 @@ import { DatagramTracker } from "./datagram.ts";
 import type { FinalTotals } from "./flow.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
-import { ConnTracker } from "./tracker.ts";
+import { type Bequest, ConnTracker } from "./tracker.ts";
 
 /** Bytes of a closed connection may come this much later. */
 const CLOSING_NS = 100e6;
@@ -58,6 +58,8 @@ export class Connection implements TraceSubject {
   #socket: ConnTracker | null = null;
   #plaintexts: Map<number, ConnTracker> | null = null;
   #datagrams: DatagramTracker | null = null;
+  /** What its clear text left to the plain text that follows. */
+  #bequest: Bequest | null = null;
   #starts: Positions | null = null;
   #closingSinceNs = -1;
   #closingByExit = false;
@@ -192,6 +194,11 @@ export class Connection implements TraceSubject {
     this.#datagrams?.finish(why);
   }
 
+  /** Its bytes are TLS from here on; what they say is the plain text's business. */
+  bequeath(bequest: Bequest): void {
+    this.#bequest = bequest;
+  }
+
   /** The kernel shall go on sending this connection's payload. */
   keep(): void {
     if (this.#kept) return;
@@ -305,6 +312,8 @@ export class Connection implements TraceSubject {
       if (plaintexts.size >= MAX_PLAINTEXTS) return null;
       tracker = new ConnTracker(this.#context, this, event.plaintext, event.source);
       plaintexts.set(event.plaintext, tracker);
+      if (this.#bequest !== null) tracker.inherit(this.#bequest);
+      this.#bequest = null;
     }
     return tracker;
   }

@@ -2,7 +2,7 @@
  * What all trackers of one trace share: options, counters, buffers, the clock and the way out.
  * Filled in by the pipeline; `nowNs` and `losses` follow the events.
  */
-import type { Plugin, ProtocolOptions, Summary } from "../../protocols/protocol.ts";
+import type { Role, Started, Summary } from "../../protocols/protocol.ts";
 import type { Passing } from "../capture/source.ts";
 import type { WallClock } from "../clock.ts";
 import type { Container, TraceRecord } from "../record/record.ts";
@@ -10,18 +10,18 @@ import type { Stats } from "../stats.ts";
 import type { BufferPool } from "../stream/buffer_pool.ts";
 import type { ConnTrace } from "./trace.ts";
 
-export type Role = "client" | "server";
+export type { Role };
 
 export interface TrackerContext {
-  readonly plugins: readonly Plugin[];
+  readonly plugins: readonly Started[];
   readonly showUnknown: boolean;
   /** Only records of this role of the traced process. */
   readonly role: Role | undefined;
-  /** The same object for all connections. */
-  readonly protocolOptions: ProtocolOptions;
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;
+  /** Answers that are errors are counted. */
+  readonly outlines: boolean;
   /** A frame in progress may hold this much. */
   readonly maxFrameBytes: number;
   readonly stats: Stats;

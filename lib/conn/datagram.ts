@@ -155,8 +155,8 @@ class Peer {
       transport: "datagram",
       requestStream: client ? this.#egress : this.#ingress,
       responseStream: client ? this.#ingress : this.#egress,
-      midStream: true,
-      joined: false,
+      start: "untold",
+      inherited: null,
       pass: () => {},
     });
     connection.trace?.protocolDecided(connection, found.plugin.name, found.role);

@@ -3,9 +3,10 @@
  *
  * In: the first bytes of each direction, and hints. Out: protocol and role, "unsure" when more bytes
  * could tell, or "no". Probes decide; hints (connect or accept seen, ports, who spoke first) only
- * choose between answers that the probes allow. It keeps nothing.
+ * choose between answers that the probes allow. The order of the plug-ins decides nothing. It keeps
+ * nothing.
  */
-import type { Plugin, Side } from "../../protocols/protocol.ts";
+import type { Plugin, Probe, Side } from "../../protocols/protocol.ts";
 import type { Role } from "./context.ts";
 
 /** A head is looked at up to this size; a protocol still unsure by then is not it. */
@@ -27,42 +28,57 @@ export interface Hints {
   firstSpeaker: Role | null;
 }
 
-export interface Detected {
-  plugin: Plugin;
+export interface Detected<P extends Plugin = Plugin> {
+  plugin: P;
   role: Role;
 }
 
-type Answer = "yes" | "no" | "unsure";
-
 const ROLES: readonly Role[] = ["client", "server"];
 
+/** How well a protocol fits: the better, the larger; ties are no answer. */
+interface Candidate<P extends Plugin> extends Detected<P> {
+  /** Nothing contradicts it, and enough is there to say so. */
+  isSure: boolean;
+  score: number;
+}
+
+/** Weights of what speaks for a candidate: none is outweighed by all that follow. */
+const Weight = { YES: 32, BOTH: 16, HANDSHAKE: 8, PORT: 4, FIRST: 2 } as const;
+
 /** `transport` rules out protocols of the other kind. */
-export function detect(
-  plugins: readonly Plugin[],
+export function detect<P extends Plugin>(
+  plugins: readonly P[],
   transport: "stream" | "datagram",
   egress: Head,
   ingress: Head,
   hints: Hints,
-): Detected | "unsure" | "no" {
-  let best: Detected | null = null;
-  let bestScore = -1;
+): Detected<P> | "unsure" | "no" {
+  let best: Candidate<P> | null = null;
+  let isTied = false;
   let unsure = false;
   for (const plugin of plugins) {
     if (!plugin.transports.includes(transport)) continue;
     for (const role of hints.role === "server" ? ROLES.toReversed() : ROLES) {
-      const answer = fits(plugin, role, egress, ingress);
-      if (answer === "yes") {
-        const score = scoreOf(plugin, role, hints);
-        if (score > bestScore) {
-          best = { plugin, role };
-          bestScore = score;
+      const found = fits(plugin, role, egress, ingress, hints);
+      if (found === "unsure") unsure = true;
+      else if (found !== "no") {
+        if (best === null || found.score > best.score) {
+          best = found;
+          isTied = false;
+        } else if (found.score === best.score && plugin !== best.plugin) {
+          isTied = true;
+          // Nothing tells them apart: the same one, whichever is asked first.
+          if (plugin.name < best.plugin.name) best = found;
         }
-      } else if (answer === "unsure") unsure = true;
+      }
       // What was seen of the handshake holds until the bytes contradict it.
-      if (role === hints.role && answer !== "no") break;
+      if (role === hints.role && found !== "no") break;
     }
   }
-  return best ?? (unsure ? "unsure" : "no");
+  if (best === null) return unsure ? "unsure" : "no";
+  const mayTell = egress.bytes.length === 0 || ingress.bytes.length === 0;
+  const waits = !best.isSure || (isTied && mayTell && !egress.full && !ingress.full);
+  return waits ? "unsure" : { plugin: best.plugin, role: best.role };
 }
 
 /** Could this direction alone be any protocol's, on either side? */
@@ -85,24 +101,36 @@ export function looksLikeTls(bytes: Uint8Array): boolean {
   return bytes[1] === 3 && (bytes[2] as number) <= 4 && length > 0 && length <= 16384 + 256;
 }
 
-function fits(plugin: Plugin, role: Role, egress: Head, ingress: Head): Answer {
-  const client = role === "client";
-  const sent = ask(plugin, egress, client ? "request" : "response");
+function fits<P extends Plugin>(
+  plugin: P,
+  role: Role,
+  egress: Head,
+  ingress: Head,
+  hints: Hints,
+): Candidate<P> | "unsure" | "no" {
+  const isClient = role === "client";
+  const sent = ask(plugin, egress, isClient ? "request" : "response");
   if (sent === "no") return "no";
-  const received = ask(plugin, ingress, client ? "response" : "request");
+  const received = ask(plugin, ingress, isClient ? "response" : "request");
   if (received === "no") return "no";
-  return sent === "yes" || received === "yes" ? "yes" : "unsure";
+  if (sent === "unsure" && received === "unsure") return "unsure";
+  const isYes = sent === "yes" || received === "yes";
+  const isBoth = sent !== "unsure" && received !== "unsure";
+  const isUsualPort = plugin.ports.includes(isClient ? hints.remotePort : hints.localPort);
+  const isAll = (sent === "unsure" || egress.full) && (received === "unsure" || ingress.full);
+  return {
+    plugin,
+    role,
+    // Little fits by chance: one direction's likeness waits for the other's, or for a reason more.
+    isSure: isYes || isBoth || isUsualPort || isAll,
+    score: (isYes ? Weight.YES : 0) + (isBoth ? Weight.BOTH : 0) +
+      (role === hints.role ? Weight.HANDSHAKE : 0) + (isUsualPort ? Weight.PORT : 0) +
+      (role === hints.firstSpeaker ? Weight.FIRST : 0),
+  };
 }
 
-function ask(plugin: Plugin, head: Head, side: Side): Answer {
+function ask(plugin: Plugin, head: Head, side: Side): Probe {
   if (head.bytes.length === 0) return "unsure";
   const answer = plugin.probe(head.bytes, side);
   return answer === "unsure" && head.full ? "no" : answer;
-}
-
-function scoreOf(plugin: Plugin, role: Role, hints: Hints): number {
-  let score = role === hints.role ? 4 : 0;
-  if (plugin.ports.includes(role === "client" ? hints.remotePort : hints.localPort)) score += 2;
-  if (role === hints.firstSpeaker) score += 1;
-  return score;
 }

@@ -6,10 +6,12 @@
  */
 import type {
   Exchange,
+  Handover,
   IncompleteReason,
-  Plugin,
+  Inherited,
   Protocol,
   Side,
+  Started,
   StitchContext,
   Stitched,
   Timed,
@@ -17,16 +19,16 @@ import type {
 import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { ProtocolCounts } from "../stats.ts";
 import type { ByteStream } from "../stream/byte_stream.ts";
+import { Pairing, type Start } from "../stitch/pairing.ts";
 import { emptyQueue } from "../stitch/queue.ts";
-import { type DriverReport, FrameDriver } from "../stream/frame_driver.ts";
+import type { DriverReport } from "../stream/driver_place.ts";
+import { FrameDriver } from "../stream/frame_driver.ts";
 import type { TrackerContext } from "./context.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Frames of one side that may wait for their other half. */
 const MAX_QUEUED = 10_000;
-/** Later than any time limit of a stitcher: what the queues hold will not be answered. */
-const LONG_AFTER_NS = 3600e9;
 
 /** Where a session works. */
 export interface SessionPlace {
@@ -38,17 +40,17 @@ export interface SessionPlace {
   readonly transport: "stream" | "datagram";
   readonly requestStream: ByteStream;
   readonly responseStream: ByteStream;
-  /** Perhaps bytes before the first ones were not seen: pairing is careful. */
-  readonly midStream: boolean;
-  /** They surely were not. */
-  readonly joined: boolean;
+  /** What was seen of the beginning. */
+  readonly start: Start;
+  /** Of the protocol before this one. */
+  readonly inherited: Inherited | null;
   /** As DriverReport.pass(). */
   pass(side: Side, until: number | null): void;
 }
 
 export interface Session {
-  /** Set once the protocol handed over to another (null: to none that is known). */
-  readonly switchTo: string | null | undefined;
+  /** Set once the protocol handed over to another. */
+  readonly next: Handover | undefined;
   /** Frames found, and failures to find one. */
   readonly frames: number;
   readonly failures: number;
@@ -66,20 +68,22 @@ export interface Session {
   finish(reason: "closed" | "trace_end", isFinal: boolean): void;
   /** Hands over what is queued, without asking the streams for more. */
   settle(): void;
+  /** With `next`, before settle(): what the next protocol gets of this one. */
+  bequeath(): Inherited;
 }
 
-export function openSession(plugin: Plugin, place: SessionPlace): Session {
-  return plugin.open((protocol) => new TypedSession(protocol, place));
+export function openSession(plugin: Started, place: SessionPlace): Session {
+  return plugin.open((protocol, trace) => new TypedSession(protocol, trace, place));
 }
 
-class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
-  readonly #protocol: Protocol<F, S, X>;
+class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport {
+  readonly #protocol: Protocol<F, S, X, T>;
   readonly #place: SessionPlace;
   readonly #counts: ProtocolCounts;
   readonly #requests = emptyQueue<Timed<F>>();
   readonly #responses = emptyQueue<Timed<F>>();
-  readonly #requestDriver: FrameDriver<F, S, X>;
-  readonly #responseDriver: FrameDriver<F, S, X>;
+  readonly #requestDriver: FrameDriver<F, S, X, T>;
+  readonly #responseDriver: FrameDriver<F, S, X, T>;
   readonly #stitchContext: StitchContext<S>;
   readonly #timeoutNs: number;
   /** All bytes of the request side came, or were found missing. */
@@ -87,29 +91,41 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   /** Frames of this session counted in context.queuedFrames. */
   #queued = 0;
 
-  constructor(protocol: Protocol<F, S, X>, place: SessionPlace) {
+  constructor(protocol: Protocol<F, S, X, T>, trace: T, place: SessionPlace) {
     this.#protocol = protocol;
     this.#place = place;
-    const context = place.context;
+    const { context, transport, start } = place;
+    const { maxFrameBytes, pool } = context;
     this.#counts = context.stats.protocol(protocol.name);
-    const { protocolOptions, maxFrameBytes } = context;
-    const state = protocol.createState(protocolOptions);
-    const driver = (side: Side, stream: ByteStream, queue: Timed<F>[]): FrameDriver<F, S, X> =>
-      new FrameDriver(protocol, side, place.transport, state, stream, queue, this, maxFrameBytes);
-    this.#requestDriver = driver("request", place.requestStream, this.#requests);
-    this.#responseDriver = driver("response", place.responseStream, this.#responses);
+    const state = protocol.createState(trace, place.inherited);
+    const pairing = new Pairing(start);
+    const common = { protocol, transport, state, pairing, report: this, maxFrameBytes, pool };
+    this.#requestDriver = new FrameDriver({
+      ...common,
+      side: "request",
+      stream: place.requestStream,
+      queue: this.#requests,
+    });
+    this.#responseDriver = new FrameDriver({
+      ...common,
+      side: "response",
+      stream: place.responseStream,
+      queue: this.#responses,
+    });
     this.#timeoutNs = 1e6 *
       (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#stitchContext = {
       state,
       nowNs: 0,
       requestTimeoutNs: this.#timeoutNs,
-      midStream: place.midStream,
+      pairing,
+      answering: false,
       ended: null,
+      overflow: null,
       allRequests: false,
     };
-    if (place.midStream && place.transport === "stream") this.#findStarts();
-    if (place.joined) {
+    if (start !== "seen" && transport === "stream") this.#findStarts();
+    if (start === "joined") {
       this.#requestDriver.join();
       this.#responseDriver.join();
     }
@@ -124,9 +140,8 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     if (!begins(responseStream, "response")) this.#responseDriver.startResyncing();
   }
 
-  get switchTo(): string | null | undefined {
-    const own = this.#requestDriver.switchTo;
-    return own === undefined ? this.#responseDriver.switchTo : own;
+  get next(): Handover | undefined {
+    return this.#requestDriver.next ?? this.#responseDriver.next;
   }
 
   get frames(): number {
@@ -138,7 +153,9 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   }
 
   get idle(): boolean {
-    return this.#queued === 0 && !this.#requestDriver.waits && !this.#responseDriver.waits;
+    const { waits } = this.#requestDriver;
+    return !waits && !this.#responseDriver.waits && this.#responses.length === 0 &&
+      this.#requests.every(({ shown }) => shown);
   }
 
   advance(side: Side): void {
@@ -181,6 +198,14 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     this.#stitch();
   }
 
+  bequeath(): Inherited {
+    const { handover, isCarrying } = this.next ?? {};
+    if (isCarrying !== true) return { value: handover, request: null };
+    // What is answered before is; then the request in front is the one that was carried over.
+    this.#stitch();
+    return { value: handover, request: this.#requests.shift() ?? null };
+  }
+
   // DriverReport.
 
   frame(side: Side, bytes: number): void {
@@ -194,11 +219,14 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   }
 
   resync(side: Side, droppedBytes: number): void {
+    this.#stitchContext.pairing.wasDisturbed = true;
     this.#place.context.stats.resync(droppedBytes);
     this.#place.trace?.resync(this.#place.subject, side, droppedBytes);
   }
 
   abandoned(_side: Side, reason: IncompleteReason): void {
+    const isEnd = reason === "closed" || reason === "trace_end";
+    if (!isEnd) this.#stitchContext.pairing.wasDisturbed = true;
     this.#place.context.stats.abandon(reason);
   }
 
@@ -214,13 +242,14 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     const stitch = this.#stitchContext;
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
+    stitch.answering = this.#responseDriver.waits;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
     if (this.#requests.length > MAX_QUEUED || this.#responses.length > MAX_QUEUED) {
       this.#place.trace?.evicted(this.#place.subject, "too many unanswered");
-      stitch.nowNs += LONG_AFTER_NS;
-      stitch.requestTimeoutNs = 0;
+      const { wasDisturbed, reason } = stitch.pairing;
+      stitch.overflow = wasDisturbed ? reason : "trace_end";
       this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-      stitch.requestTimeoutNs = this.#timeoutNs;
+      stitch.overflow = null;
       // Whatever the plug-in would still keep is not worth unbounded memory.
       this.#dropOverflow(this.#requests);
       this.#dropOverflow(this.#responses);
@@ -251,13 +280,19 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     const stats = context.stats;
     if (stitched.request === null) stats.unmatchedResponses++;
     else if (stitched.response === null) stats.unmatchedRequests++;
-    else this.#stitchContext.midStream = false;
     if (context.role !== undefined && context.role !== place.facts.role) {
       stats.filteredRecords++;
       return;
     }
     const record = buildRecord(stitched, place.facts, context.clock);
-    this.#counts.records++;
+    const counts = stitched.protocol === undefined
+      ? this.#counts
+      : context.stats.protocol(stitched.protocol);
+    counts.records++;
+    if (stitched.incomplete.includes("late")) stats.cameLate(counts);
+    if (context.outlines && this.#protocol.outline(stitched.exchange).outcome === "error") {
+      counts.errors++;
+    }
     if (record.incomplete !== undefined) {
       for (const reason of record.incomplete) stats.incompleteRecord(reason);
     }

@@ -14,7 +14,14 @@
  * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
  * the connection's, see connection.ts. It never decides by ports alone.
  */
-import type { IncompleteReason, Plugin, Side } from "../../protocols/protocol.ts";
+import {
+  ANY,
+  type Handover,
+  type IncompleteReason,
+  type Inherited,
+  type Side,
+  type Started,
+} from "../../protocols/protocol.ts";
 import { Direction, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
@@ -34,6 +41,13 @@ const MAX_FAILURES = 8;
 const MAX_SWITCHES = 8;
 
 const ALL_LOOKED_AT: Passing = { egress: null, ingress: null };
+
+/** What one protocol left to the next: on the socket, or in its plain text. */
+export interface Bequest {
+  readonly to: string;
+  readonly role: Role;
+  readonly inherited: Inherited;
+}
 
 export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
@@ -86,6 +100,11 @@ export class ConnTracker {
   hintStart(egress: number, ingress: number): void {
     this.#egress.hintStart(egress, this.#context.losses);
     this.#ingress.hintStart(ingress, this.#context.losses);
+  }
+
+  /** What it speaks was told before its first byte. */
+  inherit(bequest: Bequest): void {
+    this.#startNamed(bequest);
   }
 
   addressesLearnt(local: string, remote: string): void {
@@ -247,7 +266,7 @@ export class ConnTracker {
     return true;
   }
 
-  #detect(egress: Head, ingress: Head): Detected | "unsure" | "no" {
+  #detect(egress: Head, ingress: Head): Detected<Started> | "unsure" | "no" {
     const connection = this.#connection;
     return detect(this.#context.plugins, "stream", egress, ingress, {
       role: connection.roleHint,
@@ -303,7 +322,7 @@ export class ConnTracker {
 
   // Parsing.
 
-  #start(plugin: Plugin, role: Role): void {
+  #start(plugin: Started, role: Role, inherited: Inherited | null = null): void {
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
     const client = role === "client";
@@ -319,8 +338,8 @@ export class ConnTracker {
       requestStream: (client ? this.#egress : this.#ingress).stream,
       responseStream: (client ? this.#ingress : this.#egress).stream,
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
-      midStream: this.#midStream || this.#connection.isUntold,
-      joined: this.#midStream,
+      start: this.#midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
+      inherited,
       pass: (side, until) => this.#pass(side, until),
     });
     this.#moveTo("parsing", plugin.name);
@@ -347,22 +366,45 @@ export class ConnTracker {
   #afterSession(): void {
     const session = this.#session;
     if (session === null) return;
-    if (session.switchTo !== undefined) this.#switch(session, session.switchTo);
+    if (session.next !== undefined) this.#handOver(session, session.next);
     else if (session.frames > 0) this.#totals = null;
     // Once bitten: another protocol's bytes must not be lost to the same mistake.
     else if (session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) this.#refuse();
   }
 
-  #switch(session: Session, to: string | null): void {
+  #handOver(session: Session, next: Handover): void {
+    const inherited = session.bequeath();
     session.settle();
     const role = this.#facts.role ?? "client";
-    const plugin = this.#context.plugins.find(({ name }) => name === to);
     this.#session = null;
     this.#totals = null;
     this.#midStream = false;
-    if (plugin === undefined || ++this.#switches > MAX_SWITCHES) {
-      this.#giveUp(`switched to ${to ?? "an unknown protocol"}`);
-    } else this.#start(plugin, role);
+    const { to, opaque } = next;
+    if (opaque !== undefined && to !== null) this.#connection.bequeath({ to, role, inherited });
+    if (++this.#switches > MAX_SWITCHES) this.#giveUp("too many hand-overs");
+    else if (to === ANY || opaque !== undefined) this.#startOver();
+    else this.#startNamed({ to: to ?? "an unknown protocol", role, inherited });
+  }
+
+  #startNamed({ to, role, inherited }: Bequest): void {
+    const plugin = this.#context.plugins.find(({ name }) => name === to);
+    if (plugin === undefined) this.#giveUp(`switched to ${to}`);
+    else this.#start(plugin, role, inherited);
+  }
+
+  /** What comes now is looked at like a connection of its own. */
+  #startOver(): void {
+    this.#totals = new UnknownTotals();
+    this.#facts.protocol = "unknown";
+    this.#facts.role = undefined;
+    this.#firstSpeaker = null;
+    this.#misses = 0;
+    this.#egress.hasProtocol = false;
+    this.#ingress.hasProtocol = false;
+    this.#moveTo("probing", "another protocol begins");
+    for (const flow of [this.#egress, this.#ingress]) {
+      if (flow.stream.shownBytes > 0) this.#grew(flow);
+    }
   }
 
   #refuse(): void {

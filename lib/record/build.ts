@@ -3,8 +3,8 @@
  * TraceRecord whose keys stand in the public order, absent ones undefined. It never looks into the
  * messages.
  */
-import type { Exchange, Stitched } from "../../protocols/protocol.ts";
 import { type WallClock, WallTime } from "../clock.ts";
+import type { Exchange, Stitched } from "../stitch/exchange.ts";
 import type { IncompleteReason, TraceRecord } from "./record.ts";
 
 /** What all records of one connection share. */
@@ -28,6 +28,7 @@ const ORDER: readonly IncompleteReason[] = [
   "timeout",
   "one_way",
   "no_response",
+  "late",
   "trace_end",
 ];
 
@@ -38,13 +39,15 @@ export function buildRecord(
 ): TraceRecord {
   const request = stitched.request;
   const response = stitched.response;
-  const first = request ?? response;
+  const isServers = stitched.initiator === "server";
+  const asked = isServers ? response : request, answer = isServers ? request : response;
+  const first = asked ?? answer;
   const redacted = stitched.redacted;
   return {
     time: new WallTime(clock, first === null ? 0 : first.startNs),
-    protocol: facts.protocol,
-    latency_ns: request !== null && response !== null
-      ? Math.max(0, response.endNs - request.startNs)
+    protocol: stitched.protocol ?? facts.protocol,
+    latency_ns: asked !== null && answer !== null
+      ? Math.max(0, answer.endNs - asked.startNs)
       : undefined,
     pid: first === null || first.pid === 0 ? undefined : first.pid,
     comm: first === null || first.comm === "" ? undefined : first.comm,

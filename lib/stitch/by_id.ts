@@ -2,10 +2,10 @@
  * Pairs by an identifier that the response repeats (DNS, Kafka, Cassandra …).
  *
  * In: both queues of a connection, oldest first. Out: pairs, handed to `emit` and taken off the
- * queues. A request whose id is used again before it was answered is paired first in, first out.
+ * queues; time limits and late answers as in in_order.ts. A request whose id is used again before it
+ * was answered is paired first in, first out.
  */
-import type { StitchContext, Timed } from "../../protocols/protocol.ts";
-import type { EmitPair } from "./in_order.ts";
+import type { EmitPair, StitchContext, Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
 
 /** Up to this many responses are looked up by walking the requests: no index is built for few. */
@@ -15,47 +15,61 @@ export function pairById<F>(
   requests: Timed<F>[],
   responses: Timed<F>[],
   context: StitchContext<unknown>,
-  idOf: (frame: F) => number | string,
+  idOf: (timed: Timed<F>) => number | string,
   emit: EmitPair<F>,
 ): void {
   if (responses.length > 0) takeAnswered(requests, responses, context, idOf, emit);
+  const { answering, pairing } = context;
+  const reason = context.overflow ?? context.ended;
+  if (reason !== null) {
+    for (const request of requests) if (!request.shown) emit(request, null, reason);
+    requests.length = 0;
+    pairing.shown = 0;
+  } else if (!answering) showLate(requests, context, emit);
+}
+
+/** Requests that waited too long are shown, and stay for a late answer. */
+function showLate<F>(
+  requests: Timed<F>[],
+  { nowNs, requestTimeoutNs, pairing }: StitchContext<unknown>,
+  emit: EmitPair<F>,
+): void {
   // Oldest first, unless threads were seen out of order: the one in front tells for nearly all.
-  const first = requests[0];
-  if (first === undefined) return;
-  if (context.ended === null && context.nowNs - first.endNs < context.requestTimeoutNs) return;
-  let kept = 0;
-  for (const request of requests) {
-    const late = context.nowNs - request.endNs >= context.requestTimeoutNs;
-    if (context.ended === null && !late) requests[kept++] = request;
-    else emit(request, null, context.ended ?? "no_response");
+  for (let at = pairing.shown; at < requests.length; at++) {
+    const request = requests[at] as Timed<F>;
+    if (nowNs - request.endNs < requestTimeoutNs) return;
+    emit(request, null, "no_response");
+    request.shown = true;
+    pairing.shown++;
   }
-  requests.length = kept;
 }
 
 function takeAnswered<F>(
   requests: Timed<F>[],
   responses: Timed<F>[],
   context: StitchContext<unknown>,
-  idOf: (frame: F) => number | string,
+  idOf: (timed: Timed<F>) => number | string,
   emit: EmitPair<F>,
 ): void {
   const index = responses.length > FEW ? indexOf(requests, idOf) : null;
   const answered = new Set<Timed<F>>();
+  const reason = context.overflow ?? context.ended;
   let kept = 0;
   for (const response of responses) {
-    const id = idOf(response.frame);
+    const id = idOf(response);
     const at = index === null
-      ? requests.findIndex((request) => idOf(request.frame) === id)
+      ? requests.findIndex((request) => idOf(request) === id)
       : index.get(id)?.shift() ?? -1;
     const request = requests[at];
     if (request !== undefined) {
-      emit(request, response, null);
+      if (request.shown) context.pairing.shown--;
+      emit(request, response, request.shown ? "late" : null);
       if (index === null) requests.splice(at, 1);
       else answered.add(request);
-    } else if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) {
+    } else if (reason === null && context.nowNs - response.endNs < STRAY_NS) {
       responses[kept++] = response;
     } else {
-      emit(null, response, "mid_stream");
+      emit(null, response, context.overflow ?? "mid_stream");
     }
   }
   responses.length = kept;
@@ -68,11 +82,11 @@ function takeAnswered<F>(
 /** Where the requests of each id are, oldest first. */
 function indexOf<F>(
   requests: readonly Timed<F>[],
-  idOf: (frame: F) => number | string,
+  idOf: (timed: Timed<F>) => number | string,
 ): Map<number | string, number[]> {
   const index = new Map<number | string, number[]>();
   for (const [at, request] of requests.entries()) {
-    const id = idOf(request.frame);
+    const id = idOf(request);
     const same = index.get(id);
     if (same === undefined) index.set(id, [at]);
     else same.push(at);

@@ -1,90 +1,234 @@
 /**
- * Pairs by order: the n-th response answers the n-th request (HTTP/1).
+ * Pairs by order: the n-th response answers the n-th request (HTTP/1, Redis …).
  *
- * In: both queues of a connection, oldest first. Out: pairs, handed to `emit` and taken off the
- * queues. It never waits for more than the rules below ask and never reorders.
+ * In: both queues of a connection, oldest first, and what a protocol's messages are to each other.
+ * Out: pairs, handed to `emit` and taken off the queues. It never waits for more than the rules below
+ * ask and never reorders.
+ *
+ * | a request                            | becomes                                              |
+ * | answered within --request-timeout    | a pair                                               |
+ * | unanswered for that long             | "no_response", at once; it keeps its place           |
+ * | answered after that                  | the whole pair once more, "late"                     |
+ * | unanswered while a response is begun | nothing yet: that may take its time                  |
+ * | that is never answered               | "one_way"                                            |
  *
  * Where messages were lost, order alone would pair everything that follows with the wrong half, for
  * good: there realign.ts says what is known. Besides, a response that ended before the request in
  * front began is none of its; where requests may be unseen, nor is one that began before it.
  */
+import type { IncompleteReason } from "../record/record.ts";
+import type { EmitPair, StitchContext, Timed } from "./exchange.ts";
+import { type Part, type Roles, STRAY_NS } from "./pairing.ts";
 import { dropFront } from "./queue.ts";
-import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
-import { isOlder, type PairMemory, type Roles, STRAY_NS } from "./pairing.ts";
 import { isDoubtful, notePair, placeBehindLoss } from "./realign.ts";
 
-/** `reason` says why one half is missing; null for a full pair. */
-export type EmitPair<F> = (
-  request: Timed<F> | null,
-  response: Timed<F> | null,
-  reason: IncompleteReason | null,
-) => void;
+/** Every request has one answer, and nothing is sent unasked. */
+const ONE_EACH: Roles<unknown> = {
+  due: () => "once",
+  isAnswer: () => true,
+  part: () => "answers",
+  fits: () => true,
+  paired: () => {},
+  lost: () => {},
+};
 
-const EVERY: Roles<unknown> = { isDue: () => true, isAnswer: () => true };
+type Queue<F> = Timed<F>[];
 
-export function pairInOrder<F>(
-  requests: Timed<F>[],
-  responses: Timed<F>[],
+/** Is there no response, and is the oldest request in time? Then pairInOrder() would do nothing. */
+export function nothingToPair(
+  requests: Queue<unknown>,
+  responses: Queue<unknown>,
   context: StitchContext<unknown>,
-  emit: EmitPair<F>,
-  memory: PairMemory,
-): void {
-  let taken = 0;
-  let answered = 0;
-  while (answered < responses.length) {
-    const response = responses[answered] as Timed<F>;
-    if (isDoubtful(requests[taken], response, memory)) {
-      const fronts = { requests, from: taken, responses, at: answered, context, memory };
-      const { drop, fate } = placeBehindLoss({ ...fronts, roles: EVERY });
-      for (const to = taken + drop; taken < to; taken++) {
-        emit(requests[taken] as Timed<F>, null, memory.reason);
-      }
-      if (fate === "wait") break;
-      if (fate === "alone") {
-        emit(null, response, memory.reason);
-        answered++;
-        continue;
-      }
-    }
-    if (memory.owed > 0) {
-      memory.owed--;
-      answered++;
-      emit(null, response, "timeout");
-      continue;
-    }
-    const request = requests[taken];
-    if (request === undefined) {
-      if (context.ended === null && context.nowNs - response.endNs < STRAY_NS) break;
-      emit(null, response, "mid_stream");
-    } else if (isOlder(response, request, context.midStream || request.afterGap === true)) {
-      emit(null, response, "mid_stream");
-    } else {
-      notePair(requests, taken, response, memory);
-      emit(request, response, null);
-      taken++;
-    }
-    answered++;
-  }
-  taken = expire(requests, taken, context, emit, memory);
-  dropFront(requests, taken);
-  dropFront(responses, answered);
+): boolean {
+  if (responses.length > 0 || context.ended !== null || context.overflow !== null) return false;
+  const oldest = requests[context.pairing.shown];
+  return oldest === undefined || context.answering || !isLate(oldest, context);
 }
 
-/** Requests that waited too long, or at the end all of them; the index behind them. */
-function expire<F>(
-  requests: Timed<F>[],
-  from: number,
+export function pairInOrder<F>(
+  requests: Queue<F>,
+  responses: Queue<F>,
   context: StitchContext<unknown>,
   emit: EmitPair<F>,
-  memory: PairMemory,
-): number {
-  let at = from;
-  for (; at < requests.length; at++) {
-    const request = requests[at] as Timed<F>;
-    const late = context.nowNs - request.endNs >= context.requestTimeoutNs;
-    if (context.ended === null && !late) break;
-    emit(request, null, context.ended ?? "no_response");
-    if (context.ended === null) memory.owed++;
+  roles: Roles<F> = ONE_EACH,
+): void {
+  new Turn(requests, responses, context, emit, roles).run();
+}
+
+/** One call of pairInOrder(): how far it has come in both queues. */
+class Turn<F> {
+  #taken = 0;
+  #answered = 0;
+  readonly #requests: Queue<F>;
+  readonly #responses: Queue<F>;
+  readonly #context: StitchContext<unknown>;
+  readonly #emit: EmitPair<F>;
+  readonly #roles: Roles<F>;
+
+  constructor(
+    requests: Queue<F>,
+    responses: Queue<F>,
+    context: StitchContext<unknown>,
+    emit: EmitPair<F>,
+    roles: Roles<F>,
+  ) {
+    this.#requests = requests;
+    this.#responses = responses;
+    this.#context = context;
+    this.#emit = emit;
+    this.#roles = roles;
   }
-  return at;
+
+  run(): void {
+    const { overflow } = this.#context;
+    if (overflow !== null) return this.#giveUpAll(overflow);
+    const responses = this.#responses;
+    while (this.#answered < responses.length) {
+      this.#takeUnanswered();
+      const response = responses[this.#answered] as Timed<F>;
+      const fate = this.#placeLost(response) ?? this.#place(response);
+      if (fate === "waits") break;
+      this.#answered++;
+    }
+    this.#takeUnanswered();
+    this.#expire();
+    dropFront(this.#requests, this.#taken);
+    dropFront(responses, this.#answered);
+  }
+
+  /** Hands over the requests in front that are never answered. */
+  #takeUnanswered(): void {
+    while (this.#taken < this.#requests.length) {
+      const request = this.#requests[this.#taken] as Timed<F>;
+      const due = this.#roles.due(request.frame);
+      if (due === "once" || due === "many") return;
+      this.#giveUp(request);
+    }
+  }
+
+  /** Behind a loss: hands over what cannot be placed. Null: the response goes by order. */
+  #placeLost(response: Timed<F>): "done" | "waits" | null {
+    const { pairing } = this.#context;
+    const request = this.#requests[this.#taken];
+    if (pairing.carried === null && !isDoubtful(request, response, pairing)) return null;
+    pairing.isAligned = false;
+    pairing.wasDisturbed ||= isLoss(response) || (request !== undefined && isLoss(request));
+    if (response.loss !== null) this.#roles.lost();
+    if (!this.#roles.isAnswer(response.frame)) {
+      pairing.carried = response.loss ?? pairing.carried;
+      response.loss = null;
+      return null;
+    }
+    response.loss ??= pairing.carried;
+    pairing.carried = null;
+    const { drop, fate } = placeBehindLoss({
+      requests: this.#requests,
+      from: this.#taken,
+      responses: this.#responses,
+      at: this.#answered,
+      context: this.#context,
+      roles: this.#roles,
+    });
+    for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
+    if (fate === "wait") return "waits";
+    if (fate === "pair") return null;
+    this.#emit(null, response, pairing.reason);
+    return "done";
+  }
+
+  #place(response: Timed<F>): Part {
+    const { pairing } = this.#context;
+    const request = this.#requests[this.#taken];
+    const isStranger = this.#isStranger(request, response), mayWait = this.#mayWait(response);
+    const part = this.#roles.part(response, request, isStranger, mayWait);
+    if (part === "unasked") this.#emit(null, response, "one_way");
+    if (part !== "answers") return part;
+    if (request === undefined && mayWait) return "waits";
+    if (request === undefined || isStranger) {
+      this.#emit(null, response, "mid_stream");
+      return part;
+    }
+    notePair(this.#requests, this.#taken, response, pairing);
+    this.#roles.paired(response.frame, request.frame);
+    this.#emit(request, response, request.shown ? "late" : null);
+    this.#take(request);
+    // Nothing is left over on either side: from here on, responses go with their requests.
+    pairing.isAligned ||= this.#taken === this.#requests.length &&
+      this.#answered + 1 === this.#responses.length;
+    return part;
+  }
+
+  /** The response came to a request that was not seen. */
+  #isStranger(request: Timed<F> | undefined, response: Timed<F>): boolean {
+    const { pairing } = this.#context;
+    if (request === undefined) return !pairing.isAligned;
+    if (pairing.isOlder(response, request)) return true;
+    return !pairing.isAligned && !this.#roles.fits(response.frame, request.frame);
+  }
+
+  /** Its request may still be under way to user space. */
+  #mayWait(response: Timed<F>): boolean {
+    const { ended, nowNs } = this.#context;
+    return ended === null && nowNs - response.endNs < STRAY_NS;
+  }
+
+  #take(request: Timed<F>): void {
+    if (request.shown) this.#context.pairing.shown--;
+    this.#taken++;
+  }
+
+  /** The request in front will not be answered, or its answer is not known. */
+  #giveUp(request: Timed<F>): void {
+    this.#show(request, this.#context.pairing.reason);
+    this.#take(request);
+  }
+
+  /** Hands a request over alone, once. */
+  #show(request: Timed<F>, reason: IncompleteReason): void {
+    if (request.shown) return;
+    const due = this.#roles.due(request.frame);
+    if (due !== "nothing") this.#emit(request, null, due === "never" ? "one_way" : reason);
+  }
+
+  /** More than can be kept: from here on the connection is like one that is joined in its middle. */
+  #giveUpAll(reason: IncompleteReason): void {
+    const { pairing } = this.#context;
+    for (const request of this.#requests) this.#show(request, reason);
+    for (const response of this.#responses) this.#emit(null, response, reason);
+    this.#requests.length = 0;
+    this.#responses.length = 0;
+    pairing.isAligned = false;
+    pairing.joined = reason;
+    pairing.doubted = 0;
+    pairing.shown = 0;
+  }
+
+  /** Requests that waited too long are shown, and stay; at the end all of them go. */
+  #expire(): void {
+    const { ended, pairing, answering } = this.#context;
+    const requests = this.#requests;
+    if (ended !== null) {
+      for (; this.#taken < requests.length; this.#taken++) {
+        this.#show(requests[this.#taken] as Timed<F>, ended);
+      }
+      pairing.shown = 0;
+    } else if (!answering) {
+      for (let at = this.#taken + pairing.shown; at < requests.length; at++) {
+        const request = requests[at] as Timed<F>;
+        if (!isLate(request, this.#context)) return;
+        this.#show(request, "no_response");
+        request.shown = true;
+        pairing.shown++;
+      }
+    }
+  }
+}
+
+/** Something was lost since it was joined. */
+function isLoss({ loss }: Timed<unknown>): boolean {
+  return loss !== null && loss.reason !== "mid_stream";
+}
+
+function isLate({ endNs }: Timed<unknown>, context: StitchContext<unknown>): boolean {
+  return context.nowNs - endNs >= context.requestTimeoutNs;
 }

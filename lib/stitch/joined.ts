@@ -15,7 +15,8 @@
  * when a response has waited for a second. One that keeps the same number of requests under way all
  * the time looks like one that keeps none: order alone cannot tell these apart.
  */
-import type { Timed } from "../../protocols/protocol.ts";
+import type { IncompleteReason } from "../record/record.ts";
+import type { Timed } from "./exchange.ts";
 import { BY_ORDER, type Fronts, type Placement, SILENCE_NS } from "./pairing.ts";
 
 /** So many requests must come when everything is answered, unless a response has waited that long. */
@@ -24,18 +25,20 @@ const RESTS = 3;
 /** Requests that came while answers were due, after which nothing held is waited with any longer. */
 const MAX_OVERLAPS = 64;
 
-/** Is what is not known of the fronts that they were joined, and nothing else? */
-export function isJoined<F>({ requests, from, responses, at, memory }: Fronts<F>): boolean {
-  const fronts = [requests[from], responses[at]].filter((each) => each?.afterGap === true);
-  if (fronts.length === 0) return memory.joined;
-  return fronts.every((each) => each?.gapReason === "mid_stream");
+/** Is what is not known of the fronts that they were joined, and nothing else? Then why. */
+export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {
+  const { requests, from, responses, at, context: { pairing } } = fronts;
+  const losses = [requests[from]?.loss ?? null, responses[at]?.loss ?? null]
+    .filter((loss) => loss !== null);
+  if (losses.length === 0) return pairing.joined;
+  return losses.every(({ reason }) => reason === "mid_stream") ? "mid_stream" : null;
 }
 
-/** What becomes of the response in front, where isJoined(). */
+/** What becomes of the response in front, where joinedBy(). */
 export function placeJoined<F>(fronts: Fronts<F>): Placement {
-  const { requests, from, responses, at, memory } = fronts;
+  const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
-  memory.reason = "mid_stream";
+  pairing.reason = pairing.joined ?? "mid_stream";
   const request = requests[from];
   if (request === undefined) return BY_ORDER;
   if (response.startNs < request.startNs) return alone(response);
@@ -43,20 +46,19 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   if (surplus === "unknown") return { drop: 0, fate: "wait" };
   if (surplus === "never") {
     // What comes behind all of these is as if joined there.
-    response.afterGap = false;
+    response.loss = null;
     return { drop: requests.length - from, fate: "alone" };
   }
   if (surplus > 0) return alone(response);
-  memory.joined = false;
-  memory.owed = 0;
-  response.afterGap = false;
-  request.afterGap = false;
+  pairing.joined = null;
+  response.loss = null;
+  request.loss = null;
   return BY_ORDER;
 }
 
 /** Its request was not seen; the next one is in the same place. */
 function alone<F>(response: Timed<F>): Placement {
-  response.afterGap = false;
+  response.loss = null;
   return { drop: 0, fate: "alone" };
 }
 
@@ -67,11 +69,11 @@ function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
   let [due, answers, surplus, rests, overlaps, next] = [0, 0, 0, 0, 0, from];
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
-    if (i > at && response.afterGap === true) return "never";
+    if (i > at && response.loss !== null) return "never";
     for (; next < requests.length; next++) {
       const request = requests[next] as Timed<F>;
       if (request.startNs > response.startNs) break;
-      if (next > from && request.afterGap === true) return "never";
+      if (next > from && request.loss !== null) return "never";
       const before = requests[next - 1];
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
         // An operation that made the one before whole is no answered connection's.
@@ -79,7 +81,7 @@ function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
         if (isRest && (++rests === RESTS || hasWaited)) return surplus;
         if (!isRest && ++overlaps === MAX_OVERLAPS) return "never";
       }
-      if (roles.isDue(request.frame)) due++;
+      if (roles.due(request.frame) === "once") due++;
     }
     if (roles.isAnswer(response.frame)) answers++;
     if (answers - due > surplus) {

@@ -1,9 +1,21 @@
 /**
- * What pairing by order is told, remembers and answers, and what it knows of time; also where order
- * alone is not enough: behind a loss (realign.ts) and on connections joined in their middle
- * (joined.ts).
+ * What is known, and not known, of which response answers which request: of one connection, in one
+ * place.
+ *
+ * In: how the connection began (the session), what was lost (the frame drivers), how it goes (the
+ * stitchers of this folder). Out: whether order alone pairs the messages in front, and the reason
+ * that stands in records where it does not. Plug-ins may read it, and write nothing.
+ *
+ *     unknown                          since                       until
+ *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair
+ *     wasDisturbed                     a loss                      for good
+ *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
+ *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
+ *                                      placed
+ *     Timed.loss of a frame in front   a loss just before it       it is placed (realign.ts)
  */
-import type { IncompleteReason, Span, StitchContext, Timed } from "../../protocols/protocol.ts";
+import type { IncompleteReason } from "../record/record.ts";
+import type { Loss, Span, StitchContext, Timed } from "./exchange.ts";
 
 /** After so much silence nothing is taken to be under way: nobody is slower and still awaited. */
 export const SILENCE_NS = 1e9;
@@ -13,48 +25,88 @@ export const STRAY_NS = 1e9;
 /** Two threads of one process may be seen this much out of order. */
 const SLACK_NS = 1e6;
 
-/** What pairing remembers of a connection; the protocol's state holds it. */
-export interface PairMemory {
-  /** Responses still due to requests that were handed over as "no_response". */
-  owed: number;
-  /** A request was whole before one of an earlier turn was answered. */
-  overlaps: boolean;
-  /** Turns of several requests were seen. */
-  batches: boolean;
-  /** Joined in the middle: how many answers are due to requests before that is not known yet. */
-  joined: boolean;
-  /** Responses that may still come to requests given up behind a loss: at most so many. */
-  doubted: number;
-  /** Why those were lost. */
-  reason: IncompleteReason;
-  /** When the last message moved that was given up. */
-  lastNs: number;
-}
+/** What was seen of a connection's beginning. */
+export type Start =
+  | "seen" // its first bytes
+  | "untold" // nobody can tell whether there were bytes before
+  | "joined"; // its middle: there were
 
-export function createPairMemory(): PairMemory {
-  return {
-    owed: 0,
-    overlaps: false,
-    batches: false,
-    joined: false,
-    doubted: 0,
-    reason: "gap",
-    lastNs: -Infinity,
-  };
+export class Pairing {
+  /** Responses are known to go with their requests. */
+  isAligned: boolean;
+  /** Something was lost here once. */
+  wasDisturbed = false;
+  /** Nobody knows yet how many answers are due to requests that were not seen: why not. */
+  joined: IncompleteReason | null = null;
+  /** Responses that may still come to requests given up behind a loss: at most so many. */
+  doubted = 0;
+  /** Why something is not known: the loss last met. */
+  reason: IncompleteReason = "mid_stream";
+  /** A request was whole before one of an earlier turn was answered. */
+  overlaps = false;
+  /** Turns of several requests were seen. */
+  batches = false;
+  /** When the last message moved that was given up. */
+  lastNs = -Infinity;
+  /** So many requests in front were handed over as "no_response", and wait for a late answer. */
+  shown = 0;
+  /** A loss before something sent unasked: it is the next answer's. */
+  carried: Loss | null = null;
+
+  constructor(start: Start = "seen") {
+    this.isAligned = start === "seen";
+  }
+
+  /**
+   * Was the response there before this request was? Then it answers one that was not seen. Where
+   * there may be such requests, by however little.
+   */
+  isOlder(response: Span, request: Timed<unknown>): boolean {
+    const isStrict = !this.isAligned || this.wasDisturbed || request.loss !== null;
+    // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
+    if (isStrict) return response.startNs < request.startNs;
+    return response.endNs + SLACK_NS < request.startNs;
+  }
 }
 
 /** What is known of the response in front. */
 export interface Placement {
-  /** So many requests in front are given up, with `memory.reason`. */
+  /** So many requests in front are given up, with `Pairing.reason`. */
   drop: number;
   /** "pair": by order, with the request then in front; "alone": given up; "wait": not yet known. */
   fate: "pair" | "alone" | "wait";
 }
 
-/** Which frames take part: not those that are sent unasked, or never answered. */
+/** How requests are answered: once, as often as the server likes, never; or they say nothing. */
+export type Due = "once" | "many" | "never" | "nothing";
+
+/**
+ * What a response is to the request in front: its answer; sent unasked; nothing at all; or its
+ * request must still come.
+ */
+export type Part = "answers" | "unasked" | "nothing" | "waits";
+
+/** What a protocol's messages are to each other, for pairInOrder(). */
 export interface Roles<F> {
-  isDue(request: F): boolean;
+  due(request: F): Due;
+  /** May it be an answer to a command, whatever that was? */
   isAnswer(response: F): boolean;
+  /**
+   * `isStranger`: it came before that request, or cannot be its answer. `mayWait`: its request may
+   * still be under way to user space.
+   */
+  part(
+    response: Timed<F>,
+    request: Timed<F> | undefined,
+    isStranger: boolean,
+    mayWait: boolean,
+  ): Part;
+  /** While responses are not known to go with their requests: can it be the answer? */
+  fits(response: F, request: F): boolean;
+  /** A pair was made: what it means for what comes. */
+  paired(response: F, request: F): void;
+  /** Messages were lost in front of this one. */
+  lost(): void;
 }
 
 /** Both queues from their fronts on. */
@@ -64,18 +116,7 @@ export interface Fronts<F> {
   readonly responses: readonly Timed<F>[];
   readonly at: number;
   readonly context: StitchContext<unknown>;
-  readonly memory: PairMemory;
   readonly roles: Roles<F>;
 }
 
 export const BY_ORDER: Placement = { drop: 0, fate: "pair" };
-
-/**
- * Was the response there before this request was? Then it answers one that was not seen.
- * `unseenBefore`: there may be such requests.
- */
-export function isOlder(response: Span, request: Span, unseenBefore: boolean): boolean {
-  // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
-  if (unseenBefore) return response.startNs < request.startNs;
-  return response.endNs + SLACK_NS < request.startNs;
-}

@@ -27,18 +27,18 @@
  * for a request that comes when as many are answered as were asked, or more: those in excess, the
  * oldest, are answers to what was not seen (joined.ts).
  */
-import type { Timed } from "../../protocols/protocol.ts";
-import { isJoined, placeJoined } from "./joined.ts";
-import { BY_ORDER, type Fronts, type PairMemory, type Placement, SILENCE_NS } from "./pairing.ts";
+import type { Timed } from "./exchange.ts";
+import { joinedBy, placeJoined } from "./joined.ts";
+import { BY_ORDER, type Fronts, type Pairing, type Placement, SILENCE_NS } from "./pairing.ts";
 
 /** Is the order of the frames in front not enough to pair them? */
 export function isDoubtful<F>(
   request: Timed<F> | undefined,
   response: Timed<F>,
-  memory: PairMemory,
+  pairing: Pairing,
 ): boolean {
-  return memory.doubted > 0 || memory.joined || response.afterGap === true ||
-    request?.afterGap === true;
+  return pairing.doubted > 0 || pairing.joined !== null || response.loss !== null ||
+    (request !== undefined && request.loss !== null);
 }
 
 /** To be called with each pair of the frames in front: learns how the connection goes. */
@@ -46,38 +46,39 @@ export function notePair<F>(
   requests: readonly Timed<F>[],
   at: number,
   response: Timed<F>,
-  memory: PairMemory,
+  pairing: Pairing,
 ): void {
   const next = requests[at + 1];
   if (next === undefined) return;
   const nextNs = wholeNs(next);
-  if (nextNs === wholeNs(requests[at] as Timed<F>)) memory.batches = true;
-  else if (nextNs < response.startNs) memory.overlaps = true;
+  if (nextNs === wholeNs(requests[at] as Timed<F>)) pairing.batches = true;
+  else if (nextNs < response.startNs) pairing.overlaps = true;
 }
 
 /** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
 export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
-  const { requests, from, responses, at, memory } = fronts;
+  const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
   const to = sentBefore(fronts);
-  if (memory.doubted > 0) return inDoubt(fronts, to);
-  memory.joined = isJoined(fronts);
-  if (memory.joined) return placeJoined(fronts);
-  const cause = response.afterGap === true ? response : requests[from];
-  memory.reason = cause?.gapReason ?? "gap";
+  if (pairing.doubted > 0) return inDoubt(fronts, to);
+  pairing.joined = joinedBy(fronts);
+  if (pairing.joined !== null) return placeJoined(fronts);
+  pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
   // Nothing was asked before it: time says so without us.
-  if (to === from) return isUnderWay(fronts) ? alone(responses, at, memory) : BY_ORDER;
-  if (memory.overlaps) {
+  if (to === from) return isUnderWay(fronts) ? alone(responses, at, pairing) : BY_ORDER;
+  if (pairing.overlaps) {
     // Of lost requests nobody knows how many answers are due.
-    const isKnown = response.afterGap === true && !hasGap(fronts, from, to);
-    return giveUp(fronts, to, memory.owed + (isKnown ? countDue(fronts, from, to) : Infinity));
+    const isKnown = response.loss !== null && !hasGap(fronts, from, to);
+    return giveUp(fronts, to, isKnown ? countDue(fronts, from, to) : Infinity);
   }
   const next = requests[to];
   // Requests behind the last one were lost, too: the response may be one of theirs.
-  if (response.afterGap === true && next?.afterGap === true) return giveUp(fronts, to, 1);
+  if (response.loss !== null && next !== undefined && next.loss !== null) {
+    return giveUp(fronts, to, 1);
+  }
   // Events are lost of both sides; the next request, or its side's end, tells that none is missing.
   const isWhole = next !== undefined || fronts.context.allRequests === true;
-  const isBlind = memory.reason === "lost_events" && !isWhole;
+  const isBlind = pairing.reason === "lost_events" && !isWhole;
   return placeInTurn(fronts, to, isBlind);
 }
 
@@ -85,48 +86,50 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
  * Was the request in front still being sent? It may be answered early; but where some before it were
  * lost, and perhaps not answered yet, the response is rather one of theirs.
  */
-function isUnderWay<F>({ requests, from, responses, at, memory }: Fronts<F>): boolean {
+function isUnderWay<F>(
+  { requests, from, responses, at, context: { pairing } }: Fronts<F>,
+): boolean {
   const request = requests[from];
-  if (request?.afterGap !== true) return false;
+  if (request === undefined || request.loss === null) return false;
   const { startNs } = responses[at] as Timed<F>;
   return request.startNs <= startNs &&
-    (memory.batches || memory.overlaps || request.behindRest === true);
+    (pairing.batches || pairing.overlaps || request.loss.behindRest);
 }
 
 /** Which of the newest turn's requests is answered: the number of responses tells. */
 function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placement {
-  const { requests, responses, at, context, memory } = fronts;
+  const { requests, responses, at, context } = fronts;
+  const { pairing } = context;
   const turn = newestTurn(fronts, to);
   const due = countDue(fronts, turn, to);
-  const lostRequests = requests[turn]?.afterGap === true;
-  const isBatch = lostRequests && (memory.batches || requests[turn]?.behindRest === true);
+  const { loss } = requests[turn] as Timed<F>;
+  const isBatch = loss !== null && (pairing.batches || loss.behindRest);
   if (due <= 1 && !isBlind && !isBatch) return settle(fronts, turn, to);
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
-  if (isOver || !lostRequests) {
+  if (isOver || loss === null) {
     if (answers > due) {
       // Nothing was lost that they could answer: parts of a torn response look like whole ones.
-      const isTorn = !lostRequests || (responses[at] as Timed<F>).behindRest === true;
-      return isTorn ? giveUp(fronts, to, answers) : alone(responses, at, memory);
+      const isTorn = loss === null || (responses[at] as Timed<F>).loss?.behindRest === true;
+      return isTorn ? giveUp(fronts, to, answers) : alone(responses, at, pairing);
     }
     if (answers === due && !isBlind) return settle(fronts, turn, to);
   }
-  if (isOver && !lostRequests) return settle(fronts, skipDue(fronts, turn, due - answers), to);
-  if (end === "gap") return alone(responses, at, memory);
+  if (isOver && loss === null) return settle(fronts, skipDue(fronts, turn, due - answers), to);
+  if (end === "gap") return alone(responses, at, pairing);
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
   if (!isOver && !late && ended === null) return { drop: 0, fate: "wait" };
   // The next turn's answers are its own.
   if (isOver) return giveUp(fronts, to, answers);
-  return giveUp(fronts, to, lostRequests ? Infinity : due);
+  return giveUp(fronts, to, loss !== null ? Infinity : due);
 }
 
 /** The response is the next one's of the requests from `first` on; those before had theirs lost. */
 function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
-  const { requests, from, responses, at, memory } = fronts;
-  (responses[at] as Timed<F>).afterGap = false;
-  for (let i = first; i < to; i++) (requests[i] as Timed<F>).afterGap = false;
-  memory.owed = 0;
+  const { requests, from, responses, at } = fronts;
+  (responses[at] as Timed<F>).loss = null;
+  for (let i = first; i < to; i++) (requests[i] as Timed<F>).loss = null;
   return { drop: first - from, fate: "pair" };
 }
 
@@ -134,53 +137,47 @@ function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
 function alone<F>(
   responses: readonly Timed<F>[],
   at: number,
-  memory: PairMemory,
+  pairing: Pairing,
 ): Placement {
   const next = responses[at + 1];
   // What could not be read behind a loss of events is no gap of its own.
-  if (next !== undefined && (next.afterGap !== true || memory.reason === "lost_events")) {
-    next.afterGap = true;
-    next.gapReason = memory.reason;
+  if (next !== undefined && (next.loss === null || pairing.reason === "lost_events")) {
+    next.loss = { reason: pairing.reason, behindRest: next.loss?.behindRest === true };
   }
   return { drop: 0, fate: "alone" };
 }
 
 /** Of so many responses, this one included, none can be placed. */
 function giveUp<F>(fronts: Fronts<F>, to: number, responses: number): Placement {
-  const { requests, from, memory } = fronts;
+  const { requests, from, context: { pairing } } = fronts;
   const response = fronts.responses[fronts.at] as Timed<F>;
-  response.afterGap = false;
-  memory.owed = 0;
-  memory.doubted = Math.max(0, responses - 1);
-  memory.lastNs = response.endNs;
+  response.loss = null;
+  pairing.doubted = Math.max(0, responses - 1);
+  pairing.lastNs = response.endNs;
   for (let i = from; i < to; i++) {
-    memory.lastNs = Math.max(memory.lastNs, (requests[i] as Timed<F>).endNs);
+    pairing.lastNs = Math.max(pairing.lastNs, (requests[i] as Timed<F>).endNs);
   }
   return { drop: to - from, fate: "alone" };
 }
 
 function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
-  const { requests, from, responses, at, memory, roles } = fronts;
+  const { requests, from, responses, at, context: { pairing }, roles } = fronts;
   const response = responses[at] as Timed<F>;
-  memory.doubted += memory.owed;
-  memory.owed = 0;
   for (let i = from; i < to; i++) {
     const request = requests[i] as Timed<F>;
-    if (request.startNs - memory.lastNs >= SILENCE_NS) {
-      memory.doubted = 0;
-      request.afterGap = false;
-      const placed = response.afterGap === true
-        ? placeBehindLoss({ ...fronts, from: i })
-        : BY_ORDER;
+    if (request.startNs - pairing.lastNs >= SILENCE_NS) {
+      pairing.doubted = 0;
+      request.loss = null;
+      const placed = response.loss !== null ? placeBehindLoss({ ...fronts, from: i }) : BY_ORDER;
       return { drop: i - from + placed.drop, fate: placed.fate };
     }
-    memory.lastNs = Math.max(memory.lastNs, request.endNs);
-    if (request.afterGap === true) memory.doubted = Infinity;
-    else if (roles.isDue(request.frame)) memory.doubted++;
+    pairing.lastNs = Math.max(pairing.lastNs, request.endNs);
+    if (request.loss !== null) pairing.doubted = Infinity;
+    else if (roles.due(request.frame) === "once") pairing.doubted++;
   }
-  response.afterGap = false;
-  memory.doubted--;
-  memory.lastNs = Math.max(memory.lastNs, response.endNs);
+  response.loss = null;
+  pairing.doubted--;
+  pairing.lastNs = Math.max(pairing.lastNs, response.endNs);
   return { drop: to - from, fate: "alone" };
 }
 
@@ -201,7 +198,7 @@ function wholeNs<F>({ startNs, endNs, incomplete }: Timed<F>): number {
 function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
   let turn = to - 1;
   const turnNs = wholeNs(requests[turn] as Timed<F>);
-  while (turn > from && (requests[turn] as Timed<F>).afterGap !== true) {
+  while (turn > from && (requests[turn] as Timed<F>).loss === null) {
     if (wholeNs(requests[turn - 1] as Timed<F>) !== turnNs) break;
     turn--;
   }
@@ -210,7 +207,7 @@ function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
 
 function countDue<F>({ requests, roles }: Fronts<F>, from: number, to: number): number {
   let due = 0;
-  for (let i = from; i < to; i++) if (roles.isDue((requests[i] as Timed<F>).frame)) due++;
+  for (let i = from; i < to; i++) if (roles.due((requests[i] as Timed<F>).frame) === "once") due++;
   return due;
 }
 
@@ -218,13 +215,13 @@ function countDue<F>({ requests, roles }: Fronts<F>, from: number, to: number): 
 function skipDue<F>({ requests, roles }: Fronts<F>, from: number, due: number): number {
   let at = from;
   for (let left = due; left > 0; at++) {
-    if (roles.isDue((requests[at] as Timed<F>).frame)) left--;
+    if (roles.due((requests[at] as Timed<F>).frame) === "once") left--;
   }
   return at;
 }
 
 function hasGap<F>({ requests }: Fronts<F>, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if ((requests[i] as Timed<F>).afterGap === true) return true;
+  for (let i = from; i < to; i++) if ((requests[i] as Timed<F>).loss !== null) return true;
   return false;
 }
 
@@ -239,7 +236,7 @@ function countAnswers<F>(
   let answers = 0;
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
-    if (i > at && response.afterGap === true) return { answers, end: "gap" };
+    if (i > at && response.loss !== null) return { answers, end: "gap" };
     if (next !== undefined && response.startNs >= wholeNs(next)) return { answers, end: "turn" };
     if (roles.isAnswer(response.frame)) answers++;
   }

@@ -109,6 +109,13 @@ export class ByteStream {
     return this.#front()?.owner ?? NOBODY;
   }
 
+  /** When the byte before a position moved, of those not consumed. */
+  nsBefore(position: number): number {
+    let mark = this.#firstMark;
+    while (mark !== null && mark.next !== null && mark.next.position < position) mark = mark.next;
+    return mark?.timeNs ?? this.lastNs;
+  }
+
   /** Copies `length` bytes of `source` to the stream's end. */
   append(source: Uint8Array, start: number, length: number, timeNs: number, owner: Owner): void {
     this.#mark(timeNs, owner);

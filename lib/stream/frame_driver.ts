@@ -6,6 +6,7 @@
  * and a frame that never ends is abandoned at a bound. It never looks into the bytes itself.
  *
  *     frame      taken off the stream with the bytes skipped before it, queued
+ *     inner      taken off the stream likewise; its piece of a nested stream is driven at once (nested.ts)
  *     skip       passed, also bytes still to come; gaps inside mark the frame
  *     need_more  waits; at a gap or at the end the frame is abandoned (what there is of it is queued)
  *     invalid    counted; resync from the next byte
@@ -14,48 +15,44 @@
 import type {
   Exchange,
   Frame,
+  Handover,
   IncompleteReason,
+  Inner,
   Invalid,
   ParseContext,
   ParseResult,
   Protocol,
-  Side,
   Timed,
 } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
+import type { DriverPlace, DriverReport } from "./driver_place.ts";
 import { GAP_REASONS, gapName, incompleteOfGap } from "./gap.ts";
-
-/** Whom the driver tells; counters and connection logs stand behind it. */
-export interface DriverReport {
-  frame(side: Side, bytes: number): void;
-  invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void;
-  resync(side: Side, droppedBytes: number): void;
-  abandoned(side: Side, reason: IncompleteReason): void;
-  gap(side: Side, bytes: number, reason: string): void;
-  /** Nobody will look at that side's bytes up to that position; null: from here on all are looked at. */
-  pass(side: Side, until: number | null): void;
-}
+import { NestedStreams } from "./nested.ts";
 
 const NOTHING: readonly never[] = [];
+const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
 /** Less is not worth telling the kernel. */
 const MIN_PASS = 256 << 10;
 /** Told at once, at most: the kernel compares positions modulo 2^32. */
 const MAX_PASS = 1 << 30;
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
+const TOO_MANY: Invalid = { kind: "invalid", reason: "too_many_nested_streams" };
 
-export class FrameDriver<F, S, X extends Exchange> {
-  /** Set once the protocol handed over to another (null: to none that is known). */
-  switchTo: string | null | undefined = undefined;
+export class FrameDriver<F, S, X extends Exchange, T> {
+  /** Set once the protocol handed over to another. */
+  next: Handover | undefined = undefined;
   /** Frames found so far, and failures to find one. */
   frames = 0;
   failures = 0;
 
-  readonly #protocol: Protocol<F, S, X>;
+  readonly #place: DriverPlace<F, S, X, T>;
+  readonly #protocol: Protocol<F, S, X, T>;
   readonly #context: ParseContext<S>;
   readonly #stream: ByteStream;
   readonly #queue: Timed<F>[];
   readonly #report: DriverReport;
   readonly #maxFrameBytes: number;
+  #nested: NestedStreams | null = null;
 
   // The frame in progress: has it begun (bytes of it were skipped), and with what.
   #begun = false;
@@ -78,22 +75,23 @@ export class FrameDriver<F, S, X extends Exchange> {
   #endReason: IncompleteReason = "closed";
   #passUntil: number | null = null;
 
-  constructor(
-    protocol: Protocol<F, S, X>,
-    side: Side,
-    transport: "stream" | "datagram",
-    state: S,
-    stream: ByteStream,
-    queue: Timed<F>[],
-    report: DriverReport,
-    maxFrameBytes: number,
-  ) {
-    this.#protocol = protocol;
-    this.#context = { side, transport, state, ended: transport === "datagram", gapBytes: 0 };
-    this.#stream = stream;
-    this.#queue = queue;
-    this.#report = report;
-    this.#maxFrameBytes = maxFrameBytes;
+  constructor(place: DriverPlace<F, S, X, T>) {
+    const { side, transport, state, pairing, nested } = place;
+    this.#place = place;
+    this.#protocol = place.protocol;
+    this.#context = {
+      side,
+      transport,
+      state,
+      inner: nested === undefined ? null : nested.id,
+      ended: transport === "datagram",
+      gapBytes: 0,
+      pairing,
+    };
+    this.#stream = place.stream;
+    this.#queue = place.queue;
+    this.#report = place.report;
+    this.#maxFrameBytes = place.maxFrameBytes;
   }
 
   /** The stream is joined in its middle: frames before the first one were not seen. */
@@ -125,9 +123,16 @@ export class FrameDriver<F, S, X extends Exchange> {
 
   /** Takes every frame that the stream holds. */
   run(): void {
+    this.#takeFrames();
+    if (this.#context.ended && this.#nested !== null) {
+      this.frames += this.#nested.end(this.#endReason);
+    }
+  }
+
+  #takeFrames(): void {
     const stream = this.#stream;
     const context = this.#context;
-    while (this.switchTo === undefined) {
+    while (this.next === undefined) {
       if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
       if (stream.skipLeft > 0) {
         if (context.ended) this.#abandon(this.#endReason);
@@ -193,6 +198,8 @@ export class FrameDriver<F, S, X extends Exchange> {
         }
         this.#takeFrame(result);
         return true;
+      case "inner":
+        return this.#takeInner(result, bytes, shown);
       case "skip":
         // A body that ends with the connection may be skipped without an end.
         if (!(result.length > 0) || result.length % 1 > 0) return this.#invalid(NO_PROGRESS, bytes);
@@ -208,7 +215,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       case "switch":
         this.#stream.consume(isLength(result.length, shown) ? result.length : shown);
         this.#finishFrame();
-        this.switchTo = result.to;
+        this.next = result;
         return false;
     }
   }
@@ -218,8 +225,46 @@ export class FrameDriver<F, S, X extends Exchange> {
     const stream = this.#stream;
     if (result.length > 0) stream.consume(result.length);
     if (result.incomplete !== undefined) this.#note(result.incomplete);
-    this.#push(result.frame, result.redacted ?? NOTHING);
-    if (result.switchTo !== undefined) this.switchTo = result.switchTo;
+    if (result.next?.isCarrying === true) this.#finishFrame();
+    else this.#push(result.frame, result.redacted ?? NOTHING, result.stream ?? 0);
+    if (result.next !== undefined) this.next = result.next;
+  }
+
+  /** One unit of the wire carried a piece of a nested stream. */
+  #takeInner(result: Inner, bytes: Uint8Array, shown: number): boolean {
+    const { length } = result;
+    if (!isLength(length, shown) || (length === 0 && !this.#begun)) {
+      return this.#invalid(NO_PROGRESS, bytes);
+    }
+    this.#begin();
+    const stream = this.#stream;
+    const end = stream.position + length;
+    const nested = this.#nested ??= this.#nestedStreams();
+    // Before the unit's own bytes are given back: the piece may be a view of them.
+    const isTaken = nested.add(result, {
+      wireBytes: end - this.#startPosition,
+      owner: this.#owner ?? NOBODY,
+      startNs: this.#startNs,
+      endNs: stream.nsBefore(end),
+    });
+    if (!isTaken) return this.#invalid(TOO_MANY, bytes);
+    stream.consume(length);
+    if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
+    const reasons = this.#reasons;
+    this.#finishFrame();
+    const { frames, failures, next } = nested.run(result, reasons);
+    this.frames += frames;
+    this.failures += failures;
+    if (next !== undefined) this.next = next;
+    return true;
+  }
+
+  #nestedStreams(): NestedStreams {
+    const place = this.#place;
+    return new NestedStreams(
+      place.pool,
+      (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
+    );
   }
 
   #needMore(minBytes: number, shown: number, gapBytes: number): boolean {
@@ -248,7 +293,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     if (half !== null) {
       this.#begin();
       this.#note("truncated");
-      this.#push(half, NOTHING);
+      this.#push(half.frame, half.redacted ?? NOTHING, 0);
     }
     this.#startResync(1);
     return true;
@@ -276,10 +321,10 @@ export class FrameDriver<F, S, X extends Exchange> {
     this.#begin();
     stream.consume(shown);
     if (stream.skipLeft > 0) stream.skipLeft = 0;
-    const frame = this.#protocol.abandon(this.#context);
+    const half = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
     this.#note(reason);
-    if (frame !== null) this.#push(frame, NOTHING);
+    if (half !== null) this.#push(half.frame, half.redacted ?? NOTHING, 0);
     else this.#finishFrame();
   }
 
@@ -307,6 +352,19 @@ export class FrameDriver<F, S, X extends Exchange> {
     this.#resyncing = true;
     this.#resyncFrom = from;
     this.#afterGap = true;
+    this.#nested?.breakOff(this.#gapReason);
+  }
+
+  /** Of a nested stream: bytes of unknown number are missing behind those that came. */
+  breakOff(reason: IncompleteReason): void {
+    this.#gapReason = reason;
+    this.#abandon(reason);
+    this.#startResync(0);
+  }
+
+  /** Something is missing from the bytes that came last. */
+  note(reason: IncompleteReason): void {
+    this.#note(reason);
   }
 
   /** Moves to the next possible start of a frame; false when it is not there yet. */
@@ -364,11 +422,14 @@ export class FrameDriver<F, S, X extends Exchange> {
     stream.skippedGapBytes = 0;
   }
 
-  #push(frame: F, redacted: readonly string[]): void {
+  #push(frame: F, redacted: readonly string[], streamId: number): void {
     const stream = this.#stream;
     if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
     const owner = this.#owner;
-    const bytes = stream.position - this.#startPosition;
+    const { nested } = this.#place;
+    const bytes = nested === undefined
+      ? stream.position - this.#startPosition
+      : nested.wire.bytesBetween(this.#startPosition, stream.position);
     this.#queue.push({
       startNs: this.#startNs,
       endNs: bytes === 0 ? this.#startNs : stream.lastNs,
@@ -380,9 +441,9 @@ export class FrameDriver<F, S, X extends Exchange> {
       frame,
       incomplete: this.#reasons ?? NOTHING,
       redacted,
-      afterGap: this.#afterGap,
-      gapReason: this.#afterGap ? this.#gapReason : undefined,
-      behindRest: this.#behindRest,
+      loss: this.#afterGap ? { reason: this.#gapReason, behindRest: this.#behindRest } : null,
+      stream: streamId,
+      shown: false,
     });
     this.frames++;
     this.#afterGap = false;

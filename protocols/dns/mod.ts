@@ -5,7 +5,8 @@
  * In: datagrams, or a stream of length-prefixed messages. Out: one exchange a query.
  */
 import { definePlugin, type Plugin } from "../protocol.ts";
-import { abandon, createState, findBoundary, parseFrame } from "./parse.ts";
+import { outline } from "./outline.ts";
+import { abandon, createState, createTrace, findBoundary, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
@@ -16,10 +17,12 @@ export const dns: Plugin = definePlugin({
   transports: ["datagram", "stream"],
   requestTimeoutMs: 5000, // resolvers ask again after so long
   probe,
+  createTrace,
   createState,
   parseFrame,
   findBoundary,
   abandon,
   stitch,
+  outline,
   summarize,
 });

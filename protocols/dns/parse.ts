@@ -5,7 +5,7 @@
  * front (RFC 1035 section 4.2.2). It never keeps bytes: of a message with a gap it keeps what it
  * decoded before the gap, until the rest went by.
  */
-import type { ParseContext, ParseResult, ProtocolOptions, Side } from "../protocol.ts";
+import type { ParseContext, ParseResult, ProtocolOptions, Remains, Side } from "../protocol.ts";
 import { Opcode } from "./codes.ts";
 import { decodeMessage } from "./message.ts";
 import { HEADER_BYTES, messageShape, streamShape } from "./probe.ts";
@@ -20,6 +20,10 @@ export interface DnsState {
   partial: { request: DnsFrame | null; response: DnsFrame | null };
   /** Zone transfers under way, by message id. */
   transfers: Map<number, Transfer>;
+}
+
+export function createTrace(options: ProtocolOptions): ProtocolOptions {
+  return options;
 }
 
 export function createState(options: ProtocolOptions): DnsState {
@@ -134,8 +138,8 @@ export function findBoundary(
   return bytes.length;
 }
 
-export function abandon(context: ParseContext<DnsState>): DnsFrame | null {
+export function abandon(context: ParseContext<DnsState>): Remains<DnsFrame> | null {
   const frame = context.state.partial[context.side];
   context.state.partial[context.side] = null;
-  return frame;
+  return frame === null ? null : { frame };
 }

@@ -2,9 +2,11 @@
  * Pairs DNS queries with their responses.
  *
  * In: both queues of a connection. Out: exchanges. A response belongs to a query of the same id and
- * the same first question; the messages of a zone transfer make one response.
+ * the same first question; the messages of a zone transfer make one response. QR tells what a message
+ * is, not its direction: mDNS peers ask and answer on one socket.
  */
-import { pairById } from "../../lib/stitch/by_id.ts";
+import { type Acts, pairEitherWay } from "../../lib/stitch/either_way.ts";
+import { joinHalves } from "../../lib/stitch/halves.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { Opcode, opcodeName, rcodeName } from "./codes.ts";
 import type { DnsState } from "./parse.ts";
@@ -14,36 +16,22 @@ import type { DnsExchange, DnsFrame, DnsMessage, DnsRequest, DnsResponse } from 
 type Queue = Timed<DnsFrame>[];
 type Out = Stitched<DnsExchange>[];
 
+const ACTS: Acts<DnsFrame> = {
+  act: ({ frame }) => frame.message.isResponse ? "answers" : "asks",
+  idOf: ({ frame }) => frame.key,
+};
+
 export function stitch(requests: Queue, responses: Queue, context: StitchContext<DnsState>): Out {
   const out: Out = [];
-  swapSides(requests, responses);
-  if (responses.length > 0) {
-    gatherTransfers(requests, responses, context.state, out);
-    for (const response of responses) adoptKey(response.frame, requests);
+  for (const [asks, answers] of [[requests, responses], [responses, requests]] as const) {
+    gatherTransfers(asks, answers, context.state, out);
+    for (const { frame } of answers) if (frame.message.isResponse) adoptKey(frame, asks);
   }
-  pairById(requests, responses, context, (frame) => frame.key, (request, response, reason) => {
-    out.push(stitched(request, response, reason));
+  pairEitherWay(requests, responses, context, ACTS, (asked, answer, reason) => {
+    out.push(stitched(asked, answer, reason));
   });
   endTransfers(context, out);
   return out;
-}
-
-/** mDNS peers ask and answer on one socket: QR tells, not the direction. */
-function swapSides(requests: Queue, responses: Queue): void {
-  const requestCount = requests.length;
-  const responseCount = responses.length;
-  moveMisplaced(requests, requestCount, responses, true);
-  moveMisplaced(responses, responseCount, requests, false);
-}
-
-function moveMisplaced(from: Queue, count: number, to: Queue, isResponse: boolean): void {
-  let kept = 0;
-  for (let i = 0; i < from.length; i++) {
-    const timed = from[i] as Timed<DnsFrame>;
-    if (i < count && timed.frame.message.isResponse === isResponse) to.push(timed);
-    else from[kept++] = timed;
-  }
-  from.length = kept;
 }
 
 /** A response need not repeat the question (errors, mDNS): then the id and the name answered decide. */
@@ -51,7 +39,7 @@ function adoptKey(frame: DnsFrame, requests: Queue): void {
   if (frame.message.questions.length > 0) return;
   const answered = frame.message.answers[0]?.name.toLowerCase();
   for (const { frame: { key, message } } of requests) {
-    if (message.id !== frame.message.id) continue;
+    if (message.isResponse || message.id !== frame.message.id) continue;
     if (answered !== undefined && message.questions[0]?.name.toLowerCase() !== answered) continue;
     frame.key = key;
     return;
@@ -61,7 +49,8 @@ function adoptKey(frame: DnsFrame, requests: Queue): void {
 function gatherTransfers(requests: Queue, responses: Queue, state: DnsState, out: Out): void {
   let kept = 0;
   for (const response of responses) {
-    if (!gather(requests, response, state, out)) responses[kept++] = response;
+    const isTaken = response.frame.message.isResponse && gather(requests, response, state, out);
+    if (!isTaken) responses[kept++] = response;
   }
   responses.length = kept;
 }
@@ -89,7 +78,7 @@ function gather(
   if (message.answers.length === 0 || transfers.size >= MAX_TRANSFERS) return false;
   if (message.questions.length > 0 && !isTransfer(message)) return false;
   const index = requests.findIndex(({ frame }) =>
-    isTransfer(frame.message) && frame.message.id === message.id
+    !frame.message.isResponse && isTransfer(frame.message) && frame.message.id === message.id
   );
   const request = requests[index];
   if (request === undefined) return false;
@@ -116,19 +105,11 @@ function stitched(
   response: Timed<DnsFrame> | null,
   reason: IncompleteReason | null,
 ): Stitched<DnsExchange> {
-  const incomplete = new Set<IncompleteReason>(request?.incomplete);
-  for (const each of response?.incomplete ?? []) incomplete.add(each);
-  if (reason !== null) incomplete.add(reason);
-  return {
-    exchange: {
-      request: request === null ? null : toRequest(request.frame.message),
-      response: response === null ? null : toResponse(response.frame, request === null),
-    },
-    request,
-    response,
-    incomplete: [...incomplete],
-    redacted: [],
+  const exchange = {
+    request: request === null ? null : toRequest(request.frame.message),
+    response: response === null ? null : toResponse(response.frame, request === null),
   };
+  return joinHalves(exchange, request, response, reason);
 }
 
 function toRequest(message: DnsMessage): DnsRequest {

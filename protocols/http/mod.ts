@@ -6,7 +6,8 @@
 import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, parseFrame } from "./parse.ts";
 import { findBoundary, probe } from "./probe.ts";
-import { createState } from "./state.ts";
+import { outline } from "./outline.ts";
+import { createState, createTrace } from "./state.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
 
@@ -15,10 +16,12 @@ export const http: Plugin = definePlugin({
   ports: [80, 3000, 5000, 8000, 8008, 8080, 8081, 8888, 9090, 9200],
   transports: ["stream"],
   probe,
+  createTrace,
   createState,
   parseFrame,
   findBoundary,
   abandon,
   stitch,
+  outline,
   summarize,
 });

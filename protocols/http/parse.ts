@@ -5,7 +5,7 @@
  * responses merged into the final one. Heads are waited for, bodies are not: what is shown is kept,
  * the rest is skipped. It never buffers a body, never throws, never loops over messages.
  */
-import type { ParseContext, ParseResult } from "../protocol.ts";
+import type { ParseContext, ParseResult, Remains } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
 import { type Head, readHead } from "./head.ts";
@@ -44,8 +44,8 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   const known = recall(bytes, reader, context);
   if (known !== null) return known;
   const result = parseHead(bytes, reader, context);
-  const isWhole = result.kind === "frame" && result.switchTo === undefined && !context.ended;
-  if (isWhole) state.repeated.note(bytes, result.length, result.frame);
+  const isWhole = result.kind === "frame" && result.next === undefined && !context.ended;
+  if (isWhole) state.repeated.note(bytes, result);
   return result;
 }
 
@@ -64,21 +64,22 @@ function recall(bytes: Uint8Array, reader: Reader, { state, side }: Context): Re
 }
 
 /** As Protocol.abandon. */
-export function abandon(context: Context): HttpFrame | null {
+export function abandon(context: Context): Remains<HttpFrame> | null {
   const { state, side } = context;
   const reader = state[side];
   const { head, body } = reader;
-  let frame: HttpFrame | null = null;
+  let remains: Remains<HttpFrame> | null = null;
   if (head !== null) {
     const message = startMessage(head);
     const shown = body === null ? 0 : body.show(message, head, state.options);
     // The body that was announced did not come to its end, whatever of it is shown.
     if (reader.phase !== Phase.UNTIL_CLOSE) message.body_truncated = true;
-    frame = toFrame(head, message, reader, reader.doneBytes, shown, false);
+    const frame = toFrame(head, message, reader, reader.doneBytes, shown, false);
+    remains = { frame, redacted: head.redacted };
   }
   if (context.ended) reader.reset();
   else disturb(state, side);
-  return frame;
+  return remains;
 }
 
 function needMore(bytes: Uint8Array): Result {
@@ -350,9 +351,10 @@ function finish(
   else if (end > bodyStart) shown = showWhole(message, head, options, bytes, bodyStart, end);
   const frame = toFrame(head, message, reader, reader.doneBytes + end, shown, true);
   reader.reset();
+  const { redacted } = head;
   return isTunnel
-    ? { kind: "frame", frame, length: end, switchTo: nextProtocol(head) }
-    : { kind: "frame", frame, length: end };
+    ? { kind: "frame", frame, length: end, redacted, next: { to: nextProtocol(head) } }
+    : { kind: "frame", frame, length: end, redacted };
 }
 
 function startMessage(head: Head): HttpRequest | HttpResponse {
@@ -373,12 +375,9 @@ function toFrame(
   complete: boolean,
 ): HttpFrame {
   if (head.anomalies !== null) message.anomalies = head.anomalies;
-  const { redacted } = head;
-  if ("method" in message) {
-    return { side: "request", message, redacted, complete, wireBytes, shownBytes };
-  }
+  if ("method" in message) return { side: "request", message, complete, wireBytes, shownBytes };
   if (reader.interim !== null) message.interim = reader.interim;
-  return { side: "response", message, redacted, complete, wireBytes, shownBytes };
+  return { side: "response", message, complete, wireBytes, shownBytes };
 }
 
 /** After 101 the protocol that was agreed on, after CONNECT none that is known. */

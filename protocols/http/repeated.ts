@@ -7,7 +7,7 @@
  */
 import { keepJson } from "../../lib/wire/json.ts";
 import { hasAt } from "../../lib/wire/text.ts";
-import type { Frame, ProtocolOptions, Side } from "../protocol.ts";
+import type { Frame, Side } from "../protocol.ts";
 import type { HttpFrame, HttpResponse } from "./types.ts";
 
 /** Messages that are kept, at most; one that comes more often takes the place of another. */
@@ -29,10 +29,10 @@ export class Repeated {
   readonly method: string;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array, frame: HttpFrame) {
+  constructor(bytes: Uint8Array, { frame, redacted }: Frame<HttpFrame>) {
     this.#bytes = bytes;
     this.method = frame.side === "request" ? frame.message.method : "";
-    this.result = { kind: "frame", frame: shared(frame), length: bytes.length };
+    this.result = { kind: "frame", frame: shared(frame), length: bytes.length, redacted };
   }
 
   /** Do `bytes` begin with it? */
@@ -68,7 +68,7 @@ interface Slot {
   patience: number;
 }
 
-/** What came before, of all connections with the same options. */
+/** What came before, of all connections of a trace. */
 export class RepeatedMessages {
   readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => ({
     hash: 0,
@@ -90,9 +90,10 @@ export class RepeatedMessages {
     return repeated;
   }
 
-  /** The first `length` of `bytes` are that message: it is kept the second time that it comes. */
-  note(bytes: Uint8Array, length: number, frame: HttpFrame): void {
-    const { body, body_base64 } = frame.message;
+  /** The first bytes are that message: it is kept the second time that it comes. */
+  note(bytes: Uint8Array, result: Frame<HttpFrame>): void {
+    const { length } = result;
+    const { body, body_base64 } = result.frame.message;
     if (length > MAX_BYTES || (body ?? body_base64 ?? "").length > MAX_SHOWN) return;
     const hash = hashOf(bytes, length);
     const slot = this.#slotOf(hash);
@@ -106,7 +107,7 @@ export class RepeatedMessages {
     }
     // What was kept was of no use.
     if (slot.repeated !== null) slot.patience = Math.min(2 * slot.patience, MAX_PATIENCE);
-    slot.repeated = new Repeated(bytes.slice(0, length), frame);
+    slot.repeated = new Repeated(bytes.slice(0, length), result);
   }
 
   #slotOf(hash: number): Slot {
@@ -121,13 +122,4 @@ function hashOf(bytes: Uint8Array, length: number): number {
     hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   }
   return hash ^ (hash >>> 15);
-}
-
-const memories = new WeakMap<ProtocolOptions, RepeatedMessages>();
-
-/** The memory of all connections that have these options: the same object. */
-export function repeatedMessages(options: ProtocolOptions): RepeatedMessages {
-  let memory = memories.get(options);
-  if (memory === undefined) memories.set(options, memory = new RepeatedMessages());
-  return memory;
 }

@@ -4,11 +4,10 @@
  * whether a response has a body).
  */
 import { emptyQueue } from "../../lib/stitch/queue.ts";
-import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";
-import { type Repeated, type RepeatedMessages, repeatedMessages } from "./repeated.ts";
+import { type Repeated, RepeatedMessages } from "./repeated.ts";
 
 /** Requests that may wait for their response; beyond it the oldest is forgotten. */
 const MAX_METHODS = 1024;
@@ -70,21 +69,27 @@ export class HttpState {
   readonly methods = emptyQueue<string>();
   /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
   uncertain = false;
-  /** Something was lost here once. */
-  disturbed = false;
   /** The client was seen to send a request before the last one was answered. */
   pipelined = false;
-  /** The stitcher's. */
-  readonly pair: PairMemory = createPairMemory();
 
-  constructor(options: ProtocolOptions) {
+  constructor({ options, repeated }: HttpTrace) {
     this.options = options;
-    this.repeated = repeatedMessages(options);
+    this.repeated = repeated;
   }
 }
 
-export function createState(options: ProtocolOptions): HttpState {
-  return new HttpState(options);
+/** What the connections of a trace share. */
+export interface HttpTrace {
+  readonly options: ProtocolOptions;
+  readonly repeated: RepeatedMessages;
+}
+
+export function createTrace(options: ProtocolOptions): HttpTrace {
+  return { options, repeated: new RepeatedMessages() };
+}
+
+export function createState(trace: HttpTrace): HttpState {
+  return new HttpState(trace);
 }
 
 /** Does what the next message of `side` is depend on its own bytes alone? */
@@ -101,7 +106,6 @@ export function disturb(state: HttpState, side: Side): void {
   state[side].reset();
   state[side].isJoining = true;
   state.uncertain = true;
-  state.disturbed = true;
 }
 
 export function pushMethod(state: HttpState, method: string): void {

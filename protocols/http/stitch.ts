@@ -4,19 +4,15 @@
  * In: both queues of a connection. Out: exchanges. A response waits while its request is still being
  * sent; behind a loss, also until it is known whose it is (lib/stitch/realign.ts).
  */
+import { joinHalves } from "../../lib/stitch/halves.ts";
+import { nothingToPair, pairInOrder } from "../../lib/stitch/in_order.ts";
 import { isJsonKept } from "../../lib/wire/json.ts";
-import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import type { HttpState } from "./state.ts";
 import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 type Queue = Timed<HttpFrame>[];
 type Context = StitchContext<HttpState>;
-type Emit = (
-  request: Timed<HttpFrame> | null,
-  response: Timed<HttpFrame> | null,
-  reason: IncompleteReason | null,
-) => void;
 
 /** Responses that wait for the end of a request that is under way. */
 const MAX_HELD = 64;
@@ -26,20 +22,16 @@ export function stitch(
   responses: Queue,
   context: Context,
 ): Stitched<HttpExchange>[] {
-  if (responses.length === 0 && mayWait(requests, context)) return [];
+  if (nothingToPair(requests, responses, context)) return [];
   let out: Stitched<HttpExchange>[] = [];
-  const emit: Emit = (request, response, reason) => {
-    const one = stitched(request, response, reason);
+  noteRest(requests);
+  const held = heldBack(requests, responses, context);
+  pairInOrder(requests, responses, context, (request, response, reason) => {
+    const one = exchangeOf(request, response, reason);
     // The first push() into an empty list makes room for 17.
     if (out.length === 0) out = [one];
     else out.push(one);
-  };
-  noteRest(requests);
-  const held = heldBack(requests, responses, context);
-  const { pair, disturbed } = context.state;
-  // Once something was lost, a response before its request is none of its, by however little.
-  const careful = disturbed && !context.midStream ? { ...context, midStream: true } : context;
-  pairInOrder(requests, responses, careful, emit, pair);
+  });
   if (held !== null) responses.push(...held);
   return out;
 }
@@ -47,14 +39,9 @@ export function stitch(
 /** Behind missing bytes, empty lines before a request are the end of the head before it. */
 function noteRest(requests: Queue): void {
   const first = requests[0];
-  if (first?.afterGap !== true || first.frame.side !== "request") return;
-  if (first.frame.message.anomalies?.includes("leading_empty_lines")) first.behindRest = true;
-}
-
-/** Is the oldest request in time? Then nothing is to be done before there is a response. */
-function mayWait(requests: Queue, { ended, nowNs, requestTimeoutNs }: Context): boolean {
-  const oldest = requests[0];
-  return oldest === undefined || (ended === null && nowNs - oldest.endNs < requestTimeoutNs);
+  if (first === undefined || first.loss === null || first.frame.side !== "request") return;
+  if (first.frame.message.anomalies?.includes("leading_empty_lines") !== true) return;
+  first.loss = { ...first.loss, behindRest: true };
 }
 
 /** A server may answer before the request is complete: such a response is no stray. */
@@ -68,7 +55,7 @@ function heldBack(
   return state.request.head === null ? null : responses.splice(requests.length);
 }
 
-function stitched(
+function exchangeOf(
   request: Timed<HttpFrame> | null,
   response: Timed<HttpFrame> | null,
   reason: IncompleteReason | null,
@@ -79,13 +66,7 @@ function stitched(
     const waitedNs = response.startNs - request.startNs;
     if (waitedNs >= 0) answer = answeredAfter(answer, waitedNs);
   }
-  return {
-    exchange: { request: asked, response: answer },
-    request,
-    response,
-    incomplete: merged(request?.incomplete, response?.incomplete, reason),
-    redacted: joined(request?.frame.redacted, response?.frame.redacted),
-  };
+  return joinHalves({ request: asked, response: answer }, request, response, reason);
 }
 
 function requestOf(timed: Timed<HttpFrame>): HttpRequest | null {
@@ -113,25 +94,4 @@ function settle(frame: HttpFrame, wireBytes: number): void {
   const { message } = frame;
   const missing = Math.max(0, frame.wireBytes - wireBytes);
   message.body_bytes = Math.max(frame.shownBytes, 0, message.body_bytes - missing);
-}
-
-const NOTHING: readonly never[] = [];
-
-function merged(
-  first: readonly IncompleteReason[] = NOTHING,
-  second: readonly IncompleteReason[] = NOTHING,
-  reason: IncompleteReason | null,
-): readonly IncompleteReason[] {
-  if (first.length === 0 && second.length === 0) return reason === null ? NOTHING : [reason];
-  const all = new Set([...first, ...second]);
-  if (reason !== null) all.add(reason);
-  return [...all];
-}
-
-function joined(
-  first: readonly string[] = NOTHING,
-  second: readonly string[] = NOTHING,
-): readonly string[] {
-  if (second.length === 0) return first;
-  return first.length === 0 ? second : [...first, ...second];
 }

@@ -59,8 +59,6 @@ export interface HttpResponse extends HttpContent {
 export type HttpFrame = HttpRequestFrame | HttpResponseFrame;
 
 interface FrameFacts {
-  /** Names of withheld fields, "request.headers.cookie". */
-  redacted: readonly string[];
   /** False when it ended before its end. */
   complete: boolean;
   /** Bytes of the whole unit, had everything come that the parser asked to skip. */

@@ -7,19 +7,22 @@
 import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, findBoundary, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
+import { outline } from "./outline.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
-import { createState, type RedisExchange, type RedisFrame, type RedisState } from "./types.ts";
+import { createState, createTrace } from "./types.ts";
 
-export const redis: Plugin = definePlugin<RedisFrame, RedisState, RedisExchange>({
+export const redis: Plugin = definePlugin({
   name: "redis",
   ports: [6379, 6380, 26379],
   transports: ["stream"],
   probe,
+  createTrace,
   createState,
   parseFrame,
   findBoundary,
   abandon,
   stitch,
+  outline,
   summarize,
 });

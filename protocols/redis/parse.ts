@@ -5,7 +5,7 @@
  * missing. Commands are arrays of bulk strings, or inline lines. Never loops over the stream, never
  * keeps the bytes.
  */
-import type { Frame, Invalid, ParseContext, ParseResult } from "../protocol.ts";
+import type { Frame, Invalid, ParseContext, ParseResult, Remains } from "../protocol.ts";
 import { utf8 } from "../../lib/wire/text.ts";
 import { isDigit, isLetter } from "./ascii.ts";
 import { answerKind, isSubscription, secretArgs } from "./commands.ts";
@@ -38,7 +38,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): ParseResult<Red
 }
 
 /** See Protocol.abandon: hands over the half-read frame of a side. */
-export function abandon(context: Context): RedisFrame | null {
+export function abandon(context: Context): Remains<RedisFrame> | null {
   const side = context.state[context.side];
   const reader = side.reader;
   if (!reader.active) return null;
@@ -47,10 +47,10 @@ export function abandon(context: Context): RedisFrame | null {
   if (context.side === "request") {
     if (reader.items.length === 0) return null;
     const request = toRequest(reader.items, reader.count);
-    withhold(request, context.state);
-    return commandFrame(request, context.state);
+    const redacted = withhold(request, context.state);
+    return { frame: commandFrame(request, context.state), redacted };
   }
-  return isReply(value) ? replyFrame(value, side) : null;
+  return isReply(value) ? { frame: replyFrame(value, side) } : null;
 }
 
 /** What the bytes taken, or the lack of them, mean to the driver. */

@@ -6,8 +6,7 @@
  * the reply itself, is an object whose `type` says what the server sent. Plain strings do not tell a
  * nested simple string from a nested bulk string; nothing else is lost.
  */
-import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
-import type { Exchange, IncompleteReason, ProtocolOptions } from "../protocol.ts";
+import type { Exchange, ProtocolOptions } from "../protocol.ts";
 import { ValueReader } from "./reader.ts";
 
 /** A value inside an array, map or attribute; null where it was withheld. */
@@ -127,20 +126,14 @@ export interface SideState {
 /** What CLIENT REPLY asked for; "skip" holds for the next command. */
 export type ReplyMode = "on" | "off" | "skip";
 
-/** How the replies of a connection go with its requests; only the stitcher writes it. */
-export interface PairState extends PairMemory {
+/** What was granted on a connection and changes what its replies are; only the stitcher writes it. */
+export interface Granted {
   subscribed: boolean;
   monitoring: boolean;
   replica: boolean;
   /** Confirmations of `verb` still to come for the subscription paired last. */
   due: number;
   verb: string;
-  /** Replies were lost before what was sent unasked: why. */
-  lost: IncompleteReason | null;
-  /** False until replies are known to go with their requests: mid-stream and after loss. */
-  aligned: boolean;
-  /** False until the first call. */
-  started: boolean;
 }
 
 export interface RedisState {
@@ -149,7 +142,11 @@ export interface RedisState {
   response: SideState;
   replyMode: ReplyMode;
   inMulti: boolean;
-  pair: PairState;
+  granted: Granted;
+}
+
+export function createTrace(options: ProtocolOptions): ProtocolOptions {
+  return options;
 }
 
 export function createState(options: ProtocolOptions): RedisState {
@@ -159,16 +156,6 @@ export function createState(options: ProtocolOptions): RedisState {
     response: { reader: new ValueReader(options.maxBodyBytes, false), scanned: 0 },
     replyMode: "on",
     inMulti: false,
-    pair: {
-      ...createPairMemory(),
-      subscribed: false,
-      monitoring: false,
-      replica: false,
-      due: 0,
-      verb: "",
-      lost: null,
-      aligned: true,
-      started: false,
-    },
+    granted: { subscribed: false, monitoring: false, replica: false, due: 0, verb: "" },
   };
 }

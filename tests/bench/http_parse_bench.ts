@@ -5,9 +5,10 @@
  */
 import type { ParseContext, Side, Timed } from "../../protocols/protocol.ts";
 import { parseFrame } from "../../protocols/http/parse.ts";
-import { createState, type HttpState } from "../../protocols/http/state.ts";
+import { createState, createTrace, type HttpState } from "../../protocols/http/state.ts";
 import { stitch } from "../../protocols/http/stitch.ts";
 import type { HttpFrame } from "../../protocols/http/types.ts";
+import { parseContext, stitchContext, timedFrame } from "../support/contexts.ts";
 import { figure } from "./support/report.ts";
 
 const REQUEST = "GET /1k.html HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: wrk/4.2\r\n\r\n";
@@ -21,10 +22,10 @@ const RESPONSE = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n" +
   "Last-Modified: Sat, 21 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\n" +
   'ETag: "69200000-400"\r\nAccept-Ranges: bytes\r\n\r\n' + "x".repeat(1024);
 
-const state = createState({ maxBodyBytes: 4096, showSecrets: false });
+const state = createState(createTrace({ maxBodyBytes: 4096, showSecrets: false }));
 const contexts: Record<Side, ParseContext<HttpState>> = {
-  request: { side: "request", state, ended: false, gapBytes: 0, transport: "stream" },
-  response: { side: "response", state, ended: false, gapBytes: 0, transport: "stream" },
+  request: parseContext({ side: "request", state }),
+  response: parseContext({ side: "response", state }),
 };
 
 function parse(bytes: Uint8Array, side: Side): HttpFrame {
@@ -34,8 +35,7 @@ function parse(bytes: Uint8Array, side: Side): HttpFrame {
 }
 
 function timed(frame: HttpFrame, startNs: number, bytes: number): Timed<HttpFrame> {
-  const span = { startNs, endNs: startNs, bytes, pid: 1, fd: 3, comm: "bench" };
-  return { ...span, frame, incomplete: [], redacted: [] };
+  return timedFrame(frame, startNs, { bytes });
 }
 
 function measure(name: string, count: number, run: () => void): void {
@@ -54,13 +54,7 @@ const encoder = new TextEncoder();
 const request = encoder.encode(REQUEST);
 const browser = encoder.encode(BROWSER);
 const response = encoder.encode(RESPONSE);
-const context = {
-  state,
-  nowNs: 0,
-  requestTimeoutNs: 30e9,
-  midStream: false,
-  ended: null,
-};
+const context = stitchContext({ state });
 
 function forgetMethods(): void {
   state.methods.length = 0;

@@ -7,6 +7,7 @@ import type { ParseContext, Timed } from "../../protocols/protocol.ts";
 import { parseFrame } from "../../protocols/redis/parse.ts";
 import { stitch } from "../../protocols/redis/stitch.ts";
 import { createState, type RedisFrame, type RedisState } from "../../protocols/redis/types.ts";
+import { parseContext, stitchContext, timedFrame } from "../support/contexts.ts";
 import { figure } from "./support/report.ts";
 
 const PAIRS = 64;
@@ -33,34 +34,24 @@ function takeAll(
     const result = parseFrame(bytes.subarray(pos), context);
     if (result.kind !== "frame") throw new Error(`Cannot parse: ${result.kind}`);
     pos += result.length;
-    queue.push({
-      startNs: 1,
-      endNs: 2,
-      bytes: result.length,
-      pid: 1,
-      fd: 3,
-      comm: "bench",
-      frame: result.frame,
-      incomplete: [],
-      redacted: result.redacted ?? [],
-    });
+    const { frame, length, redacted = [] } = result;
+    queue.push(timedFrame(frame, 1, { endNs: 2, bytes: length, redacted }));
   }
 }
 
 for (const { name, ask, reply } of CASES) {
   const state = createState({ maxBodyBytes: 4096, showSecrets: false });
-  const common = { state, ended: false, gapBytes: 0, transport: "stream" as const };
   const asks = encoder.encode(ask.repeat(PAIRS));
   const replies = encoder.encode(reply.repeat(PAIRS));
   const requests: Timed<RedisFrame>[] = [];
   const responses: Timed<RedisFrame>[] = [];
-  const options = { state, nowNs: 3, requestTimeoutNs: 30e9, midStream: false, ended: null };
+  const options = stitchContext({ state, nowNs: 3 });
   for (const rounds of [ROUNDS / 10, ROUNDS]) {
     let pairs = 0;
     const start = performance.now();
     for (let i = 0; i < rounds; i++) {
-      takeAll(asks, { ...common, side: "request" }, requests);
-      takeAll(replies, { ...common, side: "response" }, responses);
+      takeAll(asks, parseContext({ side: "request", state }), requests);
+      takeAll(replies, parseContext({ side: "response", state }), responses);
       pairs += stitch(requests, responses, options).length;
     }
     const seconds = (performance.now() - start) / 1000;

@@ -163,7 +163,8 @@ function plugin(name: string, ports: number[]): Plugin {
     ports,
     transports: ["stream"],
     probe: () => "no",
-    open: () => {
+    names: [name],
+    start: () => {
       throw new Error("not opened in this test");
     },
   };

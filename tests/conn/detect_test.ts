@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { detect, type Hints, looksLikeTls } from "../../lib/conn/detect.ts";
 import { bytesOf } from "../support/events.ts";
+import type { Plugin, Probe } from "../../protocols/protocol.ts";
 import { linesNamed } from "../support/lines.ts";
 
 const NONE: Hints = { role: null, localPort: 1, remotePort: 2, firstSpeaker: null };
-const plugins = [linesNamed("lines", [4000]), linesNamed("other", [5000])];
+const lines = linesNamed("lines", [4000]), other = linesNamed("other", [5000]);
 
 interface Case {
   name: string;
@@ -12,6 +13,8 @@ interface Case {
   ingress: string;
   hints?: Partial<Hints>;
   full?: boolean;
+  /** "lines" alone by default. */
+  plugins?: Plugin[];
   want: string;
 }
 
@@ -35,6 +38,7 @@ const cases: Case[] = [
     egress: "!a\n",
     ingress: "",
     hints: { localPort: 5000 },
+    plugins: [lines, other],
     want: "other server",
   },
   {
@@ -53,10 +57,75 @@ const cases: Case[] = [
   },
 ];
 
-for (const { name, egress, ingress, hints, full, want } of cases) {
+/** One that answers to heads by what they begin with. */
+function answering(name: string, answers: Record<string, Probe>, ports: number[] = []): Plugin {
+  const probe = (head: Uint8Array, side: string): Probe =>
+    answers[`${side} ${String.fromCharCode(head[0] ?? 0)}`] ?? "no";
+  return { ...lines, name, names: [name], ports, probe };
+}
+
+const weak = answering("weak", { "request a": "likely", "response b": "likely" }, [7000]);
+const strong = answering("strong", { "request a": "yes" });
+const both = answering("both", { "request a": "likely", "response b": "yes" });
+const twin = answering("a_twin", { "request a": "yes", "response b": "unsure" });
+
+const likely: Case[] = [
+  { name: "likely waits for the other direction", egress: "a", ingress: "", want: "unsure" },
+  { name: "likely on both", egress: "a", ingress: "b", want: "weak client" },
+  {
+    name: "likely, at its usual port",
+    egress: "a",
+    ingress: "",
+    hints: { remotePort: 7000 },
+    want: "weak client",
+  },
+  {
+    name: "likely, and no more to come",
+    egress: "a",
+    ingress: "",
+    full: true,
+    want: "weak client",
+  },
+  { name: "likely, and contradicted", egress: "a", ingress: "c", want: "no" },
+].map((each) => ({ ...each, plugins: [weak] }));
+for (const plugins of [[weak, strong], [strong, weak]]) {
+  likely.push({
+    name: "yes before likely",
+    egress: "a",
+    ingress: "",
+    plugins,
+    want: "strong client",
+  });
+}
+for (const plugins of [[weak, both], [both, weak]]) {
+  likely.push({
+    name: "yes on one of both",
+    egress: "a",
+    ingress: "b",
+    plugins,
+    want: "both client",
+  });
+}
+for (const plugins of [[twin, strong], [strong, twin]]) {
+  likely.push(
+    { name: "a tie waits for more", egress: "a", ingress: "", plugins, want: "unsure" },
+    {
+      name: "a tie for good",
+      egress: "a",
+      ingress: "",
+      full: true,
+      plugins,
+      want: "a_twin client",
+    },
+  );
+}
+cases.push(...likely);
+
+for (const { name, egress, ingress, hints, full, plugins, want } of cases) {
   Deno.test(`detect(): ${name}`, () => {
     const head = (text: string) => ({ bytes: bytesOf(text), full: full ?? false });
-    const found = detect(plugins, "stream", head(egress), head(ingress), { ...NONE, ...hints });
+    const asked = plugins ?? [lines];
+    const found = detect(asked, "stream", head(egress), head(ingress), { ...NONE, ...hints });
     assert.equal(typeof found === "string" ? found : `${found.plugin.name} ${found.role}`, want);
   });
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { pairById } from "../../lib/stitch/by_id.ts";
 import type { StitchContext, Timed } from "../../protocols/protocol.ts";
+import { stitchContext, timedFrame } from "../support/contexts.ts";
 
 /** The id is the letter, whatever its case. */
 function at(frame: string, startNs: number): Timed<string> {
-  const place = { bytes: 1, pid: 1, fd: 1, comm: "" };
-  return { frame, startNs, endNs: startNs, ...place, incomplete: [], redacted: [] };
+  return timedFrame(frame, startNs);
 }
 
 interface Case {
@@ -47,7 +47,7 @@ const cases: Case[] = [
     responses: "",
     context: { nowNs: 5e9, requestTimeoutNs: 5e9 },
     want: ["a- no_response", "b- no_response"],
-    left: ["", ""],
+    left: ["ab", ""],
   },
   {
     name: "the trace ends",
@@ -71,9 +71,8 @@ for (const { name, requests, responses, context, want, left } of cases) {
     const got: string[] = [];
     const asked = [...requests].map((id) => at(id, 0));
     const answered = [...responses].map((id) => at(id, 5));
-    const common = { state: null, nowNs: 20, requestTimeoutNs: 30e9, midStream: false };
-    const all: StitchContext<null> = { ...common, ended: null, ...context };
-    const idOf = (frame: string): string => frame.toLowerCase();
+    const all = stitchContext({ state: null, nowNs: 20, ...context });
+    const idOf = ({ frame }: Timed<string>): string => frame.toLowerCase();
     pairById(asked, answered, all, idOf, (request, response, reason) => {
       const pair = `${request?.frame ?? ""}-${response?.frame ?? ""}`;
       got.push(reason === null ? pair : `${pair} ${reason}`);

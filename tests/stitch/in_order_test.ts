@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory } from "../../lib/stitch/pairing.ts";
-import type { StitchContext, Timed } from "../../protocols/protocol.ts";
+import { Pairing, type Start } from "../../lib/stitch/pairing.ts";
+import type { IncompleteReason, StitchContext, Timed } from "../../protocols/protocol.ts";
+import { stitchContext, timedFrame } from "../support/contexts.ts";
 
-function at(frame: string, startNs: number, afterGap = false): Timed<string> {
-  const place = { bytes: 1, pid: 1, fd: 1, comm: "" };
-  return { frame, startNs, endNs: startNs, ...place, incomplete: [], redacted: [], afterGap };
+function at(
+  frame: string,
+  startNs: number,
+  reason: IncompleteReason | null = null,
+): Timed<string> {
+  return timedFrame(frame, startNs, {
+    loss: reason === null ? null : { reason, behindRest: false },
+  });
 }
 
 const MS = 1e6;
@@ -15,7 +21,7 @@ interface Case {
   requests: Timed<string>[];
   responses: Timed<string>[];
   context?: Partial<StitchContext<null>>;
-  owed?: number;
+  start?: Start;
   want: string[];
   left?: [number, number];
 }
@@ -48,14 +54,28 @@ const cases: Case[] = [
     responses: [],
     context: { nowNs: 60 * MS, requestTimeoutNs: 50 * MS },
     want: ["a- no_response"],
-    left: [1, 0],
+    left: [2, 0],
   },
   {
-    name: "a response later than its time is not the next request's",
-    requests: [at("b", 5)],
+    name: "a late answer makes the exchange whole, and what is behind it is paired as ever",
+    requests: [{ ...at("a", 0), shown: true }, at("b", 5)],
     responses: [at("A", 6), at("B", 7)],
-    owed: 1,
-    want: ["-A timeout", "b-B"],
+    want: ["a-A late", "b-B"],
+  },
+  {
+    name: "what was shown is not shown again",
+    requests: [{ ...at("a", 0), shown: true }, at("b", 5)],
+    responses: [],
+    context: { ended: "closed" },
+    want: ["b- closed"],
+  },
+  {
+    name: "a response that is under way may take its time",
+    requests: [at("a", 0), at("b", 20 * MS)],
+    responses: [],
+    context: { nowNs: 90 * MS, requestTimeoutNs: 50 * MS, answering: true },
+    want: [],
+    left: [2, 0],
   },
   {
     name: "everything goes when the connection closed",
@@ -68,14 +88,14 @@ const cases: Case[] = [
     name: "joined in the middle, a response before the first request is a stranger",
     requests: [at("b", 10)],
     responses: [at("A", 5), at("B", 12)],
-    context: { midStream: true },
+    start: "untold",
     want: ["-A mid_stream", "b-B"],
   },
   {
     name: "also when it ended behind that request's beginning",
     requests: [at("b", 10)],
     responses: [{ ...at("A", 5), endNs: 20 }, at("B", 22)],
-    context: { midStream: true },
+    start: "untold",
     want: ["-A mid_stream", "b-B"],
   },
   {
@@ -86,55 +106,55 @@ const cases: Case[] = [
   },
   {
     name: "requests were lost: their responses are nobody else's",
-    requests: [at("b", 10, true)],
+    requests: [at("b", 10, "gap")],
     responses: [at("A", 5), at("B", 12)],
     want: ["-A mid_stream", "b-B"],
   },
   {
     name: "a response was lost: the next answers the latest request",
     requests: [at("a", 1), at("b", 10)],
-    responses: [at("B", 12, true)],
+    responses: [at("B", 12, "gap")],
     want: ["a- gap", "b-B"],
   },
   {
     name: "events were lost, perhaps requests, too: it waits for the next one, or their end",
     requests: [at("a", 1), at("b", 10)],
-    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    responses: [at("B", 12, "lost_events")],
     want: [],
     left: [2, 1],
   },
   {
     name: "all requests are known to have been seen: no need to wait",
     requests: [at("a", 1), at("b", 10)],
-    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    responses: [at("B", 12, "lost_events")],
     context: { allRequests: true },
     want: ["a- lost_events", "b-B"],
   },
   {
     name: "at the end, requests may be missing behind the last one",
     requests: [at("a", 1), at("b", 10)],
-    responses: [{ ...at("B", 12, true), gapReason: "lost_events" }],
+    responses: [at("B", 12, "lost_events")],
     context: { ended: "closed" },
     want: ["a- lost_events", "b- lost_events", "-B lost_events"],
   },
   {
     name: "the responses of a batch were lost: the next answer the next batch",
     requests: [at("a", 1), at("b", 1), at("c", 10), at("d", 10)],
-    responses: [at("C", 12, true), at("D", 12)],
+    responses: [at("C", 12, "gap"), at("D", 12)],
     want: ["a- gap", "b- gap", "c-C", "d-D"],
   },
 ];
 
-for (const { name, requests, responses, context, owed, want, left } of cases) {
+for (const { name, requests, responses, context, start, want, left } of cases) {
   Deno.test(`pairInOrder(): ${name}`, () => {
     const got: string[] = [];
-    const memory = { ...createPairMemory(), owed: owed ?? 0 };
-    const common = { state: null, nowNs: 20, requestTimeoutNs: 30e9, midStream: false };
-    const all: StitchContext<null> = { ...common, ended: null, ...context };
+    const pairing = new Pairing(start);
+    pairing.shown = requests.filter(({ shown }) => shown).length;
+    const all = stitchContext({ state: null, nowNs: 20, pairing, ...context });
     pairInOrder(requests, responses, all, (request, response, reason) => {
       const pair = `${request?.frame ?? ""}-${response?.frame ?? ""}`;
       got.push(reason === null ? pair : `${pair} ${reason}`);
-    }, memory);
+    });
     assert.deepEqual(got, want);
     assert.deepEqual([requests.length, responses.length], left ?? [0, 0]);
   });

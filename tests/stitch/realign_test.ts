@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory } from "../../lib/stitch/pairing.ts";
+import { Pairing } from "../../lib/stitch/pairing.ts";
 import type { IncompleteReason, Side, StitchContext, Timed } from "../../protocols/protocol.ts";
+import { stitchContext, timedFrame } from "../support/contexts.ts";
 import { seeded } from "../support/events.ts";
 
 const MS = 1e6;
@@ -32,14 +33,14 @@ function run(
 ): Outcome {
   const queues: Record<Side, Timed<string>[]> = { request: [], response: [] };
   const lost: Record<Side, IncompleteReason | null> = { request: null, response: null };
-  const memory = createPairMemory();
+  const pairing = new Pairing("untold");
   const said: string[] = [];
   const stitch = (nowNs: number, at: StitchContext<null>["ended"]): void => {
-    const context = { state: null, nowNs, requestTimeoutNs: 30e9, midStream: true, ended: at };
+    const context = stitchContext({ state: null, nowNs, pairing, ended: at });
     pairInOrder(queues.request, queues.response, context, (request, response, reason) => {
       const pair = `${request?.frame ?? ""}-${response?.frame ?? ""}`;
       said.push(reason === null ? pair : `${pair} ${reason}`);
-    }, memory);
+    });
   };
   let nowNs = 0;
   for (const [i, { side, name, ns, hidden, reason }] of messages.entries()) {
@@ -48,9 +49,9 @@ function run(
       lost[side] = reason ?? "gap";
       continue;
     }
-    const place = { bytes: 1, pid: 1, fd: 1, comm: "", startNs: ns, endNs: ns };
-    const [afterGap, gapReason] = [lost[side] !== null, lost[side] ?? undefined];
-    queues[side].push({ ...place, frame: name, incomplete: [], redacted: [], afterGap, gapReason });
+    const gone = lost[side];
+    const loss = gone === null ? null : { reason: gone, behindRest: false };
+    queues[side].push(timedFrame(name, ns, { loss }));
     lost[side] = null;
     const next = messages[i + 1];
     if (next?.ns !== ns || next.side !== side) stitch(ns, null);

@@ -3,6 +3,7 @@ import { Cut } from "../../lib/capture/abi.ts";
 import { BufferPool } from "../../lib/stream/buffer_pool.ts";
 import { ByteStream } from "../../lib/stream/byte_stream.ts";
 import { FrameDriver } from "../../lib/stream/frame_driver.ts";
+import { Pairing } from "../../lib/stitch/pairing.ts";
 import { GAP_LOST } from "../../lib/stream/gap.ts";
 import {
   type Exchange,
@@ -18,22 +19,24 @@ type Parse = (bytes: Uint8Array, context: ParseContext<null>) => ParseResult<str
 
 /** A driver over a protocol whose parseFrame() is given; "." is where frames may start. */
 function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 << 20) {
-  const protocol: Protocol<string, null, Exchange> = {
+  const protocol: Protocol<string, null, Exchange, null> = {
     name: "test",
     ports: [],
     transports: ["stream"],
     probe: () => "yes",
+    createTrace: () => null,
     createState: () => null,
     parseFrame: parse,
     findBoundary(bytes, from) {
       const at = bytes.indexOf(0x2e, from);
       return at < 0 ? bytes.length : at;
     },
-    abandon: () => abandoned,
+    abandon: () => abandoned === null ? null : { frame: abandoned },
     stitch: () => [],
+    outline: () => ({ operation: "", target: "", outcome: "ok", attributes: {} }),
     summarize: () => ({ request: "", response: "" }),
   };
-  const stream = new ByteStream(new BufferPool());
+  const pool = new BufferPool(), stream = new ByteStream(pool);
   const queue: Timed<string>[] = [];
   const seen = {
     invalid: [] as string[],
@@ -51,16 +54,18 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
     gap: (_side: string, bytes: number, reason: string) => seen.gaps.push(`${bytes} ${reason}`),
     pass: (_side: string, until: number | null) => seen.passes.push(until),
   };
-  const driver = new FrameDriver(
+  const driver = new FrameDriver({
     protocol,
-    "request",
-    "stream",
-    null,
+    side: "request",
+    transport: "stream",
+    state: null,
+    pairing: new Pairing(),
     stream,
     queue,
     report,
     maxFrameBytes,
-  );
+    pool,
+  });
   const put = (text: string, timeNs = 0): void => {
     stream.append(bytesOf(text), 0, text.length, timeNs, OWNER);
     driver.run();
@@ -99,7 +104,7 @@ Deno.test("FrameDriver takes every frame and gives each its span", () => {
 Deno.test("FrameDriver counts what is invalid and goes on at the next boundary", () => {
   const { put, queue, seen } = setUp(parseDots);
   put("garbage.a;");
-  assert.deepEqual(queue.map(({ frame, afterGap }) => [frame, afterGap]), [[".a", true]]);
+  assert.deepEqual(queue.map(({ frame, loss }) => [frame, loss !== null]), [[".a", true]]);
   assert.deepEqual([seen.invalid, seen.resynced], [["no_dot"], 7]);
 });
 
@@ -109,7 +114,7 @@ Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
   gap(5, GAP_LOST);
   put("rest;.d;");
   assert.deepEqual(
-    queue.map(({ frame, incomplete, afterGap }) => [frame, incomplete.join(), afterGap]),
+    queue.map(({ frame, incomplete, loss }) => [frame, incomplete.join(), loss !== null]),
     [[".a", "", false], ["half", "lost_events", false], [".d", "", true]],
   );
   assert.deepEqual(seen.abandoned, ["lost_events"]);
@@ -233,6 +238,6 @@ Deno.test("FrameDriver does not ask again before the bytes asked for are there",
 Deno.test("FrameDriver stops at a switch and leaves the rest", () => {
   const { driver, put, stream } = setUp(() => ({ kind: "switch", length: 3, to: "other" }));
   put("abcdef");
-  assert.equal(driver.switchTo, "other");
+  assert.equal(driver.next?.to, "other");
   assert.equal(stream.shownBytes, 3);
 });

@@ -11,13 +11,12 @@ import {
   type Timed,
 } from "../../protocols/protocol.ts";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import { createPairMemory, type PairMemory } from "../../lib/stitch/pairing.ts";
 
 interface Line {
   text: string;
 }
 
-interface State extends PairMemory {
+interface State {
   /** A body was skipped: its frame is due. */
   body: string | null;
 }
@@ -35,7 +34,7 @@ function textOf(bytes: Uint8Array): string {
 
 /** `name` and `ports` tell apart several of the kind. */
 export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
-  return definePlugin<Line, State, { request: Line | null; response: Line | null }>({
+  return definePlugin<Line, State, { request: Line | null; response: Line | null }, null>({
     name,
     ports,
     transports: ["stream", "datagram"],
@@ -47,7 +46,8 @@ export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
         : head.includes(LF)
         ? "yes"
         : "unsure",
-    createState: () => ({ body: null, ...createPairMemory() }),
+    createTrace: () => null,
+    createState: () => ({ body: null }),
     parseFrame(bytes, context) {
       const { state } = context;
       if (state.body !== null) {
@@ -66,7 +66,7 @@ export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
       }
       const frame = { text };
       if (bytes[0] !== 0x3e) return { kind: "frame", frame, length: end + 1 };
-      return { kind: "frame", frame, length: end + 1, switchTo: text === "" ? null : text };
+      return { kind: "frame", frame, length: end + 1, next: { to: text === "" ? null : text } };
     },
     findBoundary(bytes, from, context) {
       for (let i = from; i < bytes.length; i++) if (isStart(bytes[i], context.side)) return i;
@@ -75,7 +75,7 @@ export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
     abandon(context: ParseContext<State>) {
       const text = context.state.body;
       context.state.body = null;
-      return text === null ? null : { text };
+      return text === null ? null : { frame: { text } };
     },
     stitch(requests, responses, context) {
       const out: ReturnType<typeof pairOf>[] = [];
@@ -83,9 +83,15 @@ export function linesNamed(name: string, ports: number[] = [4000]): Plugin {
         const pair = pairOf(request, response);
         if (reason !== null) pair.incomplete.push(reason);
         out.push(pair);
-      }, context.state);
+      });
       return out;
     },
+    outline: ({ request }) => ({
+      operation: "line",
+      target: request?.text ?? "",
+      outcome: "ok",
+      attributes: {},
+    }),
     summarize: ({ request, response }) => ({
       request: request?.text ?? "",
       response: response?.text ?? "",

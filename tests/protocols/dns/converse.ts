@@ -3,10 +3,12 @@
  *
  * In: steps. Out: exchanges as JSON values. Each step takes one millisecond of event time.
  */
+import { Pairing } from "../../../lib/stitch/pairing.ts";
 import { createState, parseFrame } from "../../../protocols/dns/parse.ts";
 import { stitch } from "../../../protocols/dns/stitch.ts";
 import type { DnsExchange, DnsFrame } from "../../../protocols/dns/types.ts";
 import type { Side, Stitched, Timed } from "../../../protocols/protocol.ts";
+import { parseContext, stitchContext, timedFrame } from "../../support/contexts.ts";
 
 export type Step = { side: Side; bytes: Uint8Array };
 export const STEP_NS = 1e6;
@@ -16,6 +18,7 @@ export class Conversation {
   readonly state = createState({ maxBodyBytes: 4096, showSecrets: false });
   readonly out: Stitched<DnsExchange>[] = [];
   readonly invalid: string[] = [];
+  readonly pairing = new Pairing();
   nowNs = 0;
   private readonly queues: Record<Side, Timed<DnsFrame>[]> = { request: [], response: [] };
   private readonly rest: Record<Side, Uint8Array> = {
@@ -36,13 +39,8 @@ export class Conversation {
   }
 
   stitch(ended: "closed" | "trace_end" | null): this {
-    const context = {
-      state: this.state,
-      nowNs: this.nowNs,
-      requestTimeoutNs: TIMEOUT_NS,
-      midStream: false,
-      ended,
-    };
+    const { state, nowNs, pairing } = this;
+    const context = stitchContext({ state, nowNs, pairing, requestTimeoutNs: TIMEOUT_NS, ended });
     this.out.push(...stitch(this.queues.request, this.queues.response, context));
     return this;
   }
@@ -54,22 +52,14 @@ export class Conversation {
 
   private parse(side: Side, bytes: Uint8Array): Uint8Array {
     const { state, transport } = this;
-    const context = { side, transport, state, ended: transport === "datagram", gapBytes: 0 };
+    const context = parseContext({ side, transport, state, ended: transport === "datagram" });
     while (bytes.length > 0) {
       const result = parseFrame(bytes, context);
       if (result.kind === "invalid") this.invalid.push(result.reason);
       if (result.kind !== "frame") break;
-      this.queues[side].push({
-        frame: result.frame,
-        startNs: this.nowNs,
-        endNs: this.nowNs,
-        bytes: result.length,
-        pid: 1,
-        fd: 3,
-        comm: "dig",
-        incomplete: result.incomplete === undefined ? [] : [result.incomplete],
-        redacted: [],
-      });
+      const incomplete = result.incomplete === undefined ? [] : [result.incomplete];
+      const { frame, length } = result;
+      this.queues[side].push(timedFrame(frame, this.nowNs, { bytes: length, incomplete }));
       bytes = bytes.subarray(result.length);
     }
     return bytes;

@@ -3,6 +3,7 @@ import { abandon, createState, findBoundary, parseFrame } from "../../../protoco
 import type { DnsState } from "../../../protocols/dns/parse.ts";
 import type { DnsFrame } from "../../../protocols/dns/types.ts";
 import type { ParseContext, ParseResult } from "../../../protocols/protocol.ts";
+import { parseContext } from "../../support/contexts.ts";
 import { ascii, message, prefixed, question, record } from "./build.ts";
 import { converse, type Step } from "./converse.ts";
 import { joined, samples } from "./samples.ts";
@@ -10,14 +11,8 @@ import { joined, samples } from "./samples.ts";
 type Context = ParseContext<DnsState>;
 
 function contextOf(changes: Partial<Context> = {}): Context {
-  return {
-    side: "request",
-    transport: "stream",
-    state: createState({ maxBodyBytes: 4096, showSecrets: false }),
-    ended: false,
-    gapBytes: 0,
-    ...changes,
-  };
+  const state = createState({ maxBodyBytes: 4096, showSecrets: false });
+  return parseContext({ side: "request", state, ...changes });
 }
 
 function parse(bytes: Uint8Array, changes: Partial<Context> = {}): ParseResult<DnsFrame> {
@@ -139,7 +134,7 @@ Deno.test("abandon() hands over once what is known of a message that the end cut
   const bytes = prefixed(response);
   const context = contextOf({ side: "response", ended: true });
   equal(parseFrame(bytes.subarray(0, bytes.length - 20), context).kind, "need_more");
-  equal(abandon(context)?.key, "7 A a.test");
+  equal(abandon(context)?.frame.key, "7 A a.test");
   equal(abandon(context), null);
 });
 

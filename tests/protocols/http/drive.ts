@@ -6,15 +6,22 @@
 import assert from "node:assert/strict";
 import type {
   IncompleteReason,
+  Loss,
   ParseContext,
-  ProtocolOptions,
   Side,
   Stitched,
   Timed,
 } from "../../../protocols/protocol.ts";
+import { Pairing } from "../../../lib/stitch/pairing.ts";
+import { parseContext, stitchContext, timedFrame } from "../../support/contexts.ts";
 import { abandon, parseFrame } from "../../../protocols/http/parse.ts";
 import { findBoundary } from "../../../protocols/http/probe.ts";
-import { createState, type HttpState } from "../../../protocols/http/state.ts";
+import {
+  createState,
+  createTrace,
+  type HttpState,
+  type HttpTrace,
+} from "../../../protocols/http/state.ts";
 import { stitch } from "../../../protocols/http/stitch.ts";
 import type { HttpExchange, HttpFrame } from "../../../protocols/http/types.ts";
 
@@ -34,8 +41,8 @@ export interface Outcome {
 }
 
 export interface DriveOptions {
-  /** Those of other connections of the same trace; else this one is alone. */
-  options?: ProtocolOptions;
+  /** That of other connections; else this one is alone. */
+  trace?: HttpTrace;
   maxBodyBytes?: number;
   showSecrets?: boolean;
   /** Bytes a piece; whole steps by default. */
@@ -73,7 +80,7 @@ class Lane {
   readonly context: ParseContext<HttpState>;
 
   constructor(side: Side, state: HttpState) {
-    this.context = { side, state, ended: false, gapBytes: 0, transport: "stream" };
+    this.context = parseContext({ side, state });
   }
 }
 
@@ -81,14 +88,16 @@ class Drive {
   readonly outcome: Outcome = { exchanges: [], invalid: [], switchTo: undefined, peakBytes: 0 };
   readonly state: HttpState;
   readonly lanes: Record<Side, Lane>;
+  readonly pairing: Pairing;
   nowNs = 0;
 
   constructor(options: DriveOptions) {
-    const protocolOptions: ProtocolOptions = options.options ?? {
+    const protocolOptions = {
       maxBodyBytes: options.maxBodyBytes ?? 4096,
       showSecrets: options.showSecrets ?? false,
     };
-    this.state = createState(protocolOptions);
+    this.state = createState(options.trace ?? createTrace(protocolOptions));
+    this.pairing = new Pairing(options.midStream === true ? "untold" : "seen");
     this.lanes = {
       request: new Lane("request", this.state),
       response: new Lane("response", this.state),
@@ -139,10 +148,11 @@ class Drive {
     lane.frontNs = this.nowNs;
   }
 
-  push(lane: Lane, frame: HttpFrame): void {
+  push(lane: Lane, frame: HttpFrame, redacted: readonly string[] = []): void {
     const { startNs, unitBytes, reasons, afterGap } = lane;
-    const span = { startNs, endNs: this.nowNs, bytes: unitBytes, pid: 1, fd: 3, comm: "test" };
-    lane.queue.push({ ...span, frame, incomplete: reasons, redacted: [], afterGap });
+    const loss: Loss | null = afterGap ? { reason: "gap", behindRest: false } : null;
+    const span = { endNs: this.nowNs, bytes: unitBytes };
+    lane.queue.push(timedFrame(frame, startNs, { ...span, incomplete: reasons, redacted, loss }));
     lane.afterGap = false;
     this.endUnit(lane);
   }
@@ -158,8 +168,8 @@ class Drive {
     this.take(lane, lane.bytes.length);
     lane.skipLeft = 0;
     this.note(lane, reason);
-    const frame = abandon(lane.context);
-    if (frame !== null) this.push(lane, frame);
+    const half = abandon(lane.context);
+    if (half !== null) this.push(lane, half.frame, half.redacted);
     else this.endUnit(lane);
   }
 
@@ -194,8 +204,8 @@ class Drive {
           assert.ok(result.length <= lane.bytes.length);
           assert.ok(result.length > 0 || lane.begun);
           this.take(lane, result.length);
-          this.push(lane, result.frame);
-          this.outcome.switchTo = result.switchTo;
+          this.push(lane, result.frame, result.redacted);
+          this.outcome.switchTo = result.next?.to;
           break;
         case "skip":
           this.skip(lane, result.length);
@@ -210,7 +220,7 @@ class Drive {
         case "invalid": {
           this.outcome.invalid.push(result.reason);
           const half = abandon(context);
-          if (half !== null) this.push(lane, half);
+          if (half !== null) this.push(lane, half.frame, half.redacted);
           this.endUnit(lane);
           lane.bytes = lane.bytes.subarray(1);
           this.startResync(lane);
@@ -237,15 +247,10 @@ class Drive {
     lane.skipLeft = left;
   }
 
-  stitch(ended: "closed" | null, midStream: boolean): void {
+  stitch(ended: "closed" | null): void {
     const { request, response } = this.lanes;
-    const context = {
-      state: this.state,
-      nowNs: this.nowNs,
-      requestTimeoutNs: 30e9,
-      midStream,
-      ended,
-    };
+    const { state, nowNs, pairing } = this;
+    const context = stitchContext({ state, nowNs, pairing, ended });
     this.outcome.exchanges.push(...stitch(request.queue, response.queue, context));
   }
 }
@@ -253,7 +258,6 @@ class Drive {
 /** Runs a conversation; the clock moves 1000 ns a piece. */
 export function drive(steps: readonly Step[], options: DriveOptions = {}): Outcome {
   const drive = new Drive(options);
-  const midStream = options.midStream ?? false;
   for (const { side, bytes } of steps) {
     const lane = drive.lanes[side];
     if (typeof bytes === "number") {
@@ -263,7 +267,7 @@ export function drive(steps: readonly Step[], options: DriveOptions = {}): Outco
     const piece = options.piece ?? Math.max(1, bytes.length);
     for (let at = 0; at < bytes.length; at += piece) {
       drive.feed(lane, bytes.subarray(at, at + piece));
-      drive.stitch(null, midStream);
+      drive.stitch(null);
     }
   }
   if (options.open === true) return drive.outcome;
@@ -271,7 +275,7 @@ export function drive(steps: readonly Step[], options: DriveOptions = {}): Outco
     lane.context.ended = true;
     drive.run(lane);
   }
-  drive.stitch("closed", midStream);
+  drive.stitch("closed");
   return drive.outcome;
 }
 

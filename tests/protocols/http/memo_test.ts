@@ -7,9 +7,10 @@ import { Buffer } from "node:buffer";
 import { JsonBuffer } from "../../../lib/wire/json.ts";
 import { parseFrame } from "../../../protocols/http/parse.ts";
 import { RepeatedMessages } from "../../../protocols/http/repeated.ts";
-import { createState } from "../../../protocols/http/state.ts";
+import { createState, createTrace, type HttpTrace } from "../../../protocols/http/state.ts";
 import { HeaderFields, type HttpContent, type HttpFrame } from "../../../protocols/http/types.ts";
-import type { ProtocolOptions } from "../../../protocols/protocol.ts";
+import type { Frame } from "../../../protocols/protocol.ts";
+import { parseContext } from "../../support/contexts.ts";
 import { drive, encode, req, res, type Step } from "./drive.ts";
 
 const HOST = "Host: a\r\n";
@@ -62,8 +63,8 @@ for (const piece of [undefined, 1, 7]) {
 }
 
 /** As told(), of a connection of the same trace. */
-function toldAmong(options: ProtocolOptions, steps: readonly Step[], piece?: number): string[] {
-  const { exchanges, invalid } = drive([...steps], { options, ...(piece && { piece }) });
+function toldAmong(trace: HttpTrace, steps: readonly Step[], piece?: number): string[] {
+  const { exchanges, invalid } = drive([...steps], { trace, ...(piece && { piece }) });
   assert.deepEqual(invalid, []);
   return exchanges.map(({ exchange, redacted }) => JSON.stringify({ exchange, redacted }));
 }
@@ -88,36 +89,36 @@ const more: readonly (readonly [Step, Step])[] = [
 for (const piece of [undefined, 1, 7]) {
   Deno.test(`parseFrame() reads messages that come again as the first one, in pieces of ${piece ?? "a message"}`, () => {
     const every = [...pairs, ...more];
-    const options = { maxBodyBytes: 4096, showSecrets: false };
+    const trace = createTrace({ maxBodyBytes: 4096, showSecrets: false });
     const alone = every.map((pair) => told(pair, piece));
     for (let round = 0; round < 5; round++) {
       every.forEach((pair, i) => {
-        assert.deepEqual(toldAmong(options, pair, piece), alone[i], `${i}, round ${round}`);
+        assert.deepEqual(toldAmong(trace, pair, piece), alone[i], `${i}, round ${round}`);
         assert.deepEqual(
-          toldAmong(options, [...pair, ...pair, ...pair], piece),
+          toldAmong(trace, [...pair, ...pair, ...pair], piece),
           [...told([...pair, ...pair, ...pair], piece)],
           `${i} three times, round ${round}`,
         );
       });
     }
-    assert.deepEqual(toldAmong(options, every.flat(), piece), told(every.flat(), piece));
+    assert.deepEqual(toldAmong(trace, every.flat(), piece), told(every.flat(), piece));
   });
 }
 
 Deno.test("a message that came again has the same JSON, time and all", () => {
-  const options = { maxBodyBytes: 4096, showSecrets: false };
+  const trace = createTrace({ maxBodyBytes: 4096, showSecrets: false });
   const steps = [...pairs, ...more].flat();
   for (let round = 0; round < 4; round++) {
-    for (const { exchange } of drive(steps, { options }).exchanges) {
+    for (const { exchange } of drive(steps, { trace }).exchanges) {
       assert.equal(jsonOf(exchange), JSON.stringify(exchange));
     }
   }
 });
 
 Deno.test("a message that came again is one object for its fields, and none for its time", () => {
-  const options = { maxBodyBytes: 4096, showSecrets: false };
+  const trace = createTrace({ maxBodyBytes: 4096, showSecrets: false });
   const pair = [get("/a"), ok("one")];
-  const { exchanges } = drive(Array.from({ length: 6 }, () => pair).flat(), { options });
+  const { exchanges } = drive(Array.from({ length: 6 }, () => pair).flat(), { trace });
   const [, , third, fourth] = exchanges.map(({ exchange }) => exchange);
   assert.equal(third?.request, fourth?.request);
   assert.equal(third?.response?.headers, fourth?.response?.headers);
@@ -128,21 +129,21 @@ Deno.test("RepeatedMessages keeps what comes again, also among many that do not"
   const memory = new RepeatedMessages();
   const options = { maxBodyBytes: 4096, showSecrets: false };
   const bytes = (id: number): Uint8Array => encode(`GET /${id} HTTP/1.1\r\nHost: a\r\n\r\n`);
-  const frameOf = (of: Uint8Array): HttpFrame => {
-    const context = { side: "request" as const, transport: "stream" as const, gapBytes: 0 };
-    const result = parseFrame(of, { ...context, state: createState({ ...options }), ended: false });
+  const frameOf = (of: Uint8Array): Frame<HttpFrame> => {
+    const state = createState(createTrace(options));
+    const result = parseFrame(of, parseContext({ side: "request", state }));
     assert.ok(result.kind === "frame");
-    return result.frame;
+    return result;
   };
   const often = bytes(0);
   let found = 0;
   for (let i = 1; i <= 5000; i++) {
     const other = bytes(i);
     assert.equal(memory.find(other, "request"), null);
-    memory.note(other, other.length, frameOf(other));
+    memory.note(other, frameOf(other));
     const known = memory.find(often, "request");
     assert.equal(memory.find(often, "response"), null);
-    if (known === null) memory.note(often, often.length, frameOf(often));
+    if (known === null) memory.note(often, frameOf(often));
     else {
       found++;
       assert.equal(known.isAt(often), true);
@@ -161,8 +162,8 @@ Deno.test("RepeatedMessages keeps no body that unfolds to a large one", () => {
     const content = { version: "1.1", headers: new HeaderFields(), body_bytes: 0, ...body };
     const message = { status: 200, reason: "OK", ...content };
     const sizes = { wireBytes: bytes.length, shownBytes: -1 };
-    const frame = { side: "response" as const, message, redacted: [], complete: true, ...sizes };
-    for (let i = 0; i < 3; i++) memory.note(bytes, bytes.length, frame);
+    const frame = { side: "response" as const, message, complete: true, ...sizes };
+    for (let i = 0; i < 3; i++) memory.note(bytes, { kind: "frame", frame, length: bytes.length });
     return memory.find(bytes, "response") !== null;
   };
   assert.equal(isKept({ body: "x".repeat(4096) }), true);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { ParseContext, Side } from "../../../protocols/protocol.ts";
+import type { Side } from "../../../protocols/protocol.ts";
+import { parseContext } from "../../support/contexts.ts";
 import { findBoundary, probe } from "../../../protocols/http/probe.ts";
-import { createState, type HttpState } from "../../../protocols/http/state.ts";
+import { createState, createTrace } from "../../../protocols/http/state.ts";
 import { encode } from "./drive.ts";
 
 const LONG = "GET /" + "a".repeat(300);
@@ -53,15 +54,8 @@ Deno.test("probe() never takes back an answer when more bytes come", () => {
 });
 
 function boundary(side: Side, text: string, from = 0): number {
-  const state = createState({ maxBodyBytes: 10, showSecrets: false });
-  const context: ParseContext<HttpState> = {
-    side,
-    state,
-    ended: false,
-    gapBytes: 0,
-    transport: "stream",
-  };
-  return findBoundary(encode(text), from, context);
+  const state = createState(createTrace({ maxBodyBytes: 10, showSecrets: false }));
+  return findBoundary(encode(text), from, parseContext({ side, state }));
 }
 
 Deno.test("findBoundary() finds the next first line, whole or begun", () => {

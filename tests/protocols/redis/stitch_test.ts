@@ -167,7 +167,7 @@ Deno.test("stitch() hands over a request that waits too long, and does not mispl
     ]),
     [
       ["BLPOP", undefined, ["no_response"]],
-      [undefined, "array", ["timeout"]],
+      ["BLPOP", "array", ["late"]],
       ["GET", "bulk_string", []],
     ],
   );
@@ -180,7 +180,7 @@ Deno.test("stitch() aligns anew after lost replies", () => {
   connection.send("response", raw("$1\r\na\r\n"));
   const frame = connection.response.frames[0];
   assert.ok(frame);
-  frame.afterGap = true;
+  frame.loss = { reason: "gap", behindRest: false };
   const got = connection.end().map(({ exchange, incomplete }) => [
     exchange.request?.args[0],
     exchange.response?.type,

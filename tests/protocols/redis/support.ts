@@ -15,6 +15,9 @@ import {
   type RedisState,
 } from "../../../protocols/redis/types.ts";
 
+import { Pairing } from "../../../lib/stitch/pairing.ts";
+import { parseContext, stitchContext, timedFrame } from "../../support/contexts.ts";
+
 const encoder = new TextEncoder();
 
 /** One byte a character up to U+00FF: what the tests write is what is on the wire. */
@@ -59,13 +62,7 @@ class Direction {
     const passed = Math.min(this.skip, bytes.length);
     this.skip -= passed;
     this.held = concat(this.held, bytes.subarray(passed));
-    const context: ParseContext<RedisState> = {
-      side: this.side,
-      state: this.state,
-      ended,
-      gapBytes,
-      transport: "stream",
-    };
+    const context = parseContext({ side: this.side, state: this.state, ended, gapBytes });
     for (;;) {
       if (this.skip > 0) break;
       if (this.resyncFrom >= 0 && !this.resync(context)) break;
@@ -105,7 +102,7 @@ class Direction {
       case "invalid": {
         this.invalid.push(result.reason);
         const half = abandon(context);
-        if (half !== null) this.queue(half, nowNs, []);
+        if (half !== null) this.queue(half.frame, nowNs, half.redacted ?? []);
         this.begun = false;
         this.resyncFrom = 1;
         return true;
@@ -114,13 +111,14 @@ class Direction {
         if (result.minBytes <= this.held.length) throw new Error("asks for what is there");
         return false;
       case "switch":
-        throw new Error("redis does not switch");
+      case "inner":
+        throw new Error("redis does not switch, nor nest");
     }
   }
 
   private close(context: ParseContext<RedisState>, nowNs: number): void {
     const half = abandon(context);
-    if (half !== null) this.queue(half, nowNs, [], ["closed"]);
+    if (half !== null) this.queue(half.frame, nowNs, half.redacted ?? [], ["closed"]);
   }
 
   private begin(nowNs: number): void {
@@ -142,9 +140,8 @@ class Direction {
     redacted: readonly string[],
     incomplete: IncompleteReason[] = [],
   ): void {
-    const span = { startNs: this.startNs, endNs: nowNs, bytes: this.bytes };
-    const who = { pid: 1, fd: 3, comm: "t" };
-    this.frames.push({ ...span, ...who, frame, incomplete, redacted });
+    const span = { endNs: nowNs, bytes: this.bytes };
+    this.frames.push(timedFrame(frame, this.startNs, { ...span, incomplete, redacted }));
     this.begun = false;
   }
 }
@@ -166,6 +163,7 @@ export interface Options {
 
 export class Connection {
   readonly state: RedisState;
+  readonly pairing: Pairing;
   readonly request: Direction;
   readonly response: Direction;
   readonly out: Stitched<RedisExchange>[] = [];
@@ -176,6 +174,7 @@ export class Connection {
       maxBodyBytes: options.maxBodyBytes ?? 4096,
       showSecrets: options.showSecrets ?? false,
     });
+    this.pairing = new Pairing(options.midStream === true ? "untold" : "seen");
     this.request = new Direction("request", this.state);
     this.response = new Direction("response", this.state);
   }
@@ -191,13 +190,8 @@ export class Connection {
   }
 
   stitch(ended: "closed" | "trace_end" | null): void {
-    const context = {
-      state: this.state,
-      nowNs: this.nowNs,
-      requestTimeoutNs: 30e9,
-      midStream: this.options.midStream ?? false,
-      ended,
-    };
+    const { state, nowNs, pairing } = this;
+    const context = stitchContext({ state, nowNs, pairing, ended });
     this.out.push(...stitch(this.request.frames, this.response.frames, context));
   }
 

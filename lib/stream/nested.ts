@@ -1,0 +1,153 @@
+/**
+ * The nested streams of one side: what units of the wire carry inside them (ParseResult "inner").
+ *
+ * In: pieces of nested streams, each with the unit that carried it. Out: their frames, in the side's
+ * own queue, with the units' times and, of their bytes, those of the wire. It knows no protocol, and
+ * decompresses nothing.
+ */
+import type { Handover, IncompleteReason, Inner } from "../../protocols/protocol.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+import { ByteStream, type Owner } from "./byte_stream.ts";
+
+/** Nested streams of a side at the same time; a piece of one more is not looked at. */
+const MAX_NESTED = 4096;
+
+/** The unit of the wire that a piece came in. */
+export interface Unit {
+  readonly wireBytes: number;
+  readonly owner: Owner;
+  /** Of its first byte and of its last. */
+  readonly startNs: number;
+  readonly endNs: number;
+}
+
+/** What one piece gave. */
+export interface PieceResult {
+  readonly frames: number;
+  readonly failures: number;
+  readonly next: Handover | undefined;
+}
+
+/** Which bytes of the wire carried a nested stream's: piece by piece, evenly within each. */
+export class WireMap {
+  /** Ends of the pieces, in the nested stream and on the wire; the first is where all begins. */
+  #pieces: { end: number; wireEnd: number }[] = [{ end: 0, wireEnd: 0 }];
+
+  /** The next piece of `bytes` came in a unit of `wireBytes`. */
+  add(bytes: number, wireBytes: number): void {
+    const last = this.#pieces[this.#pieces.length - 1] as { end: number; wireEnd: number };
+    this.#pieces.push({ end: last.end + bytes, wireEnd: last.wireEnd + wireBytes });
+  }
+
+  /** Bytes on the wire of [from, to); what is before `from` is not asked for again. */
+  bytesBetween(from: number, to: number): number {
+    const bytes = this.#wireAt(to) - this.#wireAt(from);
+    const done = this.#pieces.findIndex(({ end }) => end >= to);
+    if (done > 1) this.#pieces = this.#pieces.slice(done - 1);
+    return bytes;
+  }
+
+  #wireAt(position: number): number {
+    const pieces = this.#pieces;
+    let at = pieces.findIndex(({ end }) => end >= position);
+    if (at < 0) at = pieces.length - 1;
+    const piece = pieces[at] as { end: number; wireEnd: number };
+    const before = pieces[at - 1];
+    if (before === undefined || piece.end <= position) return piece.wireEnd;
+    const share = (position - before.end) / (piece.end - before.end);
+    return before.wireEnd + Math.floor(share * (piece.wireEnd - before.wireEnd));
+  }
+}
+
+/** What drives one nested stream: a FrameDriver of its own. */
+export interface NestedDriver {
+  readonly frames: number;
+  readonly failures: number;
+  readonly next: Handover | undefined;
+  note(reason: IncompleteReason): void;
+  breakOff(reason: IncompleteReason): void;
+  end(reason: IncompleteReason): void;
+  run(): void;
+}
+
+/** Makes the driver of nested stream `id`; `wire` tells which bytes on the wire carried it. */
+export type OpenNested = (id: number, stream: ByteStream, wire: WireMap) => NestedDriver;
+
+interface Nest {
+  readonly stream: ByteStream;
+  readonly wire: WireMap;
+  readonly driver: NestedDriver;
+}
+
+const NO_RESULT: PieceResult = { frames: 0, failures: 0, next: undefined };
+
+export class NestedStreams {
+  readonly #pool: BufferPool;
+  readonly #openDriver: OpenNested;
+  readonly #nests = new Map<number, Nest>();
+
+  constructor(pool: BufferPool, openDriver: OpenNested) {
+    this.#pool = pool;
+    this.#openDriver = openDriver;
+  }
+
+  /** Copies a piece; run() then takes its frames. False when there is no room for one stream more. */
+  add({ bytes, stream: id = 0 }: Inner, unit: Unit): boolean {
+    const nest = this.#nests.get(id) ?? this.#open(id);
+    if (nest === null) return false;
+    const { stream, wire } = nest;
+    const { owner, startNs, endNs } = unit;
+    wire.add(bytes.length, unit.wireBytes);
+    if (bytes.length === 0) return true;
+    // It is whole with the unit's last byte, however early that began.
+    const early = startNs === endNs ? 0 : bytes.length - 1;
+    if (early > 0) stream.append(bytes, 0, early, startNs, owner);
+    stream.append(bytes, early, bytes.length - early, endNs, owner);
+    return true;
+  }
+
+  /** Takes the frames that a piece made whole; `reasons` say what was missing from its unit. */
+  run({ stream: id = 0, isLast }: Inner, reasons: readonly IncompleteReason[] | null): PieceResult {
+    const driver = this.#nests.get(id)?.driver;
+    if (driver === undefined) return NO_RESULT;
+    const { frames, failures } = driver;
+    for (const reason of reasons ?? []) driver.note(reason);
+    if (isLast === true) {
+      driver.end("closed");
+      this.#nests.delete(id);
+    }
+    driver.run();
+    return {
+      frames: driver.frames - frames,
+      failures: driver.failures - failures,
+      next: driver.next,
+    };
+  }
+
+  /** Units of the wire were lost: what they carried is missing from every nested stream. */
+  breakOff(reason: IncompleteReason): void {
+    for (const { driver } of this.#nests.values()) driver.breakOff(reason);
+  }
+
+  /** Nothing more will come; how many frames that made whole. */
+  end(reason: IncompleteReason): number {
+    let frames = 0;
+    for (const { driver, stream } of this.#nests.values()) {
+      frames -= driver.frames;
+      driver.end(reason);
+      driver.run();
+      stream.clear();
+      frames += driver.frames;
+    }
+    this.#nests.clear();
+    return frames;
+  }
+
+  #open(id: number): Nest | null {
+    if (this.#nests.size >= MAX_NESTED) return null;
+    const stream = new ByteStream(this.#pool), wire = new WireMap();
+    const nest = { stream, wire, driver: this.#openDriver(id, stream, wire) };
+    this.#nests.set(id, nest);
+    return nest;
+  }
+}

@@ -1,9 +1,11 @@
 /**
- * The plug-in contract, for every protocol of the registry on every sample of every protocol: it
- * never throws, always moves on, keeps nothing, and gives the same records however bytes are chunked.
+ * The plug-in contract, for every protocol of the registry on every sample of every protocol, and for
+ * one that uses every ability of the contract: it never throws, always moves on, keeps nothing, and
+ * gives the same records however bytes are chunked.
  */
 import assert from "node:assert/strict";
-import { plugins } from "../protocols/registry.ts";
+import type { Plugin } from "../protocols/protocol.ts";
+import { plugins as registry } from "../protocols/registry.ts";
 import {
   chopped,
   contents,
@@ -18,6 +20,7 @@ import {
   splitAt,
   whole,
 } from "./support/contract.ts";
+import { every, everyNext, samples as everySamples } from "./support/every.ts";
 import type { Trace } from "./support/events.ts";
 
 const PLACES = 120;
@@ -25,29 +28,35 @@ const MUTATIONS = 60;
 /** Samples larger than this are not chopped to single bytes. */
 const LARGE_BYTES = 32 << 10;
 
-const samplesOf = new Map<string, Sample[]>();
-for (const { name } of plugins) {
+const samplesOf = new Map<string, Sample[]>([[every.name, everySamples]]);
+for (const { name } of registry) {
   const module: { samples: Sample[] } = await import(`./protocols/${name}/samples.ts`);
   samplesOf.set(name, module.samples);
 }
+/** `every` hands over to `every_next`, which is found no other way. */
+const helpers: ReadonlyMap<string, Plugin[]> = new Map([[every.name, [everyNext]]]);
+const plugins = [...registry, every, everyNext];
 
 function sizeOf(sample: Sample): number {
   return sample.steps.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
-function countOf(trace: Trace, protocol: string): number {
-  return trace.records.filter((record) => record.protocol === protocol).length;
+function countOf(trace: Trace, names: readonly string[]): number {
+  return trace.records.filter((record) => names.includes(record.protocol)).length;
 }
 
-for (const plugin of plugins) {
-  const name = plugin.name;
+for (const plugin of [...registry, every]) {
+  const { name } = plugin;
+  const others = helpers.get(name) ?? [];
+  const names = [plugin, ...others].flatMap((each) => each.names);
+  const alone = [plugin, ...others];
   const samples = samplesOf.get(name) ?? [];
 
   Deno.test(`${name} contract: each sample gives its exchanges, as itself`, () => {
     assert.ok(samples.length > 0, "no samples");
     for (const sample of samples) {
       const trace = run(plugins, whole(sample));
-      assert.equal(countOf(trace, name), sample.exchanges, sample.name);
+      assert.equal(countOf(trace, names), sample.exchanges, sample.name);
       assert.equal(trace.records.length, sample.exchanges, `${sample.name}: other records`);
     }
   });
@@ -94,7 +103,7 @@ for (const plugin of plugins) {
     for (const sample of samples) {
       for (const place of places(sample, PLACES)) {
         run(plugins, joinedAt(sample, place));
-        run([plugin], joinedAt(sample, place));
+        run(alone, joinedAt(sample, place));
       }
     }
   });
@@ -103,8 +112,8 @@ for (const plugin of plugins) {
     for (const [other, foreign] of samplesOf) {
       if (other === name) continue;
       for (const sample of foreign) {
-        const trace = run([plugin], whole(sample));
-        assert.equal(countOf(trace, name), 0, `${other}: ${sample.name}`);
+        const trace = run(alone, whole(sample));
+        assert.equal(countOf(trace, names), 0, `${other}: ${sample.name}`);
       }
     }
   });
@@ -113,7 +122,7 @@ for (const plugin of plugins) {
     for (const sample of samples) {
       for (let seed = 0; seed < MUTATIONS; seed++) {
         run(plugins, mutated(sample, seed));
-        run([plugin], mutated(sample, seed));
+        run(alone, mutated(sample, seed));
       }
     }
   });

@@ -296,7 +296,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     if (record.incomplete !== undefined) {
       for (const reason of record.incomplete) stats.incompleteRecord(reason);
     }
-    place.trace?.record(place.subject, record);
+    place.trace?.record(place.subject, record, stitched.stream?.id);
     context.emit(record, context.summaries ? this.#protocol.summarize(stitched.exchange) : null);
   }
 }

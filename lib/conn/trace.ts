@@ -44,5 +44,6 @@ export interface ConnTrace {
   resync(on: TraceSubject, side: Side, droppedBytes: number): void;
   evicted(on: TraceSubject, why: string): void;
   stitched(on: TraceSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void;
-  record(on: TraceSubject, record: TraceRecord): void;
+  /** `stream`: which of the connection's, where it has several. */
+  record(on: TraceSubject, record: TraceRecord, stream?: number): void;
 }

@@ -125,10 +125,11 @@ export class TraceLog implements ConnTrace {
     );
   }
 
-  record(on: TraceSubject, record: TraceRecord): void {
+  record(on: TraceSubject, record: TraceRecord, stream?: number): void {
     if (this.level < 2) return;
     let text = `record protocol=${record.protocol} request=${record.request_bytes ?? "none"}` +
       ` response=${record.response_bytes ?? "none"}`;
+    if (stream !== undefined) text += ` stream=${stream}`;
     if (record.latency_ns !== undefined) text += ` latency_ns=${record.latency_ns}`;
     if (record.incomplete !== undefined) text += ` incomplete=${record.incomplete.join(",")}`;
     this.#line(on, text);

@@ -1,6 +1,6 @@
 /**
- * The loop that moves events from a source through the pipeline into a sink, for live traces and
- * replays alike. In: a source, what to do with each event, a sink. Out: records written, and why it
+ * The loop that moves events from a source through the pipeline into sinks, for live traces and
+ * replays alike. In: a source, what to do with each event, sinks. Out: records written, and why it
  * ended. It knows no protocol, no kernel and no command line.
  */
 import type { SocketEvent } from "./capture/event.ts";
@@ -14,7 +14,7 @@ export type EndReason =
   | "asked" // a signal
   | "duration"
   | "max_records"
-  | "reader_gone" // nobody reads the records any more
+  | "reader_gone" // nobody reads the records of any sink any more
   | "write_failed";
 
 /** Longest time for which finished records are held back while events keep coming, milliseconds. */
@@ -41,14 +41,14 @@ export class Run {
   records = 0;
   endReason: EndReason | null = null;
   readonly #source: CaptureSource;
-  readonly #sink: Sink;
+  readonly #sinks: readonly Sink[];
   readonly #options: RunOptions;
   #stopped = false;
   #lastFlushMs = 0;
 
-  constructor(source: CaptureSource, sink: Sink, options: RunOptions) {
+  constructor(source: CaptureSource, sinks: readonly Sink[], options: RunOptions) {
     this.#source = source;
-    this.#sink = sink;
+    this.#sinks = sinks;
     this.#options = options;
   }
 
@@ -56,7 +56,7 @@ export class Run {
   readonly emit = (record: TraceRecord, summary: Summary | null): void => {
     if (this.#isFull()) return;
     this.records++;
-    this.#sink.write(record, summary);
+    for (const sink of this.#sinks) sink.write(record, summary);
     if (this.#isFull()) this.stop("max_records");
   };
 
@@ -81,19 +81,20 @@ export class Run {
     }
     this.endReason ??= "source_ended";
     if (!this.#isPointless()) consumer.finish();
-    await this.#sink.output.finish();
+    await Promise.all(this.#sinks.map((sink) => sink.finish()));
     this.#isPointless();
   }
 
   /** Lets records out and signals in, and waits where nothing is left to do. */
   async #breathe(nowMs: number, idle: boolean): Promise<void> {
-    const output = this.#sink.output;
     if (idle || nowMs - this.#lastFlushMs >= FLUSH_MS) {
-      output.flush();
+      for (const sink of this.#sinks) sink.flush();
       this.#lastFlushMs = nowMs;
     }
     // Once stopped nothing is lost by waiting for the reader.
-    if (this.#options.patient || this.#stopped) await output.calm();
+    if (this.#options.patient || this.#stopped) {
+      for (const sink of this.#sinks) await sink.calm();
+    }
     if (idle && !this.#source.ended) await this.#source.wait();
     else await nextTurn();
   }
@@ -104,10 +105,12 @@ export class Run {
 
   /** True when whatever is still to come would not be written anywhere. */
   #isPointless(): boolean {
-    const { readerGone, failure } = this.#sink.output;
-    if (readerGone) this.stop("reader_gone");
-    else if (failure !== null) this.stop("write_failed");
-    return readerGone || failure !== null || this.#isFull();
+    const states = this.#sinks.map(({ state }) => state);
+    const isRead = states.some(({ readerGone }) => !readerGone);
+    const failed = states.some(({ failure }) => failure !== null);
+    if (failed) this.stop("write_failed");
+    else if (!isRead) this.stop("reader_gone");
+    return failed || !isRead || this.#isFull();
   }
 }
 

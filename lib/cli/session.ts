@@ -71,7 +71,7 @@ export class Session {
     this.#connTrace = connTrace;
     this.#only = selection.only;
     this.#recorder = parts.recorder ?? null;
-    this.run = new Run(source, sink, {
+    this.run = new Run(source, [sink], {
       durationNs: options.duration === undefined ? null : options.duration * 1e6,
       maxRecords: options.maxRecords ?? null,
       patient: parts.patient,
@@ -86,6 +86,7 @@ export class Session {
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: outputFormat(options) === "table",
+      outlines: options.stats === true || options.statsFile !== undefined,
       filter: parts.filter,
       verdict: parts.verdict,
       trace: connTrace.open(clock),
@@ -119,7 +120,7 @@ export class Session {
   conclude(log: Log, kernelCounters: Readonly<Record<string, number>>): void {
     checkWritten(this.#sink, this.#options);
     this.#connTrace.check();
-    this.#stats.droppedRecords = this.#sink.output.droppedRecords;
+    this.#stats.droppedRecords = this.#sink.state.droppedRecords;
     const stats = { ...this.#stats.toJSON(), kernel: kernelCounters };
     saveStats(this.#options, stats);
     if (this.run.endReason === "reader_gone") return;

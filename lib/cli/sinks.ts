@@ -37,12 +37,12 @@ function openFile(path: string): Output {
 
 /** Throws when records could not be written: a full disk, mostly. */
 export function checkWritten(sink: Sink, options: OutputOptions): void {
-  if (sink.output.failure === null) return;
+  if (sink.state.failure === null) return;
   const where = options.outputFile === undefined ? "stdout" : quote(options.outputFile);
   throw new OperatorError(
-    `Cannot write records to ${where}: ${systemReason(sink.output.failure)}`,
+    `Cannot write records to ${where}: ${systemReason(sink.state.failure)}`,
     null,
     1,
-    { cause: sink.output.failure },
+    { cause: sink.state.failure },
   );
 }

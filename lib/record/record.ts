@@ -1,6 +1,6 @@
 /**
  * The public record: one exchange with the columns common to all protocols. Key order here is key
- * order in the output; record.schema.json says the same to other programs.
+ * order in the output; common.schema.json says the same to other programs.
  */
 
 import type { WallTime } from "../clock.ts";

@@ -11,7 +11,7 @@ import { JsonBuffer } from "../wire/json.ts";
 import { Slots } from "../wire/slots.ts";
 import { escapeJson } from "./escape.ts";
 import type { Output } from "./output.ts";
-import type { Sink } from "./sink.ts";
+import { LineSink } from "./sink.ts";
 
 /** Every column but the first. */
 type ColumnName = Exclude<keyof TraceRecord, "time">;
@@ -54,17 +54,16 @@ interface Place {
   readonly beforeRequest: Uint8Array;
 }
 
-export class NdjsonSink implements Sink {
-  readonly output: Output;
+export class NdjsonSink extends LineSink {
   readonly #toTerminal: boolean;
   readonly #places = new Slots<Place>();
 
   constructor(output: Output, toTerminal: boolean) {
-    this.output = output;
+    super(output);
     this.#toTerminal = toTerminal;
   }
 
-  write(record: TraceRecord): void {
+  override write(record: TraceRecord): void {
     if (this.#toTerminal) this.output.write(`${escapeJson(JSON.stringify(record))}\n`, 1);
     else {
       this.#writeLine(this.output.batch, record);

@@ -6,7 +6,7 @@ import type { Summary, TraceRecord } from "../record/record.ts";
 import { escapeText, fitText, textWidth } from "./escape.ts";
 import { formatLatency, shortSize } from "./format.ts";
 import type { Output } from "./output.ts";
-import type { Sink } from "./sink.ts";
+import { LineSink } from "./sink.ts";
 
 /** One column: its heading and its least width. */
 interface Column {
@@ -151,8 +151,7 @@ export interface TableScreen {
   readonly colour: boolean;
 }
 
-export class TableSink implements Sink {
-  readonly output: Output;
+export class TableSink extends LineSink {
   readonly #screen: TableScreen;
   readonly #paint: Paint;
   #columns: Placed[] = [];
@@ -160,12 +159,12 @@ export class TableSink implements Sink {
   #linesSinceHeading = 0;
 
   constructor(output: Output, screen: TableScreen) {
-    this.output = output;
+    super(output);
     this.#screen = screen;
     this.#paint = screen.colour ? COLOURED : PLAIN;
   }
 
-  write(record: TraceRecord, summary: Summary | null): void {
+  override write(record: TraceRecord, summary: Summary | null): void {
     // An ioctl a line would show; the window's size is looked at every 16 lines.
     if ((this.#linesSinceHeading & 15) === 0) this.#fitWindow();
     this.#linesSinceHeading++;

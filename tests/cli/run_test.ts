@@ -6,6 +6,7 @@ import type { TraceRecord } from "../../lib/record/record.ts";
 import { type EndReason, Run, type RunOptions } from "../../lib/run.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import { StreamOutput } from "../../lib/sink/output.ts";
+import type { Sink, SinkState } from "../../lib/sink/sink.ts";
 import { timeAt } from "../support/events.ts";
 
 const base = { low: 0, high: 0 };
@@ -64,7 +65,7 @@ async function runWith(
   write: (bytes: Uint8Array) => Promise<number>,
   during: (run: Run) => void = () => {},
 ): Promise<{ run: Run; finished: boolean }> {
-  const run = new Run(source, new NdjsonSink(new StreamOutput({ write }), false), {
+  const run = new Run(source, [new NdjsonSink(new StreamOutput({ write }), false)], {
     ...plain,
     ...options,
   });
@@ -174,3 +175,45 @@ Deno.test("Run.loop() hands records on before it waits for more", async () => {
   ok(text.split("\n").length >= 3, text);
   await ended;
 });
+
+const counts: { name: string; gone: boolean[]; ends: EndReason }[] = [
+  {
+    name: "every record goes into each of several sinks",
+    gone: [false, false],
+    ends: "source_ended",
+  },
+  { name: "one reader that went away is no end", gone: [true, false], ends: "source_ended" },
+  { name: "nobody reads any more", gone: [true, true], ends: "reader_gone" },
+];
+for (const { name, gone, ends } of counts) {
+  Deno.test(`Run.loop(): ${name}`, async () => {
+    const source = new FakeSource([1, 2, 3], ends === "reader_gone");
+    const sinks = gone.map((isGone) => new CountingSink(isGone));
+    const run = new Run(source, sinks, plain);
+    await run.loop({ onEvent: () => run.emit(record(1), null), finish: () => {} });
+    equal(run.endReason, ends);
+    for (const sink of sinks) equal(sink.records, run.records);
+    deepEqual(sinks.map(({ isFinished }) => isFinished), [true, true]);
+  });
+}
+
+class CountingSink implements Sink {
+  records = 0;
+  isFinished = false;
+  readonly state: SinkState;
+
+  constructor(readerGone: boolean) {
+    this.state = { readerGone, failure: null, droppedRecords: 0 };
+  }
+  write(): void {
+    this.records++;
+  }
+  flush(): void {}
+  calm(): Promise<void> {
+    return Promise.resolve();
+  }
+  finish(): Promise<void> {
+    this.isFinished = true;
+    return Promise.resolve();
+  }
+}

@@ -1,4 +1,6 @@
-import { equal, match, ok } from "node:assert/strict";
+import { equal, match, ok, throws } from "node:assert/strict";
+import { joinedSchema } from "../../build/schema.ts";
+import { plugins } from "../../protocols/registry.ts";
 import { keysInOrder, recordViolations } from "../support/schema.ts";
 
 const http = {
@@ -79,4 +81,19 @@ for (const { name, record, wrong } of cases) {
 Deno.test("keysInOrder() tells a record whose columns were swapped", () => {
   ok(keysInOrder(http));
   ok(!keysInOrder({ protocol: "http", time: http.time, request: null, response: null }));
+});
+
+Deno.test("joinedSchema() has a rule for every name under which the registry gives records", () => {
+  const known = new Set(plugins.flatMap(({ names }) => names));
+  const rules = JSON.stringify(joinedSchema()["allOf"]);
+  for (const name of [...known, "unknown"]) ok(rules.includes(`{"const":"${name}"}`), name);
+});
+
+Deno.test("joinedSchema() refuses a protocol without a part of its own", () => {
+  const root = `${Deno.makeTempDirSync()}/`;
+  Deno.mkdirSync(`${root}protocols/tea_time`, { recursive: true });
+  throws(() => joinedSchema(root), /protocols\/tea_time\/schema\.json is missing/);
+  Deno.writeTextFileSync(`${root}protocols/tea_time/schema.json`, "{}");
+  throws(() => joinedSchema(root), /has no "records" or no "\$defs"/);
+  Deno.removeSync(root, { recursive: true });
 });

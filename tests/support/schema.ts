@@ -1,9 +1,11 @@
 /**
- * Checks records against lib/record/record.schema.json.
+ * Checks records against the schema that the build joins of its parts (build/schema.ts).
  * In: a parsed line of NDJSON. Out: what is wrong with it; null when nothing is.
  */
 import { Ajv2020 } from "ajv/dist/2020.js";
-import schema from "../../lib/record/record.schema.json" with { type: "json" };
+import { joinedSchema } from "../../build/schema.ts";
+
+const schema = joinedSchema();
 
 const validate = new Ajv2020({ allErrors: true, strict: true, strictRequired: false })
   .compile(schema);
@@ -15,7 +17,7 @@ export function recordViolations(record: unknown): string | null {
     .join("; ");
 }
 
-const KEY_ORDER = Object.keys(schema.properties);
+const KEY_ORDER = Object.keys(schema["properties"] ?? {});
 
 /** The common columns come in the order of the schema's properties. */
 export function keysInOrder(record: object): boolean {

@@ -1,11 +1,13 @@
-/** Formatting, lint and types of everything in the repository. */
+/** Formatting, lint, types and structure of everything in the repository. */
+import { structureFaults } from "./structure.ts";
 import { ROOT, runVisible } from "./tools.ts";
 
 /** What is checked, by name. */
-export const CHECKS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["deno fmt --check", ["fmt", "--check", "--quiet"]],
-  ["deno lint", ["lint", "--quiet"]],
-  ["deno check", ["check", "--quiet", "."]],
+export const CHECKS: ReadonlyMap<string, () => Promise<boolean>> = new Map([
+  ["deno fmt --check", () => runDeno("fmt", "--check", "--quiet")],
+  ["deno lint", () => runDeno("lint", "--quiet")],
+  ["deno check", () => runDeno("check", "--quiet", ".")],
+  ["structure", checkStructure],
 ]);
 
 /** Runs them all; true when nothing is wrong. */
@@ -20,5 +22,15 @@ export async function check(): Promise<boolean> {
 }
 
 export async function runCheck(name: string): Promise<boolean> {
-  return await runVisible(Deno.execPath(), CHECKS.get(name) ?? [], { cwd: ROOT }) === 0;
+  return await CHECKS.get(name)?.() ?? false;
+}
+
+async function runDeno(...args: string[]): Promise<boolean> {
+  return await runVisible(Deno.execPath(), args, { cwd: ROOT }) === 0;
+}
+
+function checkStructure(): Promise<boolean> {
+  const faults = structureFaults();
+  for (const fault of faults) console.error(fault);
+  return Promise.resolve(faults.length === 0);
 }

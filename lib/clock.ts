@@ -3,7 +3,6 @@
  * that beginning; again when it was stepped. Out: RFC 3339 in UTC with nanoseconds. It never asks
  * what time it is: the trace's start and its events say how the two relate.
  */
-import type { WallStart } from "./capture/source.ts";
 import { JsonBuffer } from "./wire/json.ts";
 
 const NANOS = 1e9;
@@ -11,6 +10,12 @@ const UTC = 0x5a;
 const MAX_SECONDS = 8.64e12;
 /** Steps that are remembered: messages that began before those get the oldest one's time. */
 const MAX_STEPS = 16;
+
+/** Unix time of a trace's beginning: whole seconds, and nanoseconds within that second. */
+export interface WallStart {
+  readonly wallSeconds: number;
+  readonly wallNanos: number;
+}
 
 /** A moment of a trace; a string in JSON. */
 export class WallTime {

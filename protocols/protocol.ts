@@ -7,16 +7,8 @@
  * the call, bounds every queue and depth, and gives the same result however the bytes are chunked.
  */
 import type { IncompleteReason, Message, Summary } from "../lib/record/record.ts";
-import type {
-  Exchange,
-  Loss,
-  Role,
-  Side,
-  Span,
-  StitchContext,
-  Stitched,
-  Timed,
-} from "../lib/stitch/exchange.ts";
+import type { StitchContext } from "../lib/stitch/context.ts";
+import type { Exchange, Loss, Role, Side, Span, Stitched, Timed } from "../lib/stitch/exchange.ts";
 import type { Pairing } from "../lib/stitch/pairing.ts";
 
 export type { Exchange, Loss, Role, Side, Span, StitchContext, Stitched, Timed };

@@ -2,16 +2,11 @@
  * Where events come from: the kernel (live.ts), a recording (replay.ts) or a packet capture
  * (pcap.ts). The pipeline cannot tell them apart.
  */
+import type { WallStart } from "../clock.ts";
 import type { SocketEvent, TimeBase } from "./event.ts";
 
 /** Called once for each event, in the order of their times; the event is reused. */
 export type EventHandler = (event: SocketEvent) => void;
-
-/** Unix time of a trace's beginning: whole seconds, and nanoseconds within that second. */
-export interface WallStart {
-  readonly wallSeconds: number;
-  readonly wallNanos: number;
-}
 
 /** Facts of a trace that its events refer to; saved in a recording's head. */
 export interface TraceStart extends WallStart {

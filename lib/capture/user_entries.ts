@@ -11,7 +11,7 @@
  */
 import type { Container } from "../record/record.ts";
 import type { EntryFields, SocketEvent } from "./event.ts";
-import type { WallStart } from "./source.ts";
+import type { WallStart } from "../clock.ts";
 
 export const UserKind = { CONTAINER: 128, WALL_CLOCK: 129 } as const;
 

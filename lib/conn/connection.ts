@@ -15,8 +15,9 @@ import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
 import type { FinalTotals } from "./flow.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
-import type { ConnTrace, TraceSubject } from "./trace.ts";
-import { type Bequest, ConnTracker } from "./tracker.ts";
+import type { ConnTrace } from "./trace.ts";
+import type { Bequest, TrackedConnection } from "./subject.ts";
+import { ConnTracker } from "./tracker.ts";
 
 /** Bytes of a closed connection may come this much later. */
 const CLOSING_NS = 100e6;
@@ -25,7 +26,7 @@ const LINGERING_NS = 60e9;
 /** Plain-text streams of one socket. */
 const MAX_PLAINTEXTS = 64;
 
-export class Connection implements TraceSubject {
+export class Connection implements TrackedConnection {
   readonly id: number;
   /** Process and descriptor that last moved bytes. */
   pid = 0;

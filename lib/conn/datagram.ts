@@ -10,7 +10,7 @@ import { Direction, Entry, Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../stream/gap.ts";
-import type { Connection } from "./connection.ts";
+import type { TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { detect, type Head } from "./detect.ts";
 import { openSession, type Session } from "./session.ts";
@@ -35,7 +35,7 @@ class Peer {
     library: string;
   };
   readonly #context: TrackerContext;
-  readonly #connection: Connection;
+  readonly #connection: TrackedConnection;
   readonly #port: number;
   readonly #egress: ByteStream;
   readonly #ingress: ByteStream;
@@ -43,7 +43,12 @@ class Peer {
   #totals: UnknownTotals | null = new UnknownTotals();
   #misses = 0;
 
-  constructor(context: TrackerContext, connection: Connection, remote: string, port: number) {
+  constructor(
+    context: TrackerContext,
+    connection: TrackedConnection,
+    remote: string,
+    port: number,
+  ) {
     this.#context = context;
     this.#connection = connection;
     this.#port = port;
@@ -166,13 +171,13 @@ class Peer {
 
 export class DatagramTracker {
   readonly #context: TrackerContext;
-  readonly #connection: Connection;
+  readonly #connection: TrackedConnection;
   readonly #peers = new Map<string, Peer>();
   #latest: Peer | null = null;
   #latestPort = -1;
   readonly #latestAddress = new Uint8Array(ADDRESS_BYTES);
 
-  constructor(context: TrackerContext, connection: Connection) {
+  constructor(context: TrackerContext, connection: TrackedConnection) {
     this.#context = context;
     this.#connection = connection;
   }

@@ -26,7 +26,7 @@ import { Direction, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
 import type { Owner } from "../stream/byte_stream.ts";
-import type { Connection } from "./connection.ts";
+import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
 import { endOf, type FinalTotals, Flow } from "./flow.ts";
@@ -42,19 +42,12 @@ const MAX_SWITCHES = 8;
 
 const ALL_LOOKED_AT: Passing = { egress: null, ingress: null };
 
-/** What one protocol left to the next: on the socket, or in its plain text. */
-export interface Bequest {
-  readonly to: string;
-  readonly role: Role;
-  readonly inherited: Inherited;
-}
-
 export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
 export class ConnTracker {
   state: TrackerState = "new";
   readonly #context: TrackerContext;
-  readonly #connection: Connection;
+  readonly #connection: TrackedConnection;
   readonly #facts: {
     protocol: string;
     role: Role | undefined;
@@ -78,7 +71,12 @@ export class ConnTracker {
   #midStream: boolean;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
-  constructor(context: TrackerContext, connection: Connection, plaintext: number, source: number) {
+  constructor(
+    context: TrackerContext,
+    connection: TrackedConnection,
+    plaintext: number,
+    source: number,
+  ) {
     this.#context = context;
     this.#connection = connection;
     this.#plaintext = plaintext;

@@ -5,7 +5,8 @@
  * queues; time limits and late answers as in in_order.ts. A request whose id is used again before it
  * was answered is paired first in, first out.
  */
-import type { EmitPair, StitchContext, Timed } from "./exchange.ts";
+import type { EmitPair, StitchContext } from "./context.ts";
+import type { Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
 
 /** Up to this many responses are looked up by walking the requests: no index is built for few. */

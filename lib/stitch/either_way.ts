@@ -6,7 +6,8 @@
  * late answers are those of in_order.ts.
  */
 import type { IncompleteReason } from "../record/record.ts";
-import type { Role, StitchContext, Timed } from "./exchange.ts";
+import type { StitchContext } from "./context.ts";
+import type { Role, Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
 
 /** What a frame does: an answer is due to it, it is one, it stands alone, or says nothing. */

@@ -5,7 +5,6 @@
  * make exchanges of those, lib/record makes records of exchanges.
  */
 import type { Container, IncompleteReason, Message } from "../record/record.ts";
-import type { Pairing } from "./pairing.ts";
 
 /** Requests go from the client to the server, responses back. */
 export type Side = "request" | "response";
@@ -71,29 +70,3 @@ export interface Stitched<X extends Exchange> {
   /** Who asked, where it was the server: time and latency count from `response` to `request`. */
   initiator?: Role;
 }
-
-/** What a stitcher is told besides the two queues. */
-export interface StitchContext<S> {
-  state: S;
-  /** Event time: the clock of timeouts. */
-  nowNs: number;
-  /** A request older than this, unanswered, is shown with "no_response", and kept for its answer. */
-  requestTimeoutNs: number;
-  /** What is known of which response answers which request. */
-  pairing: Pairing;
-  /** A response has begun and is not whole yet: nobody waits in vain, however long it takes. */
-  answering: boolean;
-  /** Set when nothing more will come: every queue must be emptied. */
-  ended: "closed" | "trace_end" | null;
-  /** Set when more is queued than memory allows: every queue must be emptied, for that reason. */
-  overflow: IncompleteReason | null;
-  /** The request side has ended, and none is missing behind the last one. */
-  allRequests: boolean;
-}
-
-/** `reason` says why one half is missing, or is late; null for a full pair in time. */
-export type EmitPair<F> = (
-  request: Timed<F> | null,
-  response: Timed<F> | null,
-  reason: IncompleteReason | null,
-) => void;

@@ -17,8 +17,10 @@
  * front began is none of its; where requests may be unseen, nor is one that began before it.
  */
 import type { IncompleteReason } from "../record/record.ts";
-import type { EmitPair, StitchContext, Timed } from "./exchange.ts";
-import { type Part, type Roles, STRAY_NS } from "./pairing.ts";
+import type { EmitPair, StitchContext } from "./context.ts";
+import type { Timed } from "./exchange.ts";
+import type { Part, Roles } from "./fronts.ts";
+import { STRAY_NS } from "./pairing.ts";
 import { dropFront } from "./queue.ts";
 import { isDoubtful, notePair, placeBehindLoss } from "./realign.ts";
 

@@ -17,7 +17,8 @@
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
-import { BY_ORDER, type Fronts, type Placement, SILENCE_NS } from "./pairing.ts";
+import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
+import { SILENCE_NS } from "./pairing.ts";
 
 /** So many requests must come when everything is answered, unless a response has waited that long. */
 const RESTS = 3;

@@ -29,7 +29,8 @@
  */
 import type { Timed } from "./exchange.ts";
 import { joinedBy, placeJoined } from "./joined.ts";
-import { BY_ORDER, type Fronts, type Pairing, type Placement, SILENCE_NS } from "./pairing.ts";
+import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
+import { type Pairing, SILENCE_NS } from "./pairing.ts";
 
 /** Is the order of the frames in front not enough to pair them? */
 export function isDoubtful<F>(

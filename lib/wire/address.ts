@@ -1,5 +1,7 @@
 /** Socket addresses as text. In: raw network-order bytes. Out: "10.0.0.1:80", "[::1]:80". */
-import { Family } from "../capture/abi.ts";
+
+/** Linux's AF_INET; the other family is AF_INET6. */
+const AF_INET = 2;
 
 /** IPv4-mapped IPv6 prints as IPv4; `offset` points at 4 (AF_INET) or 16 (AF_INET6) bytes. */
 export function formatAddress(
@@ -8,7 +10,7 @@ export function formatAddress(
   offset: number,
   port: number,
 ): string {
-  if (family === Family.INET) return `${formatIpv4(bytes, offset)}:${port}`;
+  if (family === AF_INET) return `${formatIpv4(bytes, offset)}:${port}`;
   if (isMapped(bytes, offset)) return `${formatIpv4(bytes, offset + 12)}:${port}`;
   return `[${formatIpv6(bytes, offset)}]:${port}`;
 }

@@ -15,7 +15,7 @@
  */
 import { joinHalves } from "../../lib/stitch/halves.ts";
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
-import type { Due, Part, Roles } from "../../lib/stitch/pairing.ts";
+import type { Due, Part, Roles } from "../../lib/stitch/fronts.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { isPlausible, withholdReply } from "./commands.ts";
 import {

@@ -1,0 +1,139 @@
+/**
+ * The shape of the source tree, as ARCHITECTURE.md has it: arrows point one way, in no circle, and no
+ * file is too long to be read in one go.
+ *
+ * In: the sources. Out: one line for each place that is against it; none when all is well.
+ */
+import { filesBelow, ROOT } from "./tools.ts";
+
+const MAX_LINES = 400;
+/** What a person writes and reads. */
+const CODE = /\.(ts|c|h|sh|py)$/;
+const PROGRAM = ["main.ts", "lib", "ffi", "protocols"];
+const EVERYTHING = [...PROGRAM, "bpf", "build", "tests", "build.sh"];
+
+/**
+ * Rooms from the top down: a file may import from its own room and from those below it. The first
+ * that fits a path counts.
+ */
+const ROOMS: readonly string[] = [
+  "main.ts",
+  "lib/cli/",
+  "lib/doctor/",
+  "lib/run.ts",
+  "lib/pipeline.ts",
+  "lib/sink/",
+  "lib/conn/",
+  "lib/stats.ts",
+  "lib/stream/",
+  "lib/capture/live/",
+  "lib/capture/replay.ts",
+  "lib/capture/pcap/",
+  "lib/capture/recording/",
+  "lib/capture/",
+  "ffi/",
+  "protocols/registry.ts",
+  "protocols/*/",
+  "protocols/protocol.ts",
+  "lib/record/build.ts",
+  "lib/stitch/",
+  "lib/record/",
+  "lib/clock.ts",
+  "lib/wire/",
+  "lib/",
+];
+
+/** Only these may import native code. */
+const NATIVE_USERS = ["ffi/", "lib/capture/live/", "lib/doctor/", "lib/cli/"];
+
+/** Everything that is against the rules. */
+export function structureFaults(): string[] {
+  const imports = importsOf(filesOf(PROGRAM));
+  return [...longFiles(filesOf(EVERYTHING)), ...arrowsUp(imports), ...circles(imports)];
+}
+
+/** Paths relative to the root. */
+function filesOf(places: readonly string[]): string[] {
+  return places.flatMap((place) => filesBelow(ROOT + place))
+    .map((path) => path.slice(ROOT.length))
+    .filter((path) => CODE.test(path) && !path.startsWith("tests/recordings/"));
+}
+
+export function longFiles(files: readonly string[], root: string = ROOT): string[] {
+  return files.flatMap((file) => {
+    const lines = Deno.readTextFileSync(root + file).split("\n").length - 1;
+    return lines > MAX_LINES ? [`${file} has ${lines} lines: ${MAX_LINES} at most`] : [];
+  });
+}
+
+/** By file, what it imports of this tree. */
+function importsOf(files: readonly string[]): Map<string, string[]> {
+  const imports = new Map<string, string[]>();
+  for (const file of files.filter((each) => each.endsWith(".ts"))) {
+    const text = Deno.readTextFileSync(ROOT + file);
+    const found = [...text.matchAll(/(?:\bfrom|\bimport\(|^import)\s*"(\.[^"]+)"/gm)];
+    imports.set(file, found.map(([, to = ""]) => resolve(file, to)));
+  }
+  return imports;
+}
+
+function resolve(from: string, to: string): string {
+  return new URL(to, `file:///${from}`).pathname.slice(1);
+}
+
+export function arrowsUp(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const faults: string[] = [];
+  for (const [file, targets] of imports) {
+    for (const target of targets) {
+      const from = roomOf(file), to = roomOf(target);
+      if (to < 0 || from < 0) continue; // build/, which only prepares what is bundled
+      if (to < from) faults.push(`${file} imports ${target}: ${ROOMS[to]} is above ${ROOMS[from]}`);
+      const isPlugin = ROOMS[from] === "protocols/*/" && folderOf(file) !== folderOf(target);
+      if (isPlugin && ROOMS[to] === "protocols/*/") {
+        faults.push(`${file} imports ${target}: no plug-in imports another`);
+      }
+      if (target.startsWith("ffi/") && !NATIVE_USERS.some((user) => file.startsWith(user))) {
+        faults.push(`${file} imports ${target}: native code is for ${NATIVE_USERS.join(", ")}`);
+      }
+    }
+  }
+  return faults;
+}
+
+function roomOf(file: string): number {
+  return ROOMS.findIndex((room) =>
+    room === "protocols/*/" ? /^protocols\/[^/]+\//.test(file) : file.startsWith(room)
+  );
+}
+
+function folderOf(file: string): string {
+  return file.slice(0, file.lastIndexOf("/"));
+}
+
+/** Files that import each other, by whatever way: each circle once (Tarjan's algorithm). */
+export function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const order = new Map<string, number>();
+  const open: string[] = [], isOpen = new Set<string>(), faults: string[] = [];
+  const visit = (file: string): number => {
+    const own = order.size;
+    order.set(file, own);
+    open.push(file);
+    isOpen.add(file);
+    let low = own;
+    for (const target of imports.get(file) ?? []) {
+      const reached = order.get(target);
+      if (reached === undefined) low = Math.min(low, visit(target));
+      else if (isOpen.has(target)) low = Math.min(low, reached);
+    }
+    if (low === own) {
+      const circle = open.splice(open.indexOf(file));
+      for (const each of circle) isOpen.delete(each);
+      if (circle.length > 1) {
+        faults.push(`${circle.sort().join(", ")} import each other in a circle`);
+      }
+    }
+    return low;
+  };
+  for (const file of imports.keys()) if (!order.has(file)) visit(file);
+  return faults;
+}

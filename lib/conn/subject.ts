@@ -1,0 +1,33 @@
+/**
+ * What trackers see of their connection: facts that it learns, and what they may ask of it. Types
+ * only; connection.ts is the whole.
+ */
+import type { Inherited, Role, Span } from "../../protocols/protocol.ts";
+import type { ConnTrace, TraceSubject } from "./trace.ts";
+
+/** What one protocol left to the next: on the socket, or in its plain text. */
+export interface Bequest {
+  readonly to: string;
+  readonly role: Role;
+  readonly inherited: Inherited;
+}
+
+export interface TrackedConnection extends TraceSubject {
+  readonly local: string;
+  readonly remote: string;
+  readonly localPort: number;
+  readonly remotePort: number;
+  /** connect() or accept() was seen. */
+  readonly roleHint: Role | null;
+  /** Known to have moved bytes before its first event. */
+  readonly isOld: boolean;
+  /** Nobody can tell whether it is older than its first event. */
+  readonly isUntold: boolean;
+  readonly trace: ConnTrace | null;
+  /** From its first event to its last, and who moved bytes on it last. */
+  span(): Span;
+  /** The kernel shall go on sending its payload. */
+  keep(): void;
+  /** Its bytes are TLS from here on; what they say is the plain text's business. */
+  bequeath(bequest: Bequest): void;
+}

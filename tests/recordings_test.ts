@@ -10,7 +10,7 @@
  */
 import assert from "node:assert/strict";
 import type { PipelineOptions } from "../lib/pipeline.ts";
-import { Recorder } from "../lib/capture/recorder.ts";
+import { Recorder } from "../lib/capture/recording/recorder.ts";
 import { openReplay } from "../lib/capture/replay.ts";
 import { RECORDINGS, recordings } from "./support/recordings.ts";
 import { replayRecords, toNdjson } from "./support/replay_records.ts";

@@ -11,8 +11,8 @@ import { CapturedPacket, openPackets, type PacketReader } from "./pcap_file.ts";
 import { PcapConversations } from "./pcap_conversations.ts";
 import { PcapEntries } from "./pcap_entries.ts";
 import { findIp, LinkResult } from "./pcap_link.ts";
-import { RecordingError } from "./recording_format.ts";
-import type { RecordingInput } from "./recording_input.ts";
+import { RecordingError } from "./recording/format.ts";
+import type { RecordingInput } from "./recording/input.ts";
 import type { ReplaySource } from "./replay.ts";
 import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Events again, from a recording (recording_format.ts) or a packet capture (pcap.ts).
+ * Events again, from a recording (recording/format.ts) or a packet capture (pcap.ts).
  *
  * In: a file, or standard input. Out: the same entries in the same order as when they were
  * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
@@ -25,8 +25,8 @@ import {
   MAX_FACTS_BYTES,
   RecordingError,
   type RecordingFacts,
-} from "./recording_format.ts";
-import { RecordingInput } from "./recording_input.ts";
+} from "./recording/format.ts";
+import { RecordingInput } from "./recording/input.ts";
 import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
 
 /** A source whose events were saved before. */

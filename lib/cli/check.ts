@@ -2,8 +2,8 @@
  * `sockeye check`: what this kernel and these privileges allow.
  * In: the findings of the probing functions. Out: a line for each, remedies, and an exit code.
  */
-import { type Check, probeKernel } from "../capture/probe.ts";
-import { escapeText } from "../sink/escape.ts";
+import { type Check, probeKernel } from "../capture/live/allowed.ts";
+import { escapeText } from "../wire/escape.ts";
 import { answer } from "./messages.ts";
 
 /** Prints the findings; the exit code is 1 when tracing cannot work. */

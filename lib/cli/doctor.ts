@@ -7,8 +7,8 @@
  */
 import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
 import { plugins } from "../../protocols/registry.ts";
-import { type LiveSource, openLive } from "../capture/live.ts";
-import { readLink, readText } from "../capture/machine.ts";
+import { type LiveSource, openLive } from "../capture/live/source.ts";
+import { readLink, readText } from "../capture/live/machine.ts";
 import type { BufferLoss } from "../capture/source.ts";
 import type { DoctorFacts, IoBytes, Snapshot } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";

@@ -6,7 +6,7 @@ import { bytesOf, diagnose, excludedBy, kernelBytes, nonSocketBytes } from "../d
 import type { ConnFacts, DoctorFacts } from "../doctor/facts.ts";
 import type { Stage } from "../doctor/stages.ts";
 import type { Verdict } from "../doctor/verdict.ts";
-import { escapeJson, escapeText } from "../sink/escape.ts";
+import { escapeJson, escapeText } from "../wire/escape.ts";
 import { base64 } from "../wire/text.ts";
 
 export interface Report {

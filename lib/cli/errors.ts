@@ -2,7 +2,7 @@
  * Errors that are told to the operator. In: what could not be done, with what value, why, and what
  * to do about it. Out: an exit code and two lines on stderr. It never prints by itself.
  */
-import { escapeText } from "../sink/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2, COMMAND_FAILED: 125 } as const;
 

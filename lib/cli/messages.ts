@@ -4,7 +4,7 @@
  * A stream that nobody reads any more is no fault here.
  */
 import { Log, type LogLevel } from "../log.ts";
-import { escapeText } from "../sink/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 
 const encoder = new TextEncoder();
 

@@ -2,7 +2,7 @@
  * `sockeye replay FILE`: the records of a recording or packet capture. In: options and a file.
  * Out: records. It needs neither root nor the kernel, and never loads ffi/.
  */
-import type { RecordingFacts } from "../capture/recording_format.ts";
+import type { RecordingFacts } from "../capture/recording/format.ts";
 import { openReplay } from "../capture/replay.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";

@@ -4,7 +4,7 @@
  */
 import { plugins } from "../../protocols/registry.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { type Recorder } from "../capture/recorder.ts";
+import { type Recorder } from "../capture/recording/recorder.ts";
 import type { CaptureSource } from "../capture/source.ts";
 import { WallClock } from "../clock.ts";
 import type { Log } from "../log.ts";

@@ -1,8 +1,8 @@
 /** `sockeye trace`: a live trace. In: options and COMMAND. Out: records, and an exit code. */
-import { type LiveOptions, type LiveSource, openLive } from "../capture/live.ts";
-import { Recorder } from "../capture/recorder.ts";
-import { compressionOf } from "../capture/recording_format.ts";
-import { childrenOf } from "../capture/targets.ts";
+import { type LiveOptions, type LiveSource, openLive } from "../capture/live/source.ts";
+import { Recorder } from "../capture/recording/recorder.ts";
+import { compressionOf } from "../capture/recording/format.ts";
+import { childrenOf } from "../capture/live/targets.ts";
 import type { Log } from "../log.ts";
 import { prepareText } from "../wire/text.ts";
 import { CommandProcess } from "./command_process.ts";

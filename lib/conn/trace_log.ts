@@ -13,7 +13,7 @@ import { CUTS, Direction, OPERATIONS, SOURCES, SUSPECTS } from "../capture/abi.t
 import type { SocketEvent } from "../capture/event.ts";
 import type { WallClock } from "../clock.ts";
 import type { TraceRecord } from "../record/record.ts";
-import { escapeText } from "../sink/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 /** Bytes shown of a payload. */

@@ -2,7 +2,7 @@
  * The processes as /proc shows them. In: pids. Out: facts of the process, its descriptors and its
  * counters. It reads files only, and takes what vanishes meanwhile as not there.
  */
-import { readLink, readText } from "../capture/machine.ts";
+import { readLink, readText } from "../capture/live/machine.ts";
 import type { FileFact, IoBytes, ProcessFacts, Snapshot, SocketFact } from "./facts.ts";
 import { parseInetTable, parseUnixTable, type TableSocket } from "./net_tables.ts";
 

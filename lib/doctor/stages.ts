@@ -4,7 +4,7 @@
  * escaped text. Pure.
  */
 import type { Plugin } from "../../protocols/protocol.ts";
-import { escapeText } from "../sink/escape.ts";
+import { escapeText } from "../wire/escape.ts";
 import { formatSize } from "../sink/format.ts";
 import { latin1 } from "../wire/text.ts";
 import {

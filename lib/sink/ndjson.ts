@@ -9,7 +9,7 @@
 import type { TraceRecord } from "../record/record.ts";
 import { JsonBuffer } from "../wire/json.ts";
 import { Slots } from "../wire/slots.ts";
-import { escapeJson } from "./escape.ts";
+import { escapeJson } from "../wire/escape.ts";
 import type { Output } from "./output.ts";
 import { LineSink } from "./sink.ts";
 

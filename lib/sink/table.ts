@@ -3,7 +3,7 @@
  * as the terminal. All text that comes from traffic or from processes is escaped.
  */
 import type { Summary, TraceRecord } from "../record/record.ts";
-import { escapeText, fitText, textWidth } from "./escape.ts";
+import { escapeText, fitText, textWidth } from "../wire/escape.ts";
 import { formatLatency, shortSize } from "./format.ts";
 import type { Output } from "./output.ts";
 import { LineSink } from "./sink.ts";

@@ -5,7 +5,7 @@
 import { PerfRing } from "../../ffi/perf_ring.ts";
 import { EntryKind } from "../../lib/capture/abi.ts";
 import { encodeEntry } from "../../lib/capture/event.ts";
-import { Merger } from "../../lib/capture/merge.ts";
+import { Merger } from "../../lib/capture/live/merge.ts";
 import { openProducer } from "../ffi/producer.ts";
 import { figure } from "./support/report.ts";
 

@@ -13,8 +13,8 @@ import {
   loadKernelSide,
   probeHooks,
   type Way,
-} from "../../lib/capture/kernel_side.ts";
-import { pidLimit, possibleCpuCount } from "../../lib/capture/machine.ts";
+} from "../../lib/capture/live/kernel_side.ts";
+import { pidLimit, possibleCpuCount } from "../../lib/capture/live/machine.ts";
 import { WAYS } from "../support/tracer.ts";
 
 /**

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { ENTRY_SIZE, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
-import { Recorder } from "../../lib/capture/recorder.ts";
+import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import {
   BLOCK_HEAD_BYTES,
   type Compression,
   compressionOf,
   encodeBlockHead,
   RecordingError,
-} from "../../lib/capture/recording_format.ts";
+} from "../../lib/capture/recording/format.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
 import type { TraceStart } from "../../lib/capture/source.ts";
 import { drainAll } from "../support/pcap.ts";

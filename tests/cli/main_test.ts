@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
-import { Recorder } from "../../lib/capture/recorder.ts";
+import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { keysInOrder, recordViolations } from "../support/schema.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;

@@ -3,8 +3,8 @@
  * root, nginx, curl, and a cgroup2 that may be written.
  */
 import assert from "node:assert/strict";
-import { containerOf } from "../../lib/capture/container.ts";
-import { cgroup2Root } from "../../lib/capture/machine.ts";
+import { containerOf } from "../../lib/capture/live/container.ts";
+import { cgroup2Root } from "../../lib/capture/live/machine.ts";
 import { run } from "../support/process.ts";
 import { startNginx } from "../support/servers.ts";
 import { bySide, SOCKEYE, startTracer, WAYS } from "../support/tracer.ts";

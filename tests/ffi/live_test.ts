@@ -1,8 +1,8 @@
 /** Capture from the running kernel; needs root, python3 and the built BPF object (dist/). */
 import assert from "node:assert/strict";
 import { Direction, EntryKind, Flag } from "../../lib/capture/abi.ts";
-import { type LiveOptions, type LiveSource, openLive } from "../../lib/capture/live.ts";
-import { probeKernel } from "../../lib/capture/probe.ts";
+import { type LiveOptions, type LiveSource, openLive } from "../../lib/capture/live/source.ts";
+import { probeKernel } from "../../lib/capture/live/allowed.ts";
 import { Background } from "../support/process.ts";
 
 const WAYS = ["socket", "syscall"] as const;

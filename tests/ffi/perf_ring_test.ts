@@ -4,7 +4,7 @@ import { BpfError } from "../../ffi/bpf_error.ts";
 import { BpfObject, kernelHasTypes } from "../../ffi/bpf_object.ts";
 import { openLibbpf } from "../../ffi/libbpf.ts";
 import { Libc } from "../../ffi/libc.ts";
-import { Merger } from "../../lib/capture/merge.ts";
+import { Merger } from "../../lib/capture/live/merge.ts";
 import { EntryKind } from "../../lib/capture/abi.ts";
 import { openProducer, producerImage } from "./producer.ts";
 

@@ -2,7 +2,7 @@
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../ffi/libbpf.ts";
 import { openPerfRings, type PerfRings } from "../../ffi/perf_ring.ts";
-import { onlineCpus, possibleCpuCount } from "../../lib/capture/machine.ts";
+import { onlineCpus, possibleCpuCount } from "../../lib/capture/live/machine.ts";
 
 let image: Uint8Array<ArrayBuffer> | undefined;
 

@@ -8,11 +8,11 @@
  * and README.md in the case's folder. --golden writes only golden.ndjson again, for the cases named or
  * for all. What it writes is to be read before it is committed: a golden is what people agreed on.
  */
-import { Recorder } from "../../lib/capture/recorder.ts";
+import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
 import { replayRecords, toNdjson } from "../support/replay_records.ts";
 
-const ROOT = new URL("./", import.meta.url).pathname;
+const ROOT = new URL(".", import.meta.url).pathname;
 
 function writeGolden(folder: string): void {
   let options = {};

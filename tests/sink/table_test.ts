@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { TraceRecord } from "../../lib/record/record.ts";
-import { textWidth } from "../../lib/sink/escape.ts";
+import { textWidth } from "../../lib/wire/escape.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import type { Output } from "../../lib/sink/output.ts";
 import { layout, TableSink } from "../../lib/sink/table.ts";

@@ -2,9 +2,9 @@
  * Both perf buffers, a ring of each on every CPU. In: the maps of the BPF object, and how large the
  * rings may be. Out: the rings, and how full they are. It never reads an entry.
  */
-import type { BpfObject } from "../../ffi/bpf_object.ts";
-import type { Libbpf } from "../../ffi/libbpf.ts";
-import { openPerfRings, type PerfRings } from "../../ffi/perf_ring.ts";
+import type { BpfObject } from "../../../ffi/bpf_object.ts";
+import type { Libbpf } from "../../../ffi/libbpf.ts";
+import { openPerfRings, type PerfRings } from "../../../ffi/perf_ring.ts";
 import { onlineCpus } from "./machine.ts";
 import { ringSizes } from "./ring_sizes.ts";
 

@@ -3,8 +3,8 @@
  * from time to time /proc/PID/net. Out: the connections whose socket is gone. It never touches the
  * sockets, and costs a traced process nothing.
  */
-import { Entry, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "./abi.ts";
-import type { SocketEvent } from "./event.ts";
+import { Entry, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
+import type { SocketEvent } from "../event.ts";
 import { readLink, readText } from "./machine.ts";
 
 /** A connection that ends silently. */

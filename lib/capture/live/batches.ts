@@ -2,7 +2,7 @@
  * Entries that wait in the kernel's per-CPU batches. In: the map `batches`, mapped. Out: batches
  * pushed into their rings, and how many entries each CPU has numbered so far.
  */
-import type { BpfObject, MappedArray } from "../../ffi/bpf_object.ts";
+import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 
 /** struct batch, in words: how many bytes wait; the next numbers of both buffers' entries. */
 const Batch = { used: 0, data_sequence: 4, conn_sequence: 5 } as const;

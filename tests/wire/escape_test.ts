@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import { escapeJson, escapeText, fitText, textWidth } from "../../lib/sink/escape.ts";
+import { escapeJson, escapeText, fitText, textWidth } from "../../lib/wire/escape.ts";
 
 const texts: { name: string; text: string; want: string; width: number }[] = [
   { name: "plain text", text: "GET /a?b=c", want: "GET /a?b=c", width: 10 },

@@ -1,12 +1,12 @@
 /** The kernel's clocks against each other, with clocks that the test moves; and a step as an event. */
 import assert from "node:assert/strict";
-import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
-import { type Clocks, KernelClock } from "../../lib/capture/kernel_clock.ts";
-import { Recorder } from "../../lib/capture/recorder.ts";
-import { UserKind, wallClockEntry, wallStartIn } from "../../lib/capture/user_entries.ts";
-import { Conversation, eventOf, START, Trace } from "../support/events.ts";
-import { linesNamed } from "../support/lines.ts";
-import { replayRecords, toNdjson } from "../support/replay_records.ts";
+import { encodeEntry, SocketEvent } from "../../../lib/capture/event.ts";
+import { type Clocks, KernelClock } from "../../../lib/capture/live/kernel_clock.ts";
+import { Recorder } from "../../../lib/capture/recording/recorder.ts";
+import { UserKind, wallClockEntry, wallStartIn } from "../../../lib/capture/user_entries.ts";
+import { Conversation, eventOf, START, Trace } from "../../support/events.ts";
+import { linesNamed } from "../../support/lines.ts";
+import { replayRecords, toNdjson } from "../../support/replay_records.ts";
 
 const SECOND = 1_000_000_000n;
 

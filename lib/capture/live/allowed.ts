@@ -3,12 +3,12 @@
  * and, at the end, a real load and attach. Out: one Check for each requirement, in the order in
  * which a reader would look into them. It leaves nothing loaded and traces nothing.
  */
-import { PRIVILEGES } from "../../ffi/bpf_error.ts";
-import { openLibbpf } from "../../ffi/libbpf.ts";
-import { chooseLibbpf } from "../../ffi/library.ts";
-import { type AssetName, readAsset } from "../assets.ts";
+import { PRIVILEGES } from "../../../ffi/bpf_error.ts";
+import { openLibbpf } from "../../../ffi/libbpf.ts";
+import { chooseLibbpf } from "../../../ffi/library.ts";
+import { type AssetName, readAsset } from "../../assets.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
-import { openLive } from "./live.ts";
+import { openLive } from "./source.ts";
 import { cgroup2Root, hasHostPids, readFirstLine, readText } from "./machine.ts";
 
 /** One line of `check`. */

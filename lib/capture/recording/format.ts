@@ -28,8 +28,8 @@
  * recording was not closed. A reader refuses a newer format or ABI version, and skips block types
  * and kinds of entries that it does not know.
  */
-import { ABI_VERSION } from "./abi.ts";
-import type { BufferLoss, TraceStart } from "./source.ts";
+import { ABI_VERSION } from "../abi.ts";
+import type { BufferLoss, TraceStart } from "../source.ts";
 
 export const FORMAT_VERSION = 1;
 export const FILE_HEAD_BYTES = 24;

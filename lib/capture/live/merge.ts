@@ -8,9 +8,9 @@
  * Within a round the ring with the oldest entry is read until another ring's is older, so that the
  * cost of choosing (a heap of rings) is paid for each change of ring, not for each entry.
  */
-import { Entry, ENTRY_SIZE, EntryKind } from "./abi.ts";
-import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "./event.ts";
-import type { BufferLoss, EventHandler } from "./source.ts";
+import { Entry, ENTRY_SIZE, EntryKind } from "../abi.ts";
+import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "../event.ts";
+import type { BufferLoss, EventHandler } from "../source.ts";
 
 /** A ring that shows one sample at a time (ffi/perf_ring.ts). */
 export interface SampleRing {

@@ -5,8 +5,8 @@
  * when asked; of a pipe, only what the reader of the first head asks for is waited for, the rest
  * comes by fill(). Memory follows the bytes that really came, never a length that was read.
  */
-import { systemReason } from "../system_reason.ts";
-import { RecordingError } from "./recording_format.ts";
+import { systemReason } from "../../system_reason.ts";
+import { RecordingError } from "./format.ts";
 
 const READ_BYTES = 256 * 1024;
 

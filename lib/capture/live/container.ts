@@ -16,7 +16,7 @@
  * containers in containers the innermost is the process's. A monitor (conmon) has a scope with the
  * container's id and is outside; so is `ID.service`, podman's health check.
  */
-import type { Container } from "../record/record.ts";
+import type { Container } from "../../record/record.ts";
 
 const ID = /^(?:([a-z][a-z_-]*)-)?([0-9a-f]{64})(?:\.scope)?(?: \(deleted\))?$/;
 const POD = /^(?:.*-)?pod([0-9a-f]{8}(?:[_-]?[0-9a-f]{4}){3}[_-]?[0-9a-f]{12})(?:\.slice)?$/;

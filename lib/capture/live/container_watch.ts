@@ -3,11 +3,11 @@
  * stream, at the first event of a process in a container, and when that changes. A process is looked
  * up once in LOOK_AGAIN_NS, never for each event; of one that is gone nothing is said.
  */
-import type { Container } from "../record/record.ts";
+import type { Container } from "../../record/record.ts";
 import { containerOf } from "./container.ts";
-import type { EntryFields } from "./event.ts";
+import type { EntryFields } from "../event.ts";
 import { hasHostPids, readText } from "./machine.ts";
-import { containerEntry } from "./user_entries.ts";
+import { containerEntry } from "../user_entries.ts";
 
 /**
  * A process may be moved (runtimes do so with what they start), and an end of one may be missed

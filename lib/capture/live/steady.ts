@@ -2,9 +2,9 @@
  * Hooks whose programs cannot be preempted (bpf/steady.bpf.h has the reason). In: the kernel's release
  * and its tracefs. Out: for each program which one takes its place, and the id of its tracepoint.
  */
-import type { Libbpf } from "../../ffi/libbpf.ts";
-import type { Descriptor } from "../../ffi/libc.ts";
-import { BpfError } from "../../ffi/bpf_error.ts";
+import type { Libbpf } from "../../../ffi/libbpf.ts";
+import type { Descriptor } from "../../../ffi/libc.ts";
+import { BpfError } from "../../../ffi/bpf_error.ts";
 import { readFirstLine } from "./machine.ts";
 
 /** What stands in for a program; without an event it is attached as its section says. */

@@ -2,9 +2,9 @@
  * What user space tells the kernel of connections. In: verdicts, one after the other. Out: entries of
  * the map `verdicts`, and once a round a new generation, which makes the kernel look at them.
  */
-import type { BpfObject } from "../../ffi/bpf_object.ts";
-import { Direction, Judgement, JUDGEMENT_SIZE, Verdict } from "./abi.ts";
-import type { Passing } from "./source.ts";
+import type { BpfObject } from "../../../ffi/bpf_object.ts";
+import { Direction, Judgement, JUDGEMENT_SIZE, Verdict } from "../abi.ts";
+import type { Passing } from "../source.ts";
 
 const WORD = 4;
 const TWO_32 = 4294967296;

@@ -1,6 +1,6 @@
 /** Which kernels need programs that cannot be preempted. */
 import assert from "node:assert/strict";
-import { preemptsPrograms } from "../../lib/capture/steady.ts";
+import { preemptsPrograms } from "../../../lib/capture/live/steady.ts";
 
 const RELEASES = [
   { release: "5.10.0-46-cloud-amd64", want: false },

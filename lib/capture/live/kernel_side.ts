@@ -2,11 +2,11 @@
  * The BPF object, ready to run. In: what to trace and by which way. Out: its maps, rings and the
  * switch that attaches it. It reads no event.
  */
-import { type BpfObject, BpfObject as Bpf, kernelHasTypes } from "../../ffi/bpf_object.ts";
-import { BpfError } from "../../ffi/bpf_error.ts";
-import type { Libbpf } from "../../ffi/libbpf.ts";
-import type { Descriptor } from "../../ffi/libc.ts";
-import { Config, CONFIG_SIZE, MARKS_PER_VALUE, MAX_PORTS } from "./abi.ts";
+import { type BpfObject, BpfObject as Bpf, kernelHasTypes } from "../../../ffi/bpf_object.ts";
+import { BpfError } from "../../../ffi/bpf_error.ts";
+import type { Libbpf } from "../../../ffi/libbpf.ts";
+import type { Descriptor } from "../../../ffi/libc.ts";
+import { Config, CONFIG_SIZE, MARKS_PER_VALUE, MAX_PORTS } from "../abi.ts";
 import { cgroup2Root, onlineCpus } from "./machine.ts";
 import { STEADY, type SteadyProgram, tracepointIds } from "./steady.ts";
 

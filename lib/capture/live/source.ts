@@ -6,15 +6,15 @@
  *   drain()     a round: time → flush the waiting batches → merge the rings up to that time (merge.ts)
  *   stop()      detach → the last round → what was lost at the end → ended
  */
-import type { BpfObject, MappedArray } from "../../ffi/bpf_object.ts";
-import { type Libbpf, openLibbpf } from "../../ffi/libbpf.ts";
-import { chooseLibbpf } from "../../ffi/library.ts";
-import { type AssetName, readAsset } from "../assets.ts";
-import { COUNTERS, EntryKind, Mark } from "./abi.ts";
+import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
+import { type Libbpf, openLibbpf } from "../../../ffi/libbpf.ts";
+import { chooseLibbpf } from "../../../ffi/library.ts";
+import { type AssetName, readAsset } from "../../assets.ts";
+import { COUNTERS, EntryKind, Mark } from "../abi.ts";
 import { BatchFlusher } from "./batches.ts";
 import { ContainerWatch } from "./container_watch.ts";
 import { KernelClock } from "./kernel_clock.ts";
-import type { SocketEvent } from "./event.ts";
+import type { SocketEvent } from "../event.ts";
 import {
   attachAll,
   chooseWay,
@@ -26,11 +26,11 @@ import {
 import { pidLimit, possibleCpuCount } from "./machine.ts";
 import { Merger } from "./merge.ts";
 import { openRings, type Rings } from "./rings.ts";
-import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } from "./source.ts";
+import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } from "../source.ts";
 import { type QuietConnection, Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
 import { checkPids, Targets } from "./targets.ts";
-import { wallClockEntry } from "./user_entries.ts";
+import { wallClockEntry } from "../user_entries.ts";
 import { Verdicts } from "./verdicts.ts";
 
 /** What to trace, and how. Different filters must all match, a repeated one any. */

@@ -1,12 +1,12 @@
 /**
- * Saves the events of a trace (recording_format.ts).
+ * Saves the events of a trace (format.ts).
  *
  * In: each event on its way to the pipeline. Out: a file of mode 0600. It costs one copy of the
  * entry an event, and one write a block of 256 KiB or of one second; it never looks into payload
  * and never reorders.
  */
-import { Entry } from "./abi.ts";
-import type { SocketEvent } from "./event.ts";
+import { Entry } from "../abi.ts";
+import type { SocketEvent } from "../event.ts";
 import {
   BLOCK_HEAD_BYTES,
   BlockType,
@@ -17,9 +17,9 @@ import {
   encodeFileHead,
   RecordingError,
   type RecordingFacts,
-} from "./recording_format.ts";
-import type { BufferLoss, TraceStart } from "./source.ts";
-import { systemReason } from "../system_reason.ts";
+} from "./format.ts";
+import type { BufferLoss, TraceStart } from "../source.ts";
+import { systemReason } from "../../system_reason.ts";
 
 const BLOCK_BYTES = 256 * 1024;
 const BLOCK_NS = 1e9;

@@ -3,7 +3,7 @@
  * (abi.ts Mark) in memory that the kernel side reads. From then on the kernel side marks children,
  * renamed and ended processes by itself. It never signals or stops a process.
  */
-import { Mark } from "./abi.ts";
+import { Mark } from "../abi.ts";
 import { hasHostPids, readLink, readText } from "./machine.ts";
 
 /** Byte pid of `marks` holds the process's Mark bits; writes reach the kernel at once. */

@@ -1,10 +1,10 @@
 /** What a process's cgroups say of its container, and when that is looked up. */
 import assert from "node:assert/strict";
-import { containerOf } from "../../lib/capture/container.ts";
-import { ContainerWatch } from "../../lib/capture/container_watch.ts";
-import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
-import { containerEntry, containerIn } from "../../lib/capture/user_entries.ts";
-import type { Container } from "../../lib/record/record.ts";
+import { containerOf } from "../../../lib/capture/live/container.ts";
+import { ContainerWatch } from "../../../lib/capture/live/container_watch.ts";
+import { encodeEntry, SocketEvent } from "../../../lib/capture/event.ts";
+import { containerEntry, containerIn } from "../../../lib/capture/user_entries.ts";
+import type { Container } from "../../../lib/record/record.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 const INNER = "f".repeat(64);

@@ -1,12 +1,12 @@
 /** The merge of rings, over rings made in memory: no kernel, no FFI. */
 import assert from "node:assert/strict";
-import { PerfRing } from "../../ffi/perf_ring.ts";
-import { EntryKind } from "../../lib/capture/abi.ts";
-import { encodeEntry, type EntryFields, type TimeBase } from "../../lib/capture/event.ts";
-import { Merger } from "../../lib/capture/merge.ts";
-import { ringSizes } from "../../lib/capture/ring_sizes.ts";
-import { parseCpuList } from "../../lib/capture/machine.ts";
-import { collectInodes } from "../../lib/capture/sweep.ts";
+import { PerfRing } from "../../../ffi/perf_ring.ts";
+import { EntryKind } from "../../../lib/capture/abi.ts";
+import { encodeEntry, type EntryFields, type TimeBase } from "../../../lib/capture/event.ts";
+import { Merger } from "../../../lib/capture/live/merge.ts";
+import { ringSizes } from "../../../lib/capture/live/ring_sizes.ts";
+import { parseCpuList } from "../../../lib/capture/live/machine.ts";
+import { collectInodes } from "../../../lib/capture/live/sweep.ts";
 
 const PAGE = 4096;
 const BASE: TimeBase = { low: 0xffffff00, high: 7 };

@@ -8,8 +8,8 @@
  * reading adds is the time between asking the one and the other, some tens of nanoseconds, or a
  * preemption: a difference below STEP_NS is neither believed nor corrected.
  */
-import type { WallStart } from "../clock.ts";
-import type { TraceStart } from "./source.ts";
+import type { WallStart } from "../../clock.ts";
+import type { TraceStart } from "../source.ts";
 
 const TRIES = 8;
 const STEP_NS = 1e6;

@@ -4,10 +4,12 @@
  * up once in LOOK_AGAIN_NS, never for each event; of one that is gone nothing is said.
  */
 import type { Container } from "../../record/record.ts";
-import { containerOf } from "./container.ts";
-import type { EntryFields } from "../event.ts";
-import { hasHostPids, readText } from "./machine.ts";
+import { EntryKind } from "../abi.ts";
+import type { SocketEvent } from "../event.ts";
 import { containerEntry } from "../user_entries.ts";
+import { containerOf } from "./container.ts";
+import { hasHostPids, readText } from "./machine.ts";
+import type { Say, Watcher } from "./watcher.ts";
 
 /**
  * A process may be moved (runtimes do so with what they start), and an end of one may be missed
@@ -16,7 +18,7 @@ import { containerEntry } from "../user_entries.ts";
 const LOOK_AGAIN_NS = 10e9;
 const ROUNDS = 255;
 
-export class ContainerWatch {
+export class ContainerWatch implements Watcher {
   /** Byte pid: the round (1 to ROUNDS) in which it was looked up last. */
   readonly #seen: Uint8Array;
   #round = 1;
@@ -31,35 +33,37 @@ export class ContainerWatch {
     this.#read = read;
   }
 
-  /** Is the process to be looked up, by look()? */
-  isDue(pid: number): boolean {
-    return this.#seen[pid] !== this.#round;
+  data(event: SocketEvent, say: Say): void {
+    if (this.#seen[event.pid] !== this.#round) this.#look(event.pid, say);
   }
 
-  /** Looks the process up; what is to be said of it before its event, null when nothing is. */
-  look(pid: number): EntryFields | null {
-    if (pid === 0 || pid >= this.#seen.length) return null;
+  event(event: SocketEvent, say: Say): void {
+    if (event.kind === EntryKind.OPEN) this.data(event, say);
+    else if (event.kind === EntryKind.EXIT) this.#exited(event.pid);
+  }
+
+  #look(pid: number, say: Say): void {
+    if (pid === 0 || pid >= this.#seen.length) return;
     this.#seen[pid] = this.#round;
     const text = this.#read(pid);
     const told = this.#told.get(pid);
-    if (text === null) return null;
+    if (text === null) return;
     const found = containerOf(text);
-    if (found?.id === told?.id && found?.pod_uid === told?.pod_uid) return null;
+    if (found?.id === told?.id && found?.pod_uid === told?.pod_uid) return;
     if (found === null) this.#told.delete(pid);
     else this.#told.set(pid, found);
-    return containerEntry(pid, found);
+    say(containerEntry(pid, found));
   }
 
   /** The process ended: the next one of that pid is another. */
-  exited(pid: number): void {
+  #exited(pid: number): void {
     this.#seen[pid] = 0;
     this.#told.delete(pid);
   }
 
-  /** Time passed, nanoseconds since the trace began. */
-  tick(nowNs: number): void {
-    if (nowNs < this.#nextRoundNs) return;
-    this.#nextRoundNs = nowNs + LOOK_AGAIN_NS;
+  end(horizonNs: number): void {
+    if (horizonNs < this.#nextRoundNs) return;
+    this.#nextRoundNs = horizonNs + LOOK_AGAIN_NS;
     this.#round++;
     if (this.#round <= ROUNDS) return;
     this.#seen.fill(0);

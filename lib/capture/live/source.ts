@@ -14,7 +14,6 @@ import { COUNTERS, EntryKind, Mark } from "../abi.ts";
 import { BatchFlusher } from "./batches.ts";
 import { ContainerWatch } from "./container_watch.ts";
 import { KernelClock } from "./kernel_clock.ts";
-import type { SocketEvent } from "../event.ts";
 import {
   attachAll,
   chooseWay,
@@ -27,11 +26,12 @@ import { pidLimit, possibleCpuCount } from "./machine.ts";
 import { Merger } from "./merge.ts";
 import { openRings, type Rings } from "./rings.ts";
 import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } from "../source.ts";
-import { type QuietConnection, Sweeper } from "./sweep.ts";
+import { Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
-import { checkPids, Targets } from "./targets.ts";
+import { checkPids, Targets, TargetWatch } from "./targets.ts";
 import { wallClockEntry } from "../user_entries.ts";
 import { Verdicts } from "./verdicts.ts";
+import { type Say, Watchers } from "./watcher.ts";
 
 /** What to trace, and how. Different filters must all match, a repeated one any. */
 export interface LiveOptions {
@@ -81,8 +81,6 @@ const ROUND_NS = 4 * MS;
 /** How long a program may take from reading the clock to its entry being in a ring. */
 const SLACK_NS = 1 * MS;
 const TICK_MS = 50;
-const SWEEP_NS = 2000 * MS;
-const TARGETS_NS = 1000 * MS;
 const WAIT_MS = 5;
 const WAIT_IDLE_MS = 10;
 /** One drain() hands out at most about so many pieces, so that output is written in between. */
@@ -152,23 +150,16 @@ class KernelSource implements LiveSource {
   readonly #owned: DisposableStack;
   readonly #merger: Merger;
   readonly #flusher: BatchFlusher;
-  readonly #sweeper = new Sweeper();
   readonly #verdicts: Verdicts;
-  readonly #containers: ContainerWatch;
+  readonly #targetWatch: TargetWatch;
+  readonly #watchers: Watchers;
   readonly #observe: EventHandler;
+  readonly #say: Say;
   #handler: EventHandler = () => {};
-  /** Ends with its targets; only once there were some. */
-  #endsWithTargets: boolean;
-  #targetEnded = false;
-  /** Connections whose end waits for the round that has all their events, and that round's time. */
-  #silentEnds: QuietConnection[] = [];
-  #silentEndsAt = 0;
   /** All in nanoseconds since the trace began. */
   #horizon = 0;
   #nextRound = 0;
   #nextTick = 0;
-  #nextSweep = SWEEP_NS;
-  #nextTargets = TARGETS_NS;
   #lastEvent = 0;
   #stoppedAt = -1;
   #inRound = false;
@@ -188,11 +179,16 @@ class KernelSource implements LiveSource {
     this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
     this.#verdicts = new Verdicts(parts.object, options.unfiltered);
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
-    this.#containers = new ContainerWatch(parts.settings.pidLimit);
-    this.#endsWithTargets = options.pids.length > 0;
+    this.#targetWatch = new TargetWatch(parts.targets, options.pids.length > 0, () => this.stop());
+    this.#watchers = new Watchers([
+      new ContainerWatch(parts.settings.pidLimit),
+      new Sweeper(),
+      this.#targetWatch,
+    ]);
+    this.#say = (entry) => this.#merger.emit(this.#handler, entry);
     this.#observe = (event) => {
-      if (event.kind !== EntryKind.DATA) this.#noteEvent(event);
-      else if (this.#containers.isDue(event.pid)) this.#tellContainer(event.pid);
+      if (event.kind === EntryKind.DATA) this.#watchers.data(event, this.#say);
+      else this.#watchers.event(event, this.#say);
       this.#handler(event);
     };
   }
@@ -234,7 +230,7 @@ class KernelSource implements LiveSource {
   addTarget(pid: number): void {
     this.#parts.targets.add(pid);
     this.#parts.targets.adoptChildren(false);
-    this.#endsWithTargets = true;
+    this.#targetWatch.hasTargets = true;
   }
 
   setVerdict(conn: number, verdict: "keep" | "stop", passing?: Passing): void {
@@ -293,9 +289,9 @@ class KernelSource implements LiveSource {
     if (now < this.#nextRound) return false;
     this.#nextRound = now + ROUND_NS;
     const wall = clock.stepped();
-    if (wall !== null) this.#merger.emit(this.#handler, wallClockEntry(wall, this.#horizon));
+    if (wall !== null) this.#say(wallClockEntry(wall, this.#horizon));
     this.#verdicts.publish();
-    if (now >= this.#nextSweep) this.#sweep(now);
+    this.#watchers.begin(now);
     this.#flusher.flush();
     const last = this.#stoppedAt >= 0 && now >= this.#stoppedAt + SLACK_NS;
     this.#horizon = last ? now : now - SLACK_NS;
@@ -307,58 +303,13 @@ class KernelSource implements LiveSource {
   #endRound(): void {
     this.#inRound = false;
     const last = this.#stoppedAt >= 0 && this.#horizon >= this.#stoppedAt + SLACK_NS;
-    if (this.#silentEnds.length > 0 && this.#horizon >= this.#silentEndsAt) this.#endSilent();
+    this.#watchers.end(this.#horizon, this.#say);
     if (last) this.#reportLastLosses();
     if (last || this.#horizon >= this.#nextTick) {
       this.#nextTick = this.#horizon + TICK_MS * MS;
-      this.#merger.emit(this.#handler, { kind: EntryKind.TICK, timeNs: this.#horizon });
-      this.#containers.tick(this.#horizon);
+      this.#say({ kind: EntryKind.TICK, timeNs: this.#horizon });
     }
-    if (last) this.ended = true;
-    else this.#watchTargets();
-  }
-
-  #watchTargets(): void {
-    const { targets } = this.#parts;
-    if (!this.#endsWithTargets || this.#stoppedAt >= 0) return;
-    if (!this.#targetEnded && this.#horizon < this.#nextTargets) return;
-    this.#targetEnded = false;
-    this.#nextTargets = this.#horizon + TARGETS_NS;
-    if (targets.live() === 0) this.stop();
-  }
-
-  #noteEvent(event: SocketEvent): void {
-    if (event.kind === EntryKind.OPEN) {
-      if (this.#containers.isDue(event.pid)) this.#tellContainer(event.pid);
-      this.#sweeper.opened(event);
-    } else if (event.kind === EntryKind.CLOSE) this.#sweeper.closed(event.conn);
-    else if (event.kind === EntryKind.EXIT) {
-      this.#targetEnded = true;
-      this.#containers.exited(event.pid);
-    }
-  }
-
-  #tellContainer(pid: number): void {
-    const entry = this.#containers.look(pid);
-    if (entry !== null) this.#merger.emit(this.#handler, entry);
-  }
-
-  #sweep(now: number): void {
-    this.#nextSweep = now + SWEEP_NS;
-    if (this.#silentEnds.length > 0) return;
-    this.#silentEnds = this.#sweeper.sweep();
-    this.#silentEndsAt = now;
-  }
-
-  #endSilent(): void {
-    for (const connection of this.#silentEnds) {
-      this.#merger.emit(this.#handler, {
-        ...connection,
-        kind: EntryKind.CLOSE,
-        timeNs: this.#horizon,
-      });
-    }
-    this.#silentEnds = [];
+    this.ended ||= last;
   }
 
   #reportLastLosses(): void {

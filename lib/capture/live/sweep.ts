@@ -1,14 +1,15 @@
 /**
  * Ends of connections that no hook tells: UDP and AF_UNIX sockets. In: the events that pass by, and
- * from time to time /proc/PID/net. Out: the connections whose socket is gone. It never touches the
- * sockets, and costs a traced process nothing.
+ * every two seconds /proc/PID/net. Out: ENTRY_CLOSE of the connections whose socket is gone, once all
+ * their events were handed out. It never touches the sockets, and costs a traced process nothing.
  */
-import { Entry, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
+import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
 import { readLink, readText } from "./machine.ts";
+import type { Say, Watcher } from "./watcher.ts";
 
 /** A connection that ends silently. */
-export interface QuietConnection {
+interface QuietConnection {
   readonly conn: number;
   readonly inode: number;
   readonly pid: number;
@@ -30,16 +31,39 @@ const TABLES = [
   { name: "unix", column: 6 },
 ] as const;
 
-/** Watches connections from their ENTRY_OPEN until their socket has left /proc. */
-export class Sweeper {
-  readonly #watched = new Map<number, QuietConnection>();
+const SWEEP_NS = 2e9;
 
-  get watched(): number {
-    return this.#watched.size;
+/** Watches connections from their ENTRY_OPEN until their socket has left /proc. */
+export class Sweeper implements Watcher {
+  readonly #watched = new Map<number, QuietConnection>();
+  #nextNs = SWEEP_NS;
+  /** Gone when it was looked at them: they end with the round that has all events up to then. */
+  #gone: QuietConnection[] = [];
+  #goneAtNs = 0;
+
+  begin(nowNs: number): void {
+    if (nowNs < this.#nextNs) return;
+    this.#nextNs = nowNs + SWEEP_NS;
+    if (this.#gone.length > 0) return;
+    this.#gone = this.#sweep();
+    this.#goneAtNs = nowNs;
   }
 
-  /** Takes note of an ENTRY_OPEN; what ends with an event of its own is left out. */
-  opened(event: SocketEvent): void {
+  event(event: SocketEvent): void {
+    if (event.kind === EntryKind.OPEN) this.#opened(event);
+    else if (event.kind === EntryKind.CLOSE) this.#watched.delete(event.conn);
+  }
+
+  end(horizonNs: number, say: Say): void {
+    if (this.#gone.length === 0 || horizonNs < this.#goneAtNs) return;
+    for (const connection of this.#gone) {
+      say({ ...connection, kind: EntryKind.CLOSE, timeNs: horizonNs });
+    }
+    this.#gone = [];
+  }
+
+  /** What ends with an event of its own is left out. */
+  #opened(event: SocketEvent): void {
     const quiet = event.family === Family.UNIX || event.isDatagram;
     if (!quiet || event.payloadLength < OPEN_NAMES_SIZE) return;
     if (this.#watched.size >= MAX_WATCHED) return;
@@ -60,13 +84,8 @@ export class Sweeper {
     });
   }
 
-  /** Takes note of an ENTRY_CLOSE. */
-  closed(conn: number): void {
-    this.#watched.delete(conn);
-  }
-
   /** The connections whose socket is gone; they are watched no more. */
-  sweep(): QuietConnection[] {
+  #sweep(): QuietConnection[] {
     if (this.#watched.size === 0) return [];
     const inodes = liveInodes(new Set(Array.from(this.#watched.values(), (it) => it.pid)));
     if (inodes === null) return [];

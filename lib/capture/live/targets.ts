@@ -3,8 +3,10 @@
  * (abi.ts Mark) in memory that the kernel side reads. From then on the kernel side marks children,
  * renamed and ended processes by itself. It never signals or stops a process.
  */
-import { Mark } from "../abi.ts";
+import { EntryKind, Mark } from "../abi.ts";
+import type { SocketEvent } from "../event.ts";
 import { hasHostPids, readLink, readText } from "./machine.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** Byte pid of `marks` holds the process's Mark bits; writes reach the kernel at once. */
 export interface TargetFilter {
@@ -266,5 +268,34 @@ function listNames(folder: string): string[] {
     return Array.from(Deno.readDirSync(folder), (entry) => entry.name);
   } catch {
     return [];
+  }
+}
+
+const LOOK_NS = 1e9;
+
+/** Tells when no process that was named runs any more; of none that were, it tells nothing. */
+export class TargetWatch implements Watcher {
+  readonly #targets: Targets;
+  readonly #over: () => void;
+  #nextNs = LOOK_NS;
+  #hasEnded = false;
+  /** Some were named: the trace ends with them. */
+  hasTargets: boolean;
+
+  constructor(targets: Targets, hasTargets: boolean, over: () => void) {
+    this.#targets = targets;
+    this.hasTargets = hasTargets;
+    this.#over = over;
+  }
+
+  event(event: SocketEvent): void {
+    if (event.kind === EntryKind.EXIT) this.#hasEnded = true;
+  }
+
+  end(horizonNs: number): void {
+    if (!this.hasTargets || (!this.#hasEnded && horizonNs < this.#nextNs)) return;
+    this.#hasEnded = false;
+    this.#nextNs = horizonNs + LOOK_NS;
+    if (this.#targets.live() === 0) this.#over();
   }
 }

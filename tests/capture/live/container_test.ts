@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { containerOf } from "../../../lib/capture/live/container.ts";
 import { ContainerWatch } from "../../../lib/capture/live/container_watch.ts";
-import { encodeEntry, SocketEvent } from "../../../lib/capture/event.ts";
+import { EntryKind } from "../../../lib/capture/abi.ts";
+import type { EntryFields } from "../../../lib/capture/event.ts";
 import { containerEntry, containerIn } from "../../../lib/capture/user_entries.ts";
 import type { Container } from "../../../lib/record/record.ts";
+import { eventOf } from "../../support/events.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 const INNER = "f".repeat(64);
@@ -132,14 +134,12 @@ for (const { name, cgroup, want } of cases) {
 
 /** What the watch says of `pid`, if it is due at all. */
 function said(watch: ContainerWatch, pid: number): Container | null | "nothing" {
-  const entry = watch.isDue(pid) ? watch.look(pid) : null;
-  if (entry === null) return "nothing";
+  const said: EntryFields[] = [];
+  watch.data(eventOf({ kind: EntryKind.DATA, pid }), (entry) => said.push(entry));
+  const [entry] = said;
+  if (entry === undefined) return "nothing";
   assert.equal(entry.pid, pid);
-  const bytes = encodeEntry(entry);
-  const event = new SocketEvent();
-  const base = { low: 0, high: 0 };
-  assert.ok(event.read(new Uint32Array(bytes.buffer), bytes, 0, bytes.length, base));
-  return containerIn(event);
+  return containerIn(eventOf(entry));
 }
 
 Deno.test("ContainerWatch looks a process up once, and again after its end or after a while", () => {
@@ -152,20 +152,21 @@ Deno.test("ContainerWatch looks a process up once, and again after its end or af
   assert.deepEqual(said(watch, 7), { id: ID });
   for (let i = 0; i < 10; i++) assert.equal(said(watch, 7), "nothing");
   assert.equal(reads, 1);
-  watch.tick(9e9);
-  assert.equal(watch.isDue(7), false);
-  watch.tick(10e9);
+  watch.end(9e9);
+  assert.equal(said(watch, 7), "nothing");
+  assert.equal(reads, 1);
+  watch.end(10e9);
   assert.equal(said(watch, 7), "nothing", "nothing new");
   assert.equal(reads, 2);
-  watch.exited(7);
+  watch.event(eventOf({ kind: EntryKind.EXIT, pid: 7 }), () => {});
   assert.deepEqual(said(watch, 7), { id: ID }, "another process of that pid");
   cgroup = "0::/\n";
-  watch.tick(20e9);
+  watch.end(20e9);
   assert.equal(said(watch, 7), null, "an end that was missed");
-  watch.tick(30e9);
+  watch.end(30e9);
   assert.equal(said(watch, 7), "nothing");
   cgroup = `0::/kubepods/pod${POD}/${INNER}\n`;
-  watch.tick(40e9);
+  watch.end(40e9);
   assert.deepEqual(said(watch, 7), { id: INNER, pod_uid: POD }, "moved");
 });
 
@@ -183,17 +184,13 @@ Deno.test("ContainerWatch goes on after all its rounds", () => {
   for (let round = 1; round <= 600; round++) {
     assert.equal(said(watch, 3), "nothing");
     assert.equal(reads, round);
-    watch.tick(round * 10e9);
+    watch.end(round * 10e9);
   }
 });
 
 Deno.test("containerIn() takes a hostile payload for no container", () => {
   for (const payload of ["", "\0", "\0pod", "x".repeat(600)]) {
     const entry = { ...containerEntry(5, null), payload: new TextEncoder().encode(payload) };
-    const bytes = encodeEntry(entry);
-    const event = new SocketEvent();
-    const base = { low: 0, high: 0 };
-    assert.ok(event.read(new Uint32Array(bytes.buffer), bytes, 0, bytes.length, base));
-    assert.equal(containerIn(event), null);
+    assert.equal(containerIn(eventOf(entry)), null);
   }
 });

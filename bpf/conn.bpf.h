@@ -157,10 +157,10 @@ static __always_inline void send_open(void *ctx, struct batch *batch)
 }
 
 /* Finds the state of a socket; makes it when `create`. NULL when there is none, or no room. */
-static __always_inline struct conn_state *state_of(struct sock *sk, bool create, bool direct)
+static __always_inline struct conn_state *state_of(struct batch *batch, struct sock *sk,
+						 bool create, bool direct)
 {
 	struct conn_state *state, fresh = {};
-	struct batch *batch;
 	u64 key = (u64)sk, inode;
 
 	if (direct) {
@@ -179,11 +179,8 @@ static __always_inline struct conn_state *state_of(struct sock *sk, bool create,
 		state->inode = inode;
 		return state;
 	}
-	batch = batch_of_this_cpu();
-	if (!batch)
-		return NULL;
 	fresh.inode = inode;
-	fresh.id = ++batch->conn_ids << 12 | (bpf_get_smp_processor_id() & 4095);
+	fresh.id = ++batch->conn_ids << 12 | (batch->slot & 4095);
 	bpf_map_update_elem(&address_states, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&address_states, &key);
 }
@@ -275,21 +272,23 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 
 static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_state, bool direct)
 {
-	struct batch *batch = batch_of_this_cpu();
+	u32 slot = hook_slot();
+	struct batch *batch = batch_at(slot);
 	struct conn_state *state;
 
 	if (!batch)
 		return;
+	batch->slot = slot; /* not held: a connection's own events need none of it but its numbers */
 	if (new_state == TCP_STATE_SYN_SENT) {
 		drop_state(sk, direct); /* the socket may have had another connection before */
 		if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
 			return;
-		state = state_of(sk, true, direct);
+		state = state_of(batch, sk, true, direct);
 		if (state)
 			state->flags |= FLAG_CLIENT;
 		return;
 	}
-	state = state_of(sk, false, direct);
+	state = state_of(batch, sk, false, direct);
 	if (!state || !state->opened || state->closed)
 		return;
 	if (new_state == TCP_STATE_CLOSE) {

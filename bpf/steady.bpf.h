@@ -17,6 +17,7 @@
 #include "process.bpf.h"
 #include "socket.bpf.h"
 #include "syscalls.bpf.h"
+#include "continue.bpf.h"
 #include "uring.bpf.h"
 
 #define CLONE_THREAD 0x10000

@@ -4,6 +4,7 @@
  * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/sockeye.js. executable.ts makes the
  * executable of them.
  */
+import { writeInferRules } from "./infer_rules.ts";
 import type { Step } from "./stamps.ts";
 import { BuildError, DIST, exists, OBJ, platform, ROOT, run } from "./tools.ts";
 
@@ -27,14 +28,16 @@ export function bpfObject(): Step {
   const source = `${ROOT}bpf/sockeye.bpf.c`, raw = `${OBJ}sockeye.bpf.o`;
   const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall"];
   flags.push(`-D__TARGET_ARCH_${bpfArch}`, `-I/usr/include/${multiarch}`, `-I${ROOT}bpf`);
+  flags.push(`-I${OBJ}`);
   return {
     name: "BPF object",
-    inputs: [`${ROOT}bpf`],
+    inputs: [`${ROOT}bpf`, `${ROOT}build/infer_rules.ts`],
     tools: [CLANG_FILE, "/usr/include/bpf/bpf_helpers.h"],
     options: flags,
     outputs: [BPF_OBJECT],
     async run() {
       if (!exists(source)) throw new BuildError(`Cannot compile ${source}: it does not exist`);
+      writeInferRules(OBJ);
       await run(CLANG, [...flags, "-c", source, "-o", raw]);
       await run(bpftool(), ["gen", "object", BPF_OBJECT, raw]);
     },

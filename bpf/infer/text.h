@@ -29,7 +29,10 @@ static __always_inline bool takes_text(const struct text_machine *machine, const
 {
 	u32 length = head->length, state = TEXT_START;
 
-	for (u32 i = 0; i < INFER_TEXT_BYTES && i < length; i++) {
+	if (length > INFER_TEXT_BYTES)
+		length = INFER_TEXT_BYTES;
+	asm volatile("" : "+r"(length)); /* or the compiler makes two conditions of it again */
+	for (u32 i = 0; i < length; i++) {
 		u32 step = ON(state, machine->classes[head->bytes[i]]);
 
 		asm volatile("" : "+r"(step)); /* the verifier shall see the mask */

@@ -39,8 +39,9 @@ export async function compileBpf(
   output: string,
   folder: string,
   ruleFolders: readonly string[],
+  source = `${ROOT}bpf/sockeye.bpf.c`,
 ): Promise<void> {
-  const source = `${ROOT}bpf/sockeye.bpf.c`, raw = `${folder}sockeye.bpf.o`;
+  const raw = `${folder}sockeye.bpf.o`;
   if (!exists(source)) throw new BuildError(`Cannot compile ${source}: it does not exist`);
   writeInferRules(folder, ruleFolders);
   await run(CLANG, [...bpfFlags(), `-I${folder}`, "-c", source, "-o", raw]);

@@ -13,6 +13,7 @@
 #include "filter.bpf.h"
 
 #define PROTOCOL_TCP 6
+#define PROTOCOL_MPTCP 262
 #define TYPE_STREAM 1
 #define TYPE_DATAGRAM 2
 #define RCV_SHUTDOWN 1
@@ -243,7 +244,14 @@ struct close_entry {
 	struct close_totals totals;
 };
 
-/* A TCP connection ends, or the traced process will send no more. */
+/* Does this socket's end come with a state of TCP's? A connection of MPTCP has a socket of its own, which
+ * the process has, above those of its paths; it counts its bytes for itself. */
+static __always_inline bool has_tcp_states(struct sock *sk)
+{
+	return sk->sk_protocol == PROTOCOL_TCP || sk->sk_protocol == PROTOCOL_MPTCP;
+}
+
+/* Such a connection ends, or the traced process will send no more. */
 static __always_inline void emit_state_event(void *ctx, struct batch *batch, struct sock *sk,
 					     struct conn_state *state, u8 kind, bool direct)
 {
@@ -253,17 +261,22 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 		.operation = kind == ENTRY_CLOSE ? OP_CLOSE : OP_SHUTDOWN,
 		.family = SOCK_READ(direct, sk, __sk_common.skc_family),
 	};
+	u64 sent = state->bytes[DIRECTION_EGRESS], received = state->bytes[DIRECTION_INGRESS];
 	struct tcp_positions tcp = {};
 	struct close_entry close = {};
 
-	read_tcp(sk, &tcp, false, direct);
-	op.position = tcp.write_seq;
+	if (state->flags & FLAG_TCP_POSITION) {
+		read_tcp(sk, &tcp, false, direct);
+		sent = tcp.write_seq;
+		received = tcp.received_seq;
+	}
+	op.position = sent;
 	if (kind == ENTRY_CLOSE)
 		op.total = tcp.received_seq - tcp.copied_seq;
 	fill_entry(&close.entry, &op, sk, state, bpf_ktime_get_ns(), direct);
 	close.entry.kind = kind;
-	close.totals.egress_position = tcp.write_seq;
-	close.totals.ingress_position = tcp.received_seq;
+	close.totals.egress_position = sent;
+	close.totals.ingress_position = received;
 	close.totals.egress_bytes = state->bytes[DIRECTION_EGRESS];
 	close.totals.ingress_bytes = state->bytes[DIRECTION_INGRESS];
 	send_conn_event(ctx, batch, &close,

@@ -315,7 +315,7 @@ int BPF_PROG(sock_recv, struct sock *sk, int moved, int flags)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol == PROTOCOL_TCP)
+	if (has_tcp_states(sk))
 		on_tcp_state(ctx, sk, new_state, true);
 	return 0;
 }

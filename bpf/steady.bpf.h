@@ -75,7 +75,7 @@ int steady_walk(struct trace_event_raw_sys_exit *ctx)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(steady_state, struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol != PROTOCOL_TCP)
+	if (!has_tcp_states(sk))
 		return 0;
 	bpf_preempt_disable(); /* for the numbers in the batch */
 	on_tcp_state(ctx, sk, new_state, false);

@@ -196,7 +196,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state_walked, struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol == PROTOCOL_TCP)
+	if (has_tcp_states(sk))
 		on_tcp_state(ctx, sk, new_state, false);
 	return 0;
 }

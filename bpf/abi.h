@@ -92,15 +92,6 @@ enum entry_flags {
 	FLAG_LAST_CHUNK = 1 << 6,   /* last entry of its operation */
 };
 
-/* Protocols that the kernel's rules can suspect (infer.bpf.h); a filter, never proof. */
-enum suspect {
-	SUSPECT_NONE = 0,
-	SUSPECT_HTTP = 1,
-	SUSPECT_REDIS = 2,
-	SUSPECT_DNS = 3,
-	SUSPECT_TLS = 4,
-};
-
 /* AF_ numbers as the kernel has them. */
 #define FAMILY_UNIX 1
 #define FAMILY_INET 2
@@ -172,7 +163,7 @@ struct entry {
 	abi_u8 flags;
 	abi_u8 cut;
 	abi_u8 family;
-	abi_u8 suspect;   /* enum suspect, the kernel's verdict so far */
+	abi_u8 suspect;   /* not 0: a rule of bpf/infer/ took the connection for a known protocol's */
 	abi_u32 plaintext; /* which plain-text stream of the socket (TLS): 0 for the socket's own bytes */
 	abi_u16 local_port; /* host order; 0 for unix */
 	abi_u16 remote_port;

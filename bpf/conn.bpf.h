@@ -13,6 +13,7 @@
 #include "filter.bpf.h"
 
 #define PROTOCOL_TCP 6
+#define PROTOCOL_MPTCP 262
 #define TYPE_STREAM 1
 #define TYPE_DATAGRAM 2
 #define RCV_SHUTDOWN 1
@@ -157,10 +158,10 @@ static __always_inline void send_open(void *ctx, struct batch *batch)
 }
 
 /* Finds the state of a socket; makes it when `create`. NULL when there is none, or no room. */
-static __always_inline struct conn_state *state_of(struct sock *sk, bool create, bool direct)
+static __always_inline struct conn_state *state_of(struct batch *batch, struct sock *sk,
+						 bool create, bool direct)
 {
 	struct conn_state *state, fresh = {};
-	struct batch *batch;
 	u64 key = (u64)sk, inode;
 
 	if (direct) {
@@ -179,11 +180,8 @@ static __always_inline struct conn_state *state_of(struct sock *sk, bool create,
 		state->inode = inode;
 		return state;
 	}
-	batch = batch_of_this_cpu();
-	if (!batch)
-		return NULL;
 	fresh.inode = inode;
-	fresh.id = ++batch->conn_ids << 12 | (bpf_get_smp_processor_id() & 4095);
+	fresh.id = ++batch->conn_ids << 12 | (batch->slot & 4095);
 	bpf_map_update_elem(&address_states, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&address_states, &key);
 }
@@ -246,7 +244,14 @@ struct close_entry {
 	struct close_totals totals;
 };
 
-/* A TCP connection ends, or the traced process will send no more. */
+/* Does this socket's end come with a state of TCP's? A connection of MPTCP has a socket of its own, which
+ * the process has, above those of its paths; it counts its bytes for itself. */
+static __always_inline bool has_tcp_states(struct sock *sk)
+{
+	return sk->sk_protocol == PROTOCOL_TCP || sk->sk_protocol == PROTOCOL_MPTCP;
+}
+
+/* Such a connection ends, or the traced process will send no more. */
 static __always_inline void emit_state_event(void *ctx, struct batch *batch, struct sock *sk,
 					     struct conn_state *state, u8 kind, bool direct)
 {
@@ -256,17 +261,22 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 		.operation = kind == ENTRY_CLOSE ? OP_CLOSE : OP_SHUTDOWN,
 		.family = SOCK_READ(direct, sk, __sk_common.skc_family),
 	};
+	u64 sent = state->bytes[DIRECTION_EGRESS], received = state->bytes[DIRECTION_INGRESS];
 	struct tcp_positions tcp = {};
 	struct close_entry close = {};
 
-	read_tcp(sk, &tcp, false, direct);
-	op.position = tcp.write_seq;
+	if (state->flags & FLAG_TCP_POSITION) {
+		read_tcp(sk, &tcp, false, direct);
+		sent = tcp.write_seq;
+		received = tcp.received_seq;
+	}
+	op.position = sent;
 	if (kind == ENTRY_CLOSE)
 		op.total = tcp.received_seq - tcp.copied_seq;
 	fill_entry(&close.entry, &op, sk, state, bpf_ktime_get_ns(), direct);
 	close.entry.kind = kind;
-	close.totals.egress_position = tcp.write_seq;
-	close.totals.ingress_position = tcp.received_seq;
+	close.totals.egress_position = sent;
+	close.totals.ingress_position = received;
 	close.totals.egress_bytes = state->bytes[DIRECTION_EGRESS];
 	close.totals.ingress_bytes = state->bytes[DIRECTION_INGRESS];
 	send_conn_event(ctx, batch, &close,
@@ -275,21 +285,23 @@ static __always_inline void emit_state_event(void *ctx, struct batch *batch, str
 
 static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_state, bool direct)
 {
-	struct batch *batch = batch_of_this_cpu();
+	u32 slot = hook_slot();
+	struct batch *batch = batch_at(slot);
 	struct conn_state *state;
 
 	if (!batch)
 		return;
+	batch->slot = slot; /* not held: a connection's own events need none of it but its numbers */
 	if (new_state == TCP_STATE_SYN_SENT) {
 		drop_state(sk, direct); /* the socket may have had another connection before */
 		if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
 			return;
-		state = state_of(sk, true, direct);
+		state = state_of(batch, sk, true, direct);
 		if (state)
 			state->flags |= FLAG_CLIENT;
 		return;
 	}
-	state = state_of(sk, false, direct);
+	state = state_of(batch, sk, false, direct);
 	if (!state || !state->opened || state->closed)
 		return;
 	if (new_state == TCP_STATE_CLOSE) {

@@ -150,7 +150,7 @@ static __always_inline void add_small(struct batch *batch, struct sock *sk, stru
 	e = BOUNDED_POINTER(batch->data, used, BATCH_BYTES);
 	op->copied = 0;
 	if (n && op->cut == CUT_NONE) {
-		op->copied = copy_small(used + sizeof(*e), n);
+		op->copied = copy_small(batch->slot, used + sizeof(*e), n);
 		if (op->copied < n) {
 			op->cut = CUT_UNREADABLE;
 			count(COUNTER_UNREADABLE, 1);
@@ -158,8 +158,8 @@ static __always_inline void add_small(struct batch *batch, struct sock *sk, stru
 	}
 	kept = op->copied;
 	if (kept) {
-		if (!state->suspect)
-			keep_head(batch, (u8 *)(e + 1));
+		if (asks_rules(state))
+			keep_head(batch, (u8 *)(e + 1), kept);
 		kept = allowed_bytes(batch, state, kept);
 		if (kept < op->copied)
 			op->cut = CUT_FILTERED;
@@ -187,13 +187,13 @@ static __always_inline bool begin_large(struct batch *batch, struct scratch *s, 
 					struct conn_state *state, u64 now, bool direct)
 {
 	struct io_operation *op = &batch->op;
-	u32 n = op->wanted, kept = n;
+	u32 n = op->wanted, kept;
 
-	if (!state->suspect || state->verdict == VERDICT_STOP) {
-		copy_small(BATCH_BYTES, HEAD_BYTES);
-		keep_head(batch, batch->data + BATCH_BYTES);
-		kept = allowed_bytes(batch, state, n);
+	if (asks_rules(state)) {
+		copy_small(batch->slot, BATCH_BYTES, HEAD_BYTES);
+		keep_head(batch, batch->data + BATCH_BYTES, HEAD_BYTES);
 	}
+	kept = allowed_bytes(batch, state, n);
 	op->cut = kept < n ? CUT_FILTERED : n < op->total ? CUT_SNAPLEN : CUT_NONE;
 	if (count_may_wait(batch, state, kept, now))
 		return false;
@@ -216,8 +216,7 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 				       struct conn_state *state, u64 now, enum large large,
 				       bool direct)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	struct scratch *s = scratch_at(batch->slot);
 
 	if (!s || !begin_large(batch, s, sk, state, now, direct))
 		return;
@@ -225,7 +224,7 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 	if (large == LARGE_CONTINUE) {
 		bpf_tail_call(ctx, &continuations, CONTINUE_WALK);
 	} else {
-		struct walk_context context = { ctx };
+		struct walk_context context = { ctx, batch->slot };
 
 		bpf_loop(WALK_STEPS, walk_callback, &context, 0);
 	}

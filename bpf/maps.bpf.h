@@ -6,6 +6,7 @@
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
+#include "infer/infer.bpf.h"
 
 /* A batch is sent when the next entry would not fit into this many bytes. */
 #define BATCH_BYTES 16384
@@ -14,9 +15,8 @@
 #define CHUNK_BYTES 30720
 /* Pieces of a vector that the batch path takes; longer vectors go the chunk way. */
 #define SMALL_PIECES 8
-/* What a connection of no known protocol may send of each direction, and what is looked at. */
+/* What a connection of no known protocol may send of each direction. */
 #define UNKNOWN_BYTES 256
-#define HEAD_BYTES 64
 
 const volatile struct config config SEC(".rodata") = {};
 
@@ -75,8 +75,8 @@ struct batch {
 	u32 call; /* syscall way: call_of(), for its continuations */
 	u32 message_index; /* where a call with several messages is */
 	u32 messages_bytes;
-	u32 pad;
-	u8 head[HEAD_BYTES];
+	u32 slot; /* where this batch is in the map */
+	struct head head;
 	u8 data[BATCH_BYTES + 2 * SMALL_BYTES + 128];
 	struct open_entry open; /* where a connection event is put together */
 };
@@ -272,6 +272,25 @@ struct {
 	__type(key, u32);
 	__type(value, struct uring_socket);
 } uring_zero SEC(".maps");
+
+/*
+ * Batches and scratch spaces are found by slot. Whatever may come by on a CPU while another of these
+ * programs is at work there has a slot of its own; that of the hooks is the CPU's number.
+ */
+static __always_inline u32 hook_slot(void)
+{
+	return bpf_get_smp_processor_id();
+}
+
+static __always_inline struct batch *batch_at(u32 slot)
+{
+	return bpf_map_lookup_elem(&batches, &slot);
+}
+
+static __always_inline struct scratch *scratch_at(u32 slot)
+{
+	return bpf_map_lookup_elem(&scratch, &slot);
+}
 
 static __always_inline void count(u32 counter, u64 amount)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The batch of this cpu, held for one operation at a time; how much of an operation's payload user
+ * A batch, held for one operation at a time; how much of an operation's payload user
  * space gets, and the copying of a small one.
  */
 #ifndef SOCKEYE_PAYLOAD_H
 #define SOCKEYE_PAYLOAD_H
 
 #include "maps.bpf.h"
-#include "infer.bpf.h"
 
 /*
  * `base` plus an offset below `size`, a power of two: masked and added in one go. The verifier up to
@@ -23,17 +22,10 @@
 		(void *)pointer_;                                \
 	})
 
-static __always_inline struct batch *batch_of_this_cpu(void)
+/* Takes the batch for one operation; NULL when it is in use, which is counted as a loss. */
+static __always_inline struct batch *hold_batch(u32 slot)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-
-	return bpf_map_lookup_elem(&batches, &cpu);
-}
-
-/* Takes this cpu's batch for one operation; NULL when it is in use, which is counted as a loss. */
-static __always_inline struct batch *hold_batch(void)
-{
-	struct batch *batch = batch_of_this_cpu();
+	struct batch *batch = batch_at(slot);
 
 	if (!batch)
 		return NULL;
@@ -43,6 +35,7 @@ static __always_inline struct batch *hold_batch(void)
 		return NULL;
 	}
 	batch->busy = 1;
+	batch->slot = slot;
 	asm volatile("" ::: "memory");
 	return batch;
 }
@@ -68,26 +61,51 @@ static __always_inline void begin_operation(struct io_operation *op, u8 directio
 	op->pieces = 0;
 }
 
-/* Verified once, by itself, for its many branches; hence no pointer among its arguments (5.10). */
-__attribute__((noinline)) int infer_head(u32 length, u32 is_datagram)
-{
-	struct batch *batch = batch_of_this_cpu();
+/* A rule is verified once, by itself, for its many branches; hence no pointer among its arguments
+ * (5.10): it finds the batch again. */
+#define RULE_FUNCTION(number, name)                                           \
+	__attribute__((noinline)) int rule_##name(u32 slot)                   \
+	{                                                                     \
+		struct batch *batch = batch_at(slot);                         \
+                                                                              \
+		return batch && infer_##name(&batch->head);                   \
+	}
+INFER_RULES(RULE_FUNCTION)
 
-	return batch ? infer_protocol(batch->head, length, is_datagram) : SUSPECT_NONE;
+/* Does any rule take the operation whose first bytes are in batch->head? */
+__attribute__((noinline)) int infer_head(u32 slot)
+{
+	struct batch *batch = batch_at(slot);
+	u32 rules;
+
+	if (!batch)
+		return 0;
+	rules = rules_to_ask(&batch->head);
+#define ASK_RULE(number, name)                                \
+	if ((rules >> (number) & 1) && rule_##name(slot))     \
+		return 1;
+	INFER_RULES(ASK_RULE)
+	return 0;
 }
 
-/* How many of `n` payload bytes user space gets; batch->head holds the operation's first ones. */
+/* Is the payload's fate up to the rules? What they said once of a connection is remembered, and so is
+ * what user space said. */
+static __always_inline bool asks_rules(struct conn_state *state)
+{
+	return !state->suspect && !state->verdict && !config.unfiltered;
+}
+
+/* How many of `n` payload bytes user space gets; batch->head holds the operation's first ones where
+ * asks_rules(). */
 static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state *state, u32 n)
 {
 	u32 *sent = &state->sent[batch->op.direction & 1];
 	u32 room;
 
 	if (state->verdict != VERDICT_STOP) {
+		if (asks_rules(state))
+			state->suspect = infer_head(batch->slot);
 		if (state->verdict == VERDICT_KEEP || state->suspect || config.unfiltered)
-			return n;
-		state->suspect = infer_head(n < HEAD_BYTES ? n : HEAD_BYTES,
-					    batch->op.kind == FLAG_DATAGRAM);
-		if (state->suspect)
 			return n;
 	}
 	room = *sent < UNKNOWN_BYTES ? UNKNOWN_BYTES - *sent : 0;
@@ -102,9 +120,9 @@ static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state 
  * Copies up to `n` (<= SMALL_BYTES) payload bytes of the operation in hand to batch->data + offset;
  * how many it got. A function of its own, as infer_head: the verifier walks its loop once.
  */
-__attribute__((noinline)) int copy_small(u32 offset, u32 n)
+__attribute__((noinline)) int copy_small(u32 slot, u32 offset, u32 n)
 {
-	struct batch *batch = batch_of_this_cpu();
+	struct batch *batch = batch_at(slot);
 	u64 left = n, pieces, length;
 	struct io_operation *op;
 	u32 done = 0;
@@ -142,14 +160,16 @@ __attribute__((noinline)) int copy_small(u32 offset, u32 n)
 	return done;
 }
 
-/* The operation's first bytes, to where infer_head() looks for them. */
-static __always_inline void keep_head(struct batch *batch, u8 *payload)
+/* The first of the operation's `n` bytes, to where infer_head() looks for them. */
+static __always_inline void keep_head(struct batch *batch, u8 *payload, u32 n)
 {
-	u64 *to = (u64 *)batch->head, *from = (u64 *)payload;
+	u64 *to = (u64 *)batch->head.bytes, *from = (u64 *)payload;
 
 #pragma unroll
 	for (int i = 0; i < HEAD_BYTES / 8; i++)
 		to[i] = from[i];
+	batch->head.length = n < HEAD_BYTES ? n : HEAD_BYTES;
+	batch->head.is_datagram = batch->op.kind == FLAG_DATAGRAM;
 }
 
 #endif

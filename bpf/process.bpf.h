@@ -10,7 +10,7 @@
 static __always_inline void emit_process(void *ctx, u32 pid, u32 tid, const char *comm, u8 kind,
 					 u32 total)
 {
-	struct batch *batch = batch_of_this_cpu();
+	struct batch *batch = batch_at(hook_slot());
 	struct entry e = {};
 
 	if (!batch)

@@ -128,9 +128,9 @@ static __always_inline bool remember_uring_move(struct batch *batch, struct sock
 }
 
 /* What the vector of a message has room for; 0 when it is too long to be looked at. */
-__attribute__((noinline)) int message_bytes(void)
+__attribute__((noinline)) int message_bytes(u32 slot)
 {
-	struct batch *batch = batch_of_this_cpu();
+	struct batch *batch = batch_at(slot);
 	u64 pieces, sum = 0;
 
 	if (!batch)
@@ -157,7 +157,7 @@ static __always_inline void find_mmsg_buffer(struct batch *batch, struct pt_regs
 	if (op->direction == DIRECTION_INGRESS) {
 		if (SYSCALL_ARG5(regs) && elements > 1) /* a time limit ends it without a trace */
 			op->cut = CUT_UNREADABLE;
-	} else if (op->kind != FLAG_DATAGRAM && op->total != message_bytes()) {
+	} else if (op->kind != FLAG_DATAGRAM && op->total != message_bytes(batch->slot)) {
 		end_mmsg();
 	}
 }
@@ -198,7 +198,7 @@ static __always_inline void on_nothing(void *ctx, struct batch *batch, struct so
 		end_mmsg();
 	if (moved != 0 || op->direction != DIRECTION_INGRESS)
 		return;
-	state = state_of(sk, false, stored);
+	state = state_of(batch, sk, false, stored);
 	if (state)
 		on_read_zero(ctx, batch, sk, state, true);
 }
@@ -243,7 +243,7 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 		on_nothing(ctx, batch, sk, regs, moved, stored);
 		return;
 	}
-	state = state_of(sk, true, stored);
+	state = state_of(batch, sk, true, stored);
 	if (!state) {
 		count(COUNTER_STATE_FULL, 1);
 		return;
@@ -289,7 +289,7 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 		return 0;
 	if (!READ_ONLY(sk, struct sock)->sk_socket->file)
 		return 0; /* the kernel's own socket (NFS and the like) */
-	batch = hold_batch();
+	batch = hold_batch(hook_slot());
 	if (!batch)
 		return 0;
 	begin_operation(&batch->op, direction);
@@ -315,7 +315,7 @@ int BPF_PROG(sock_recv, struct sock *sk, int moved, int flags)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol == PROTOCOL_TCP)
+	if (has_tcp_states(sk))
 		on_tcp_state(ctx, sk, new_state, true);
 	return 0;
 }

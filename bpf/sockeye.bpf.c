@@ -6,13 +6,14 @@
  *   process.bpf.h   which processes are traced
  *   socket.bpf.h    capture on the socket hooks (6.3 and later)
  *   syscalls.bpf.h  capture at the end of system calls (5.10 and later)
+ *   continue.bpf.h  what of these takes more than one program
  *   uring.bpf.h     what io_uring moves
  *   steady.bpf.h    all of these where the kernel may preempt programs (7.0 and later)
  *   conn.bpf.h      a connection's state, its first and last event
  *   emit.bpf.h      entries, batches, perf buffers
  *   walk.bpf.h      a large payload in chunks
  *   payload.bpf.h   how much of a payload is sent, and its copying
- *   infer.bpf.h     could this be a known protocol?
+ *   infer/          could this be a known protocol? A file for each
  *   filter.bpf.h    processes, ports     message.bpf.h  msghdr, sockaddr
  *   maps.bpf.h      maps, settings       abi.h          what user space must know
  *   kernel.h        kernel types         arch.h         registers and system call numbers
@@ -29,6 +30,7 @@ struct bpf_sock_addr {
 #include "process.bpf.h"
 #include "socket.bpf.h"
 #include "syscalls.bpf.h"
+#include "continue.bpf.h"
 #include "uring.bpf.h"
 #include "steady.bpf.h"
 
@@ -38,7 +40,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("raw_tp")
 int flush(void *ctx)
 {
-	struct batch *batch = batch_of_this_cpu();
+	struct batch *batch = batch_at(hook_slot());
 
 	if (!batch || batch->busy)
 		return 1;

@@ -17,6 +17,7 @@
 #include "process.bpf.h"
 #include "socket.bpf.h"
 #include "syscalls.bpf.h"
+#include "continue.bpf.h"
 #include "uring.bpf.h"
 
 #define CLONE_THREAD 0x10000
@@ -74,7 +75,7 @@ int steady_walk(struct trace_event_raw_sys_exit *ctx)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(steady_state, struct sock *sk, int old_state, int new_state)
 {
-	if (sk->sk_protocol != PROTOCOL_TCP)
+	if (!has_tcp_states(sk))
 		return 0;
 	bpf_preempt_disable(); /* for the numbers in the batch */
 	on_tcp_state(ctx, sk, new_state, false);

@@ -126,7 +126,7 @@ static __always_inline int on_uring_complete(void *ctx, struct io_kiocb *request
 	kind = kind_of(sk, family, false);
 	if (!kind)
 		return 0;
-	batch = hold_batch();
+	batch = hold_batch(hook_slot());
 	if (!batch)
 		return 0;
 	begin_operation(&batch->op, DIRECTION_EGRESS);

@@ -94,11 +94,10 @@ static __always_inline void finish_walk(void *ctx, struct batch *batch, struct s
 /* Steps until a chunk is full, or so many were made; a function of its own, as copy_small. 1 at the
  * payload's end. */
 #define CHUNK_STEPS 64
-__attribute__((noinline)) int fill_chunk(void)
+__attribute__((noinline)) int fill_chunk(u32 slot)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	struct batch *batch = batch_of_this_cpu();
+	struct scratch *s = scratch_at(slot);
+	struct batch *batch = batch_at(slot);
 
 	if (!s || !batch)
 		return 1;
@@ -113,7 +112,7 @@ __attribute__((noinline)) int fill_chunk(void)
 static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct scratch *s, int chunks)
 {
 	for (int i = 0; i < chunks; i++) {
-		if (fill_chunk())
+		if (fill_chunk(batch->slot))
 			return true;
 		if (s->walk.filled == CHUNK_BYTES)
 			send_chunk(ctx, batch, s, false);
@@ -126,13 +125,13 @@ static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct s
 
 struct walk_context {
 	void *ctx;
+	u64 slot;
 };
 
 static long walk_callback(u32 index, struct walk_context *context)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	struct batch *batch = batch_of_this_cpu();
+	struct scratch *s = scratch_at(context->slot);
+	struct batch *batch = batch_at(context->slot);
 
 	return !s || !batch || walk_step(context->ctx, batch, s);
 }

@@ -1,9 +1,9 @@
 /**
  * The skeleton of a new protocol: ./build.sh new-protocol NAME
  *
- * In: a name. Out: protocols/NAME/ and tests/protocols/NAME/, formatted: a trivial line protocol that
- * compiles and keeps the plug-in contract, to be turned into the real one a file at a time. It never
- * writes over anything, and leaves the lines to be added elsewhere to the reader (nextSteps).
+ * In: a name. Out: protocols/NAME/, bpf/infer/NAME.bpf.h and tests/protocols/NAME/: a trivial line
+ * protocol that compiles and keeps the plug-in contract, to be turned into the real one a file at a
+ * time. It never writes over anything, and leaves the lines to be added elsewhere to the reader.
  */
 import { BuildError, exists, ROOT, run } from "./tools.ts";
 
@@ -11,8 +11,8 @@ const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 /** Words of TypeScript, and names that the skeleton or the common parts use themselves. */
 const TAKEN = new Set(
   ("abandon await break case catch class const continue debugger default delete do else enum " +
-    "export extends false finally for function if implements import in instanceof interface let " +
-    "new null package plugins private probe protected public return static stitch super switch " +
+    "export extends false finally for function if implements import in infer instanceof interface " +
+    "let new null package plugins private probe protected public return static stitch super switch " +
     "this throw true try typeof unknown var void while with yield").split(" "),
 );
 
@@ -26,8 +26,9 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
   }
   if (TAKEN.has(name)) throw new BuildError(`Cannot name a protocol "${name}": the word is taken`);
   const sources = `protocols/${name}/`, tests = `tests/protocols/${name}/`;
-  for (const folder of [sources, tests]) {
-    if (exists(root + folder)) throw new BuildError(`Cannot make ${folder}: it exists already`);
+  const rule = `bpf/infer/${name}.bpf.h`;
+  for (const path of [sources, tests, rule]) {
+    if (exists(root + path)) throw new BuildError(`Cannot make ${path}: it exists already`);
   }
   const templates: [string, string][] = [
     [`${sources}mod.ts`, MOD],
@@ -35,6 +36,7 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
     [`${sources}probe.ts`, PROBE],
     [`${sources}parse.ts`, PARSE],
     [`${sources}stitch.ts`, STITCH],
+    [rule, RULE],
     [`${tests}samples.ts`, SAMPLES],
     [`${tests}parse_test.ts`, PARSE_TEST],
   ];
@@ -44,7 +46,8 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
   }
   const paths = templates.map(([path]) => path);
   // Where lines break depends on the name.
-  await run(Deno.execPath(), ["fmt", "--quiet", ...paths], { cwd: root });
+  const formatted = paths.filter((path) => path.endsWith(".ts"));
+  await run(Deno.execPath(), ["fmt", "--quiet", ...formatted], { cwd: root });
   return paths;
 }
 
@@ -52,7 +55,7 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
 export function nextSteps(name: string): string {
   return `Next, in protocols/registry.ts:
   import { ${name} } from "./${name}/mod.ts";
-  and ${name} in the list of plugins. Then: ./build.sh test contract_test protocols/${name}
+  and ${name} in the list of plugins. Then: ./build.sh test contract_test infer_test protocols/${name}
 CONTRIBUTING.md, "Adding a protocol", goes on from there.`;
 }
 
@@ -60,7 +63,9 @@ function filledIn(template: string, name: string): string {
   const type = name.split("_").map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join(
     "",
   );
-  return template.replaceAll("__NAME__", name).replaceAll("__Type__", type);
+  return template.replaceAll("__NAME__", name).replaceAll("__Type__", type)
+    .replaceAll("__CAPITALS__", name.toUpperCase())
+    .replaceAll("__FIRST__", name.slice(0, 1)).replaceAll("__LENGTH__", `${name.length}`);
 }
 
 const MOD = `/**
@@ -123,8 +128,8 @@ export interface __Type__Exchange {
 
 const PROBE = `/**
  * Does this look like __NAME__? In: the first bytes of a direction. Out: yes, no or unsure; growing
- * heads never go from yes to no. It decodes nothing. A rule in bpf/infer.bpf.h must accept at least
- * what this does not refuse.
+ * heads never go from yes to no. It decodes nothing. The rule in bpf/infer/__NAME__.bpf.h must take
+ * at least what this does not refuse.
  */
 import type { Side } from "../protocol.ts";
 
@@ -262,6 +267,22 @@ export function summarize(exchange: __Type__Exchange): Summary {
 function lineOf(message: __Type__Message | null): string {
   return (message?.text ?? message?.text_base64 ?? "").slice(0, MAX_CELL);
 }
+`;
+
+const RULE = `/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* TODO: what the kernel tells __NAME__ by: whatever the probe does not refuse, and little else. */
+#ifndef SOCKEYE_INFER___CAPITALS___H
+#define SOCKEYE_INFER___CAPITALS___H
+
+/* First bytes that it may begin with: the rule is asked about no others. */
+#define __CAPITALS___STARTS(byte, is_datagram) (!(is_datagram) && (byte) == '__FIRST__')
+
+static __always_inline bool infer___NAME__(const struct head *head)
+{
+	return head_begins(head, "__NAME__", __LENGTH__);
+}
+
+#endif
 `;
 
 const SAMPLES =

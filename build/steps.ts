@@ -4,6 +4,7 @@
  * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/sockeye.js. executable.ts makes the
  * executable of them.
  */
+import { RULES_FOLDER, writeInferRules } from "./infer_rules.ts";
 import type { Step } from "./stamps.ts";
 import { BuildError, DIST, exists, OBJ, platform, ROOT, run } from "./tools.ts";
 
@@ -23,22 +24,34 @@ const SOURCES = ["main.ts", "lib", "ffi", "protocols", "build", "deno.json", "pa
 
 /** One CO-RE object for every kernel. Debugging information goes, type information (BTF) stays. */
 export function bpfObject(): Step {
-  const { bpfArch, multiarch } = platform();
-  const source = `${ROOT}bpf/sockeye.bpf.c`, raw = `${OBJ}sockeye.bpf.o`;
-  const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall"];
-  flags.push(`-D__TARGET_ARCH_${bpfArch}`, `-I/usr/include/${multiarch}`, `-I${ROOT}bpf`);
   return {
     name: "BPF object",
-    inputs: [`${ROOT}bpf`],
+    inputs: [`${ROOT}bpf`, `${ROOT}build/infer_rules.ts`],
     tools: [CLANG_FILE, "/usr/include/bpf/bpf_helpers.h"],
-    options: flags,
+    options: bpfFlags(),
     outputs: [BPF_OBJECT],
-    async run() {
-      if (!exists(source)) throw new BuildError(`Cannot compile ${source}: it does not exist`);
-      await run(CLANG, [...flags, "-c", source, "-o", raw]);
-      await run(bpftool(), ["gen", "object", BPF_OBJECT, raw]);
-    },
+    run: () => compileBpf(BPF_OBJECT, OBJ, [RULES_FOLDER]),
   };
+}
+
+/** Compiles the kernel side with the rules of these folders; `folder` keeps what comes between. */
+export async function compileBpf(
+  output: string,
+  folder: string,
+  ruleFolders: readonly string[],
+  source = `${ROOT}bpf/sockeye.bpf.c`,
+): Promise<void> {
+  const raw = `${folder}sockeye.bpf.o`;
+  if (!exists(source)) throw new BuildError(`Cannot compile ${source}: it does not exist`);
+  writeInferRules(folder, ruleFolders);
+  await run(CLANG, [...bpfFlags(), `-I${folder}`, "-c", source, "-o", raw]);
+  await run(bpftool(), ["gen", "object", output, raw]);
+}
+
+function bpfFlags(): string[] {
+  const { bpfArch, multiarch } = platform();
+  const flags = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall"];
+  return [...flags, `-D__TARGET_ARCH_${bpfArch}`, `-I/usr/include/${multiarch}`, `-I${ROOT}bpf`];
 }
 
 /** Debian's static libbpf, libelf and zlib as one library that needs libc only. */

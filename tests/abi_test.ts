@@ -82,7 +82,6 @@ const ENUMS: { name: string; prefix: string; want: Numbers }[] = [
   { name: "cut", prefix: "CUT_", want: abi.Cut },
   { name: "cut", prefix: "CUT_", want: indexed(abi.CUTS) },
   { name: "entry_flags", prefix: "FLAG_", want: abi.Flag },
-  { name: "suspect", prefix: "SUSPECT_", want: indexed(abi.SUSPECTS) },
   { name: "counter", prefix: "COUNTER_", want: indexed([...abi.COUNTERS, "count"]) },
   { name: "verdict", prefix: "VERDICT_", want: abi.Verdict },
 ];

@@ -85,9 +85,6 @@ export const Flag = {
   LAST_CHUNK: 64,
 } as const;
 
-/** Index is enum suspect. */
-export const SUSPECTS = ["none", "http", "redis", "dns", "tls"] as const;
-
 export const Family = { UNIX: 1, INET: 2, INET6: 10 } as const;
 
 /** struct entry: bytes, and the offset of each field. */

@@ -9,7 +9,7 @@
  * process it is about.
  */
 import type { Side } from "../../protocols/protocol.ts";
-import { CUTS, Direction, OPERATIONS, SOURCES, SUSPECTS } from "../capture/abi.ts";
+import { CUTS, Direction, OPERATIONS, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { WallClock } from "../clock.ts";
 import type { TraceRecord } from "../record/record.ts";
@@ -86,7 +86,7 @@ export class TraceLog implements ConnTrace {
     if (event.offset > 0) text += ` offset=${event.offset}`;
     text += ` seen=${event.payloadLength}`;
     if (event.cut !== 0) text += ` cut=${name(CUTS, event.cut)}`;
-    if (event.suspect !== 0) text += ` suspect=${name(SUSPECTS, event.suspect)}`;
+    if (event.suspect !== 0) text += " suspect";
     if (event.source !== 0) text += ` source=${name(SOURCES, event.source)}`;
     const end = event.payloadStart + Math.min(event.payloadLength, HEAD_BYTES);
     this.#line(on, text + dump(event.bytes.subarray(event.payloadStart, end)));

@@ -2,7 +2,7 @@
  * Does this look like DNS? Judged by the header and the first entry behind it.
  *
  * In: the first bytes of a direction. Out: yes, no or unsure, growing heads never going back. It
- * decodes nothing and allocates nothing. bpf/infer.bpf.h holds the same rules for the kernel.
+ * decodes nothing and allocates nothing. bpf/infer/dns.bpf.h holds the same rules for the kernel.
  */
 import type { Side } from "../protocol.ts";
 import { Opcode, Type } from "./codes.ts";

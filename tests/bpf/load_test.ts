@@ -15,6 +15,7 @@ import {
   type Way,
 } from "../../lib/capture/live/kernel_side.ts";
 import { pidLimit, possibleCpuCount } from "../../lib/capture/live/machine.ts";
+import { compileWithStandIns } from "../bench/support/stand_ins.ts";
 import { WAYS } from "../support/tracer.ts";
 
 /**
@@ -109,6 +110,24 @@ for (const way of WAYS) {
     });
   }
 }
+
+Deno.test("loadKernelSide() with rules for fifteen protocols, by each way", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "sockeye-rules-" });
+  try {
+    const { path, rules } = await compileWithStandIns(folder);
+    assert.ok(rules >= 15, `${rules} rules`);
+    using libbpf = open();
+    for (const way of WAYS) {
+      for (const steady of [false, true]) {
+        const chosen = settings(way, { steady });
+        using object = loadKernelSide(libbpf, Deno.readFileSync(path), chosen, probeHooks(libbpf));
+        assert.ok(isLoaded(object, "flush"));
+      }
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
 
 Deno.test("every program of the object is loaded by one way or the other", () => {
   const loaded = new Set<string>();

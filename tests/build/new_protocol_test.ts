@@ -4,8 +4,8 @@ import { newProtocol, nextSteps } from "../../build/new_protocol.ts";
 import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
 
 const NAME = "tea_time";
-const COPIED = ["deno.json", "package.json", "lib", "protocols"];
-COPIED.push("tests/contract_test.ts", "tests/support", "tests/protocols");
+const COPIED = ["deno.json", "package.json", "lib", "protocols", "bpf", "build"];
+COPIED.push("tests/contract_test.ts", "tests/bpf", "tests/support", "tests/protocols");
 
 /** As much of the repository as the contract test needs; removed at the end of the block. */
 function copyOfSources(): Disposable & { path: string } {
@@ -31,18 +31,22 @@ function register(root: string, name: string): void {
 Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", async () => {
   using copy = copyOfSources();
   const paths = await newProtocol(NAME, copy.path);
-  assert.equal(paths.length, 7);
+  assert.equal(paths.length, 8);
   register(copy.path, NAME);
   const deno = Deno.execPath(), options = { cwd: copy.path };
-  await run(deno, ["fmt", "--check", "--quiet", ...paths], options);
-  await run(deno, ["lint", "--quiet", ...paths], options);
-  await run(deno, ["check", "--quiet", ...paths], options);
+  const scripts = paths.filter((path) => path.endsWith(".ts"));
+  await run(deno, ["fmt", "--check", "--quiet", ...scripts], options);
+  await run(deno, ["lint", "--quiet", ...scripts], options);
+  await run(deno, ["check", "--quiet", ...scripts], options);
   const own = `tests/protocols/${NAME}/parse_test.ts`;
   const flags = ["test", "--no-check", "--no-prompt", "--allow-read", "--allow-env"];
   const said = await run(deno, [...flags, own], options);
   assert.match(said, /7 passed \| 0 failed/);
   const contract = [...flags, "--filter", `${NAME} contract`, "tests/contract_test.ts"];
   assert.match(await run(deno, contract, options), /7 passed \| 0 failed/);
+  const rule = ["test", "--no-check", "-A", "--filter", `/rule|infer_${NAME}/`];
+  const asked = await run(deno, [...rule, "tests/bpf/infer_test.ts"], options);
+  assert.match(asked, /5 passed \| 0 failed/);
 });
 
 const REFUSED = [

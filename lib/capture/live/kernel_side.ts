@@ -17,6 +17,45 @@ const SOCKET_HOOKS = ["btf_trace_sock_send_length", "btf_trace_sock_recv_length"
 const URING_HOOK = "btf_trace_io_uring_complete";
 const SYSCALL_HOOK = "btf_trace_sys_exit";
 
+/** What a program is loaded for. */
+type Use =
+  /** Attached to where its section says, or to what stands in for that (STEADY). */
+  | "hook"
+  /** Attached to the root cgroup. */
+  | "cgroup"
+  /** Reached by tail calls; their order is that of enum continuation (bpf/maps.bpf.h). */
+  | "continuation"
+  /** Never attached: run by user space. */
+  | "run";
+
+interface Program {
+  readonly name: string;
+  readonly use: Use;
+  /** Both when absent. */
+  readonly way?: Way;
+  /** Only with --comm; only where the kernel tells of completions. */
+  readonly only?: "comm" | "uring";
+}
+
+/** Every program of the object. */
+const PROGRAMS: readonly Program[] = [
+  { name: "flush", use: "run" },
+  { name: "process_fork", use: "hook" },
+  { name: "process_exit", use: "hook" },
+  { name: "process_rename", use: "hook", only: "comm" },
+  { name: "sock_send", use: "hook", way: "socket" },
+  { name: "sock_recv", use: "hook", way: "socket" },
+  { name: "sock_state", use: "hook", way: "socket" },
+  { name: "io_uring_done", use: "hook", way: "socket", only: "uring" },
+  // They tell who sent a datagram to an unconnected socket; the syscall way sees it by itself.
+  { name: "peer4", use: "cgroup", way: "socket" },
+  { name: "peer6", use: "cgroup", way: "socket" },
+  { name: "sys_exit", use: "hook", way: "syscall" },
+  { name: "sock_state_walked", use: "hook", way: "syscall" },
+  { name: "messages_exit", use: "continuation", way: "syscall" },
+  { name: "walk_exit", use: "continuation", way: "syscall" },
+];
+
 /** Hooks of this kernel that the ways are chosen by. */
 export interface Hooks {
   readonly socket: boolean;
@@ -83,19 +122,12 @@ export function loadKernelSide(
     object.setMaxEntries("process_marks", Math.ceil(settings.pidLimit / MARKS_PER_VALUE));
     // Marks are written from here while the kernel side marks children: byte by byte, in place.
     object.setMappable("process_marks");
-    object.setAutoload(
-      new Set([
-        "flush",
-        ...attached(settings, hooks).map(({ program }) => program),
-        ...continuations(settings),
-        ...peers(settings),
-      ]),
-    );
+    object.setAutoload(new Set(chosen(settings, hooks).map(({ program }) => program)));
     object.load();
-    continuations(settings).forEach((name, index) => {
+    chosen(settings, hooks, "continuation").forEach(({ program }, index) => {
       const key = new Uint8Array(new Uint32Array([index]).buffer);
-      const program = new Uint8Array(new Uint32Array([object.programFd(name)]).buffer);
-      object.update(object.mapFd("continuations"), key, program);
+      const fd = new Uint8Array(new Uint32Array([object.programFd(program)]).buffer);
+      object.update(object.mapFd("continuations"), key, fd);
     });
     for (const name of settings.comm) {
       object.update(object.mapFd("comms"), encodeComm(name), new Uint8Array(4));
@@ -107,32 +139,14 @@ export function loadKernelSide(
   }
 }
 
-/** They tell who sent a datagram to an unconnected socket; the syscall way sees it by itself. */
-function peers(settings: KernelSettings): string[] {
-  return settings.way === "socket" ? ["peer4", "peer6"] : [];
-}
-
-function attached(settings: KernelSettings, hooks: Hooks): SteadyProgram[] {
-  return attachedNames(settings, hooks).map((program) => standIn(settings, program));
-}
-
-function standIn({ steady }: KernelSettings, program: string): SteadyProgram {
-  return (steady ? STEADY[program] : undefined) ?? { program };
-}
-
-function attachedNames(settings: KernelSettings, hooks: Hooks): string[] {
-  const names = ["process_fork", "process_exit"];
-  if (settings.comm.length > 0) names.push("process_rename");
-  if (settings.way === "syscall") return [...names, "sys_exit", "sock_state_walked"];
-  names.push("sock_send", "sock_recv", "sock_state");
-  if (hooks.uring) names.push("io_uring_done");
-  return names;
-}
-
-/** Programs reached by tail calls only, in the order of the map `continuations` (maps.bpf.h). */
-function continuations(settings: KernelSettings): string[] {
-  if (settings.way !== "syscall") return [];
-  return ["messages_exit", "walk_exit"].map((name) => standIn(settings, name).program);
+/** Programs for these settings on this kernel, in the order of the table; with `use` only those. */
+function chosen(settings: KernelSettings, hooks: Hooks, use?: Use): SteadyProgram[] {
+  const has = { comm: settings.comm.length > 0, uring: hooks.uring };
+  return PROGRAMS.filter((each) =>
+    (use === undefined || each.use === use) &&
+    (each.way === undefined || each.way === settings.way) &&
+    (each.only === undefined || has[each.only])
+  ).map(({ name }) => (settings.steady ? STEADY[name] : undefined) ?? { program: name });
 }
 
 /** Attaches everything; from here on events flow. */
@@ -143,8 +157,8 @@ export function attachAll(
   hooks: Hooks,
   warn: (message: string) => void,
 ): void {
-  if (settings.way === "socket") attachPeers(object, libbpf, peers(settings), warn);
-  attachPrograms(object, libbpf, attached(settings, hooks));
+  attachToCgroups(object, libbpf, chosen(settings, hooks, "cgroup"), warn);
+  attachPrograms(object, libbpf, chosen(settings, hooks, "hook"));
   if (settings.way === "syscall" || !hooks.uring) {
     warn("io_uring is not seen on this kernel: its operations on sockets show as gaps");
   }
@@ -166,15 +180,16 @@ function attachPrograms(
 }
 
 /** For every cgroup: at the root. */
-function attachPeers(
+function attachToCgroups(
   object: BpfObject,
   libbpf: Libbpf,
-  names: readonly string[],
+  programs: readonly SteadyProgram[],
   warn: (message: string) => void,
 ): void {
+  if (programs.length === 0) return;
   try {
     using root = openCgroupRoot(libbpf);
-    for (const name of names) object.attachCgroup(name, root);
+    for (const { program } of programs) object.attachCgroup(program, root);
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;
     warn(`senders of datagrams to unconnected sockets stay unknown: ${error.message}`);

@@ -68,3 +68,21 @@ export function readLink(path: string): string | null {
     return null;
   }
 }
+
+/**
+ * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
+ * before the others, one of theirs.
+ */
+export function livingFolder(pid: number): string {
+  const own = `/proc/${pid}`;
+  if (readLink(`${own}/ns/net`) !== null) return own;
+  try {
+    for (const { name } of Deno.readDirSync(`${own}/task`)) {
+      const folder = `${own}/task/${name}`;
+      if (readLink(`${folder}/ns/net`) !== null) return folder;
+    }
+  } catch {
+    // It has ended as a whole.
+  }
+  return own;
+}

@@ -5,7 +5,7 @@
  */
 import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { readLink, readText } from "./machine.ts";
+import { livingFolder, readLink, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /** A connection that ends silently. */
@@ -106,14 +106,15 @@ export class Sweeper implements Watcher {
 function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
   const inodes = new Set<number>();
   const seen = new Set<string>();
-  for (const who of ["self", ...pids]) {
-    const namespace = readLink(`/proc/${who}/ns/net`);
+  for (const who of [Deno.pid, ...pids]) {
+    const folder = livingFolder(who);
+    const namespace = readLink(`${folder}/ns/net`);
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
     for (const { name, column } of TABLES) {
-      const text = readText(`/proc/${who}/net/${name}`);
+      const text = readText(`${folder}/net/${name}`);
       // A kernel without IPv6 has no udp6; without the others nothing can be said.
-      if (text === null && name !== "udp6" && who === "self") return null;
+      if (text === null && name !== "udp6" && who === Deno.pid) return null;
       if (text !== null) collectInodes(text, column, inodes);
     }
   }

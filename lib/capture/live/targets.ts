@@ -146,9 +146,10 @@ function processOf(id: number): number {
   return Number(line[1]);
 }
 
+/** Until its last thread ends; when the main thread ends first, it alone is a zombie. */
 function exists(pid: number): boolean {
   const stat = readStat(pid);
-  return stat !== null && stat.state !== "Z";
+  return stat !== null && (stat.state !== "Z" || stat.threads > 1);
 }
 
 function listProcesses(): ProcessStat[] {
@@ -174,15 +175,20 @@ function* listPids(): Generator<number> {
   }
 }
 
+/** Of /proc/PID/stat: num_threads, counted from the state. */
+const THREADS = 17;
+
 /** /proc/PID/stat: `pid (comm) state ppid …`; a comm may hold blanks and parentheses. */
-function readStat(pid: number): ProcessStat & { state: string } | null {
+function readStat(pid: number): ProcessStat & { state: string; threads: number } | null {
   const text = readText(`/proc/${pid}/stat`);
   if (text === null) return null;
   const from = text.indexOf("(");
   const to = text.lastIndexOf(")");
   if (from < 0 || to < from) return null;
-  const [state = "", parent = "0"] = text.slice(to + 2).split(" ", 2);
-  return { pid, comm: text.slice(from + 1, to), state, parent: Number(parent) };
+  const fields = text.slice(to + 2).split(" ", THREADS + 1);
+  const [state = "", parent = "0"] = fields;
+  const threads = Number(fields[THREADS] ?? "1");
+  return { pid, comm: text.slice(from + 1, to), state, parent: Number(parent), threads };
 }
 
 function descendants(roots: ReadonlySet<number>, processes: readonly ProcessStat[]): Set<number> {

@@ -6,6 +6,7 @@
  * of each type), asked by dig 9.18 and nsupdate through a relay on loopback that kept what passed.
  * Composed of these: what no single client sends (several at once, out of order, cut anywhere).
  */
+import { messageShape } from "../../../protocols/dns/probe.ts";
 import type { Side } from "../../../protocols/protocol.ts";
 import type { Sample } from "../../support/contract.ts";
 
@@ -343,3 +344,10 @@ export const samples: Sample[] = [
   datagram("three datagrams at once, answered out of order", 3, outOfOrder()),
   stream("three queries pipelined over TCP, answered in small segments", 3, pipelined()),
 ];
+
+/** A probe is not told the transport, the kernel's rule is: of a datagram the bare message counts. */
+export function isPastTheRule(head: Uint8Array, { transport }: Sample): boolean {
+  const sides = ["request", "response"] as const;
+  return transport === "datagram" &&
+    sides.every((side) => messageShape(head, 0, head.length, head.length, side) === "no");
+}

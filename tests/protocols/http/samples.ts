@@ -148,3 +148,12 @@ export const samples: Sample[] = Object.entries(table).map(([name, sample]) => (
   transport: "stream",
   ...sample,
 }));
+
+/**
+ * The kernel's rule knows a method of more than letters and "-" only before a path or "*", and only
+ * when it starts with a letter or digit. Otherwise it would take every banner, and much that is binary.
+ */
+export function isPastTheRule(head: Uint8Array): boolean {
+  const line = String.fromCharCode(...head.subarray(0, 64)).trimStart();
+  return /^[^\r\n]* HTTP\/1\./.test(line) && !/^(?:[A-Za-z-]+ |[A-Za-z0-9][^ ]* [/*])/.test(line);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* TLS: a record's header (RFC 8446 section 5.1): type, version 3.0 to 3.4, at most 2^14 + 2048 bytes. */
+#ifndef SOCKEYE_INFER_TLS_H
+#define SOCKEYE_INFER_TLS_H
+
+#define TLS_STARTS(byte, is_datagram) (!(is_datagram) && IN_RANGE(byte, 0x14, 0x18))
+
+static __always_inline bool infer_tls(const struct head *head)
+{
+	if (head->length > 1 && head->bytes[1] != 3)
+		return false;
+	if (head->length > 2 && head->bytes[2] > 4)
+		return false;
+	return head->length <= 3 || head->bytes[3] <= 0x48;
+}
+
+#endif

@@ -25,7 +25,7 @@ const STDERR = 2;
 export class CommandProcess implements Disposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
-  readonly #status: Promise<Deno.CommandStatus>;
+  readonly #exitCode: Promise<number>;
   readonly #letThrough: () => void;
   readonly #resources: DisposableStack;
 
@@ -36,7 +36,7 @@ export class CommandProcess implements Disposable {
   ) {
     this.#child = child;
     this.pid = child.pid;
-    this.#status = child.status;
+    this.#exitCode = child.status.then((status) => status.code, codeOfUnnamedSignal);
     this.#letThrough = letThrough;
     this.#resources = resources;
   }
@@ -96,8 +96,7 @@ export class CommandProcess implements Disposable {
 
   /** Its exit status, or 128 + n when signal n ended it. */
   async exitCode(): Promise<number> {
-    const status = await this.#status;
-    return status.code;
+    return await this.#exitCode;
   }
 
   /** What still waits at the gate ends there; once it is COMMAND it is left alone. */
@@ -108,6 +107,13 @@ export class CommandProcess implements Disposable {
   [Symbol.dispose](): void {
     this.cancel();
   }
+}
+
+/** Deno knows no real-time signals, and fails when one has ended a process. */
+function codeOfUnnamedSignal(error: unknown): number {
+  const number = error instanceof TypeError && /^Invalid signal: (\d+)$/.exec(error.message)?.[1];
+  if (number) return 128 + Number(number);
+  throw error;
 }
 
 /** Path of the program; says what a shell would, before anything is attached. */

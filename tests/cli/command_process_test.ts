@@ -26,6 +26,7 @@ for (
   const { name, words, want } of [
     { name: "its own status", words: ["sh", "-c", "exit 7"], want: 7 },
     { name: "128 + 9 for SIGKILL", words: ["sh", "-c", "kill -9 $$"], want: 137 },
+    { name: "128 + 40 for a real-time signal", words: ["bash", "-c", "kill -40 $$"], want: 168 },
     { name: "words as they are", words: ["test", "a  b;$x", "=", "a  b;$x"], want: 0 },
   ]
 ) {

@@ -12,6 +12,7 @@ import { Stamps, type Step } from "./stamps.ts";
 import {
   BPF_OBJECT,
   BUNDLE,
+  GATE,
   LIBBPF,
   PACKED_LOADER,
   PACKED_PROGRAM,
@@ -19,6 +20,7 @@ import {
   packedProgram,
   STUB,
   stub,
+  SYSTEM_CALLS,
 } from "./steps.ts";
 import {
   BuildError,
@@ -51,8 +53,10 @@ export function executable(stamps: Stamps): Step {
     inputs: [
       BPF_OBJECT,
       LIBBPF,
+      GATE,
       BUNDLE,
       `${ROOT}build/packed`,
+      SYSTEM_CALLS,
       `${ROOT}build/executable.ts`,
       `${ROOT}lib/assets.ts`,
     ],
@@ -113,12 +117,12 @@ async function probeDownload(): Promise<void> {
 async function compiled(): Promise<void> {
   const folder = `${OBJ}compile/`;
   Deno.mkdirSync(folder, { recursive: true });
-  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF]) {
+  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF, GATE]) {
     Deno.copyFileSync(file, folder + file.slice(DIST.length));
   }
   const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
   args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache", V8_FLAGS);
-  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so");
+  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--include", "gate");
   const options = { cwd: folder, env: { DENO_NO_PACKAGE_JSON: "1" }, timeoutMs: COMPILE_MS };
   await putInPlace((output) =>
     run(Deno.execPath(), [...args, "--output", output, "sockeye.js"], options)
@@ -154,6 +158,7 @@ async function packed(stamps: Stamps): Promise<void> {
       ["sockeye.js", Deno.readFileSync(PACKED_PROGRAM)],
       ["sockeye.bpf.o", Deno.readFileSync(BPF_OBJECT)],
       ["libbpf.so", Deno.readFileSync(LIBBPF)],
+      ["gate", Deno.readFileSync(GATE)],
     ]),
   });
   await putInPlace((output) => writeExecutable(output, pieces));

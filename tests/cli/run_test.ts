@@ -75,6 +75,7 @@ async function runWith(
     finish: () => {
       finished = true;
       run.emit(record(9999), null);
+      return true;
     },
   });
   return { run, finished };

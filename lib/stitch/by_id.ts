@@ -46,7 +46,7 @@ function takeAnswered<F>(
     const id = idOf(response.frame);
     const at = index === null
       ? requests.findIndex((request) => idOf(request.frame) === id)
-      : index.get(id)?.shift() ?? -1;
+      : index.get(id)?.pop() ?? -1;
     const request = requests[at];
     if (request !== undefined) {
       emit(request, response, null);
@@ -65,14 +65,14 @@ function takeAnswered<F>(
   requests.length = left;
 }
 
-/** Where the requests of each id are, oldest first. */
+/** Where the requests of each id are, the oldest last. */
 function indexOf<F>(
   requests: readonly Timed<F>[],
   idOf: (frame: F) => number | string,
 ): Map<number | string, number[]> {
   const index = new Map<number | string, number[]>();
-  for (const [at, request] of requests.entries()) {
-    const id = idOf(request.frame);
+  for (let at = requests.length - 1; at >= 0; at--) {
+    const id = idOf((requests[at] as Timed<F>).frame);
     const same = index.get(id);
     if (same === undefined) index.set(id, [at]);
     else same.push(at);

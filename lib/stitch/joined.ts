@@ -16,7 +16,7 @@
  * the time looks like one that keeps none: order alone cannot tell these apart.
  */
 import type { Timed } from "../../protocols/protocol.ts";
-import { BY_ORDER, type Fronts, type Placement, SILENCE_NS } from "./pairing.ts";
+import { BY_ORDER, type Fronts, type PairMemory, type Placement, SILENCE_NS } from "./pairing.ts";
 
 /** So many requests must come when everything is answered, unless a response has waited that long. */
 const RESTS = 3;
@@ -38,7 +38,8 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   memory.reason = "mid_stream";
   const request = requests[from];
   if (request === undefined) return BY_ORDER;
-  if (response.startNs < request.startNs) return alone(response);
+  if (response.startNs < request.startNs) return alone(response, memory);
+  if (memory.surplus > 0) return alone(response, memory);
   const surplus = surplusOf(fronts);
   if (surplus === "unknown") return { drop: 0, fate: "wait" };
   if (surplus === "never") {
@@ -46,7 +47,10 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
     response.afterGap = false;
     return { drop: requests.length - from, fate: "alone" };
   }
-  if (surplus > 0) return alone(response);
+  if (surplus > 0) {
+    memory.surplus = surplus;
+    return alone(response, memory);
+  }
   memory.joined = false;
   memory.owed = 0;
   response.afterGap = false;
@@ -55,8 +59,9 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
 }
 
 /** Its request was not seen; the next one is in the same place. */
-function alone<F>(response: Timed<F>): Placement {
+function alone<F>(response: Timed<F>, memory: PairMemory): Placement {
   response.afterGap = false;
+  if (memory.surplus > 0) memory.surplus--;
   return { drop: 0, fate: "alone" };
 }
 

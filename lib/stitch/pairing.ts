@@ -23,6 +23,8 @@ export interface PairMemory {
   batches: boolean;
   /** Joined in the middle: how many answers are due to requests before that is not known yet. */
   joined: boolean;
+  /** So many of the responses in front were found to answer requests of before. */
+  surplus: number;
   /** Responses that may still come to requests given up behind a loss: at most so many. */
   doubted: number;
   /** Why those were lost. */
@@ -37,6 +39,7 @@ export function createPairMemory(): PairMemory {
     overlaps: false,
     batches: false,
     joined: false,
+    surplus: 0,
     doubted: 0,
     reason: "gap",
     lastNs: -Infinity,

@@ -59,10 +59,11 @@ export function notePair<F>(
 export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const { requests, from, responses, at, memory } = fronts;
   const response = responses[at] as Timed<F>;
-  const to = sentBefore(fronts);
-  if (memory.doubted > 0) return inDoubt(fronts, to);
+  if (memory.doubted > 0) return inDoubt(fronts, sentBefore(fronts));
   memory.joined = isJoined(fronts);
   if (memory.joined) return placeJoined(fronts);
+  memory.surplus = 0;
+  const to = sentBefore(fronts);
   const cause = response.afterGap === true ? response : requests[from];
   memory.reason = cause?.gapReason ?? "gap";
   // Nothing was asked before it: time says so without us.

@@ -33,7 +33,11 @@ function many(bytes: number, step: (nth: number) => Said[]): Said[] {
   return said;
 }
 
-const from = (side: Said["side"], bytes: Uint8Array, port?: number): Said => ({ side, bytes, port });
+const from = (side: Said["side"], bytes: Uint8Array, port?: number): Said => ({
+  side,
+  bytes,
+  port,
+});
 const inStream = (said: Said[]): Said[] =>
   said.map((each) => ({ ...each, bytes: prefixed(each.bytes) }));
 
@@ -109,7 +113,11 @@ export const worst: readonly Load[] = [
   { name: "zeros", place: TCP, say: believed("request", [0]) },
   { name: "lengths", place: TCP, say: believed("request", [0, 14]) },
   { name: "long names in garbage", place: TCP, say: believed("request", [1, 0x20, 1, 0, 0, 1]) },
-  { name: "long messages of none", place: TCP, say: believed("response", [0xff, 0xff, 0x81, 0x80, 0, 1]) },
+  {
+    name: "long messages of none",
+    place: TCP,
+    say: believed("response", [0xff, 0xff, 0x81, 0x80, 0, 1]),
+  },
   {
     name: "messages whose questions break off",
     place: TCP,
@@ -133,7 +141,11 @@ export const worst: readonly Load[] = [
     place: UDP,
     say: (bytes) => apart(bytes, answer, (nth, count) => count - 1 - nth),
   },
-  { name: "answers to other names", place: UDP, say: (bytes) => apart(bytes, nameless, (nth) => nth) },
+  {
+    name: "answers to other names",
+    place: UDP,
+    say: (bytes) => apart(bytes, nameless, (nth) => nth),
+  },
   {
     name: "the same id always",
     place: UDP,
@@ -156,6 +168,10 @@ export const worst: readonly Load[] = [
   {
     name: "responses on the asking side",
     place: UDP,
-    say: (bytes) => many(bytes, (nth) => [from("request", nth % 2 ? answer(nth >> 1 & 65535) : ask(nth >> 1 & 65535))]),
+    say: (bytes) =>
+      many(
+        bytes,
+        (nth) => [from("request", nth % 2 ? answer(nth >> 1 & 65535) : ask(nth >> 1 & 65535))],
+      ),
   },
 ];

@@ -30,6 +30,32 @@ function inABatch(bytes: number): Said[] {
   return said;
 }
 
+/** Small pieces, the last first: each finds its place among thousands that wait. */
+function disordered(bytes: number): Said[] {
+  const content = over(bytes, SHORT);
+  const [piece, group] = [27, 4000];
+  const said: Said[] = turns(1, SHORT, OK);
+  for (let at = 0; at < content.length; at += piece * group) {
+    const count = Math.min(group, Math.ceil((content.length - at) / piece));
+    for (let i = 0; i < count; i++) {
+      const from = at + (count - 1 - i) * piece;
+      const part = content.subarray(from, from + piece);
+      said.push({ side: "request", bytes: part, shift: from - (at + i * piece) });
+    }
+  }
+  return said;
+}
+
+/** Pieces that come again and again while others wait. */
+function repeated(bytes: number): Said[] {
+  const said: Said[] = turns(1, SHORT, OK);
+  for (let i = 0; i < Math.trunc(bytes / SHORT.length); i++) {
+    const nth = i < 4000 ? i : i % 4000;
+    said.push({ side: "request", bytes: bytesOf(SHORT), shift: (2 * nth + 3 - i) * SHORT.length });
+  }
+  return said;
+}
+
 /** Fields that have a name each. */
 function fields(bytes: number): Said[] {
   const many = over(bytes / 2, (nth) => `${nth.toString(36)}:\r\n`);
@@ -79,6 +105,8 @@ export const worst: readonly Load[] = [
     name: "folded lines",
     say: believed("request", (n) => n % 60000 ? "\n " : "\r\n\r\nGET / HTTP/1.1\r\na: b"),
   },
+  { name: "pieces in reverse", say: disordered },
+  { name: "pieces again and again", say: repeated },
   { name: "requests that nobody answers", say: says("request", SHORT) },
   { name: "answers that nobody asked for", say: believed("response", OK) },
   { name: "answers to a batch", say: inABatch },

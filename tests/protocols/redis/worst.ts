@@ -28,7 +28,9 @@ function longList(first: string, part: string) {
     { side: "request", bytes: bytesOf(PING) },
     {
       side: "response",
-      bytes: bytesOf(`*${Math.trunc(bytes / part.length)}\r\n${first}${part.repeat(bytes / part.length)}`),
+      bytes: bytesOf(
+        `*${Math.trunc(bytes / part.length)}\r\n${first}${part.repeat(bytes / part.length)}`,
+      ),
     },
   ];
 }
@@ -66,7 +68,10 @@ export const worst: readonly Load[] = [
   },
   { name: "commands that nobody answers", say: says("request", PING) },
   { name: "answers that nobody asked for", say: believed("response", ":1\r\n") },
-  { name: "published messages", say: believed("response", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n") },
+  {
+    name: "published messages",
+    say: believed("response", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n"),
+  },
   { name: "answers to a batch", say: inABatch },
   { name: "answers to a batch, joined", say: inABatch, place: { fresh: false } },
 ];

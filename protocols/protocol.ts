@@ -3,7 +3,9 @@
  * print its messages. A plug-in imports this file, lib/wire/ and lib/stitch/, and nothing else.
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
- * the call, bounds every queue and depth, and gives the same result however the bytes are chunked.
+ * the call, bounds every queue and depth, and gives the same result however the bytes are chunked. It
+ * looks at no byte again and again: where it asks for a byte more each time, its state says how far
+ * it has looked.
  */
 import type { Container, IncompleteReason, Message, Summary } from "../lib/record/record.ts";
 

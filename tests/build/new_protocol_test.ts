@@ -5,7 +5,7 @@ import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
 
 const NAME = "tea_time";
 const COPIED = ["deno.json", "package.json", "lib", "protocols"];
-COPIED.push("tests/contract_test.ts", "tests/support", "tests/protocols");
+COPIED.push("tests/contract_test.ts", "tests/hostile_test.ts", "tests/support", "tests/protocols");
 
 /** As much of the repository as the contract test needs; removed at the end of the block. */
 function copyOfSources(): Disposable & { path: string } {
@@ -31,7 +31,7 @@ function register(root: string, name: string): void {
 Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", async () => {
   using copy = copyOfSources();
   const paths = await newProtocol(NAME, copy.path);
-  assert.equal(paths.length, 7);
+  assert.equal(paths.length, 8);
   register(copy.path, NAME);
   const deno = Deno.execPath(), options = { cwd: copy.path };
   await run(deno, ["fmt", "--check", "--quiet", ...paths], options);
@@ -43,6 +43,8 @@ Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", 
   assert.match(said, /7 passed \| 0 failed/);
   const contract = [...flags, "--filter", `${NAME} contract`, "tests/contract_test.ts"];
   assert.match(await run(deno, contract, options), /7 passed \| 0 failed/);
+  const hostile = [...flags, "--filter", `${NAME}: its worst`, "tests/hostile_test.ts"];
+  assert.match(await run(deno, hostile, options), /1 passed \| 0 failed/);
 });
 
 const REFUSED = [

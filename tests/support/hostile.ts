@@ -61,7 +61,11 @@ export function over(bytes: number, part: string | ((nth: number) => string)): U
 }
 
 /** One side says `part` over and over. */
-export function says(side: Side, part: string | ((nth: number) => string), first = "") {
+export function says(
+  side: Side,
+  part: string | ((nth: number) => string),
+  first: string = "",
+): (bytes: number) => Said[] {
   return (bytes: number): Said[] => [{
     side,
     bytes: concat([encoder.encode(first), over(bytes, part)]),
@@ -69,10 +73,8 @@ export function says(side: Side, part: string | ((nth: number) => string), first
 }
 
 /** Every question is answered. */
-export function turns(bytes: number, ask: string | Uint8Array, answer: string | Uint8Array) {
-  const [question, reply] = [ask, answer].map((part) =>
-    typeof part === "string" ? encoder.encode(part) : part
-  ) as [Uint8Array, Uint8Array];
+export function turns(bytes: number, ask: string, answer: string): Said[] {
+  const [question, reply] = [encoder.encode(ask), encoder.encode(answer)];
   const said: Said[] = [];
   const each = question.length + reply.length;
   for (let length = 0; length < bytes; length += each) {

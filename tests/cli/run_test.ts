@@ -175,3 +175,22 @@ Deno.test("Run.loop() hands records on before it waits for more", async () => {
   ok(text.split("\n").length >= 3, text);
   await ended;
 });
+
+Deno.test("Run.loop() lets signals and output have a turn between the parts of the end", async () => {
+  const write = (bytes: Uint8Array): Promise<number> => Promise.resolve(bytes.length);
+  const run = new Run(
+    new FakeSource([]),
+    new NdjsonSink(new StreamOutput({ write }), false),
+    plain,
+  );
+  let parts = 0;
+  let turns = 0;
+  const others = (): void => {
+    turns++;
+    if (parts < 50) setImmediate(others);
+  };
+  setImmediate(others);
+  await run.loop({ onEvent: () => {}, finish: () => ++parts === 50 });
+  equal(parts, 50);
+  ok(turns > 40, `${turns} turns of others`);
+});

@@ -69,6 +69,7 @@ function fields(bytes: number): Said[] {
 export const worst: readonly Load[] = [
   { name: "a target without end", say: says("request", "GET /") },
   { name: "a target without end, later", say: believed("request", "GET /") },
+  { name: "a target without end, of no known method", say: says("request", "a", "FOO /") },
   { name: "heads without end", say: says("request", "GET / HTTP/1.1\r\n") },
   { name: "status lines without end", say: says("response", "HTTP/1.1 200 ") },
   { name: "status lines without end, later", say: believed("response", "HTTP/1.1 200 ") },

@@ -46,6 +46,7 @@ export const worst: readonly Load[] = [
   { name: "lines of many words", say: believed("request", `get${" a".repeat(30000)}\r\n`) },
   { name: "counts without parts", say: believed("request", "*1\r\n") },
   { name: "counts with bad lengths", say: believed("request", "*1\r\n$x") },
+  { name: "no known command", say: says("request", "$1\r\na\r\n", "*500000\r\n$3\r\nfoo\r\n") },
   { name: "empty commands", say: believed("request", "*0\r\n") },
   { name: "types without a value", say: believed("response", "\r\n:") },
   { name: "bad integers", say: believed("response", "\r\n:1a") },

@@ -13,6 +13,7 @@ import type { Plugin, Summary } from "../protocols/protocol.ts";
 import { EntryKind } from "./capture/abi.ts";
 import type { SocketEvent } from "./capture/event.ts";
 import type { TraceStart } from "./capture/source.ts";
+import type { Turn } from "./capture/turn.ts";
 import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
@@ -123,9 +124,9 @@ export class Pipeline {
     this.#table.onEvent(event);
   }
 
-  /** Nothing more will come: hands over all that is under way. */
-  finish(): void {
-    this.#table.finish();
+  /** Nothing more will come: hands over all that is under way, until `turn` is over. True at its end. */
+  finish(turn: Turn | null = null): boolean {
+    return this.#table.finish(turn);
   }
 
   /** Memory reckoned to be in use, in bytes: what the limit is compared with. */

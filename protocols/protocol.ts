@@ -4,7 +4,9 @@
  * nothing else.
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
- * the call, bounds every queue and depth, and gives the same result however the bytes are chunked.
+ * the call, bounds every queue and depth, and gives the same result however the bytes are chunked. It
+ * looks at no byte again and again: where it asks for a byte more each time, its state says how far
+ * it has looked.
  */
 import type { IncompleteReason, Message, Summary } from "../lib/record/record.ts";
 import type { StitchContext } from "../lib/stitch/context.ts";

@@ -15,6 +15,7 @@ import { RecordingError } from "./recording/format.ts";
 import type { RecordingInput } from "./recording/input.ts";
 import type { ReplaySource } from "./replay.ts";
 import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
+import { Turn } from "./turn.ts";
 
 export { isPcap } from "./pcap_file.ts";
 
@@ -147,7 +148,8 @@ export class PcapSource implements ReplaySource {
 
   #readBatch(): void {
     this.#starved = false;
-    for (let i = 0; i < BATCH_PACKETS; i++) {
+    const turn = new Turn();
+    for (let i = 0; i < BATCH_PACKETS && !turn.isOver; i++) {
       const step = this.#reader.next(this.#packet);
       if (step === "packet") {
         this.#enqueue();

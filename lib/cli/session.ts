@@ -111,7 +111,7 @@ export class Session {
         recorder.onEvent(event);
         pipeline.onEvent(event);
       },
-      finish: () => pipeline.finish(),
+      finish: (turn) => pipeline.finish(turn),
     });
     recorder?.close(this.#source.losses());
   }

@@ -213,8 +213,8 @@ export class DatagramTracker {
     if (peer === undefined) {
       if (this.#peers.size >= MAX_PEERS) this.#forgetOldest();
       peer = new Peer(this.#context, this.#connection, remote, event.remotePort);
-      this.#peers.set(remote, peer);
-    }
+    } else this.#peers.delete(remote);
+    this.#peers.set(remote, peer);
     this.#latest = peer;
     this.#latestPort = event.remotePort;
     const from = event.entryStart + Entry.remote;
@@ -233,14 +233,9 @@ export class DatagramTracker {
     return true;
   }
 
+  /** The map is in the order of last use. */
   #forgetOldest(): void {
-    let oldest: [string, Peer] | null = null;
-    for (const entry of this.#peers) {
-      if (oldest === null || entry[1].lastNs < oldest[1].lastNs) oldest = entry;
-      // Idle ones need no search to the end: the map is in order of first use.
-      if (entry[1].idle) break;
-    }
-    if (oldest !== null) this.#forget(oldest[0], oldest[1], "trace_end");
+    for (const [key, peer] of this.#peers) return this.#forget(key, peer, "trace_end");
   }
 
   #forget(key: string, peer: Peer, reason: "closed" | "trace_end"): void {

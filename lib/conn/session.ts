@@ -29,6 +29,10 @@ import type { ConnTrace, TraceSubject } from "./trace.ts";
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Frames of one side that may wait for their other half. */
 const MAX_QUEUED = 10_000;
+/** Queues up to this long are gone through with every new frame. */
+const FEW_QUEUED = 256;
+/** Longer ones once they grew by one in so many, so that work is linear in the frames; or by tick(). */
+const GROWTH = 16;
 
 /** Where a session works. */
 export interface SessionPlace {
@@ -88,8 +92,10 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   readonly #timeoutNs: number;
   /** All bytes of the request side came, or were found missing. */
   #requestsEnded = false;
-  /** Frames of this session counted in context.queuedFrames. */
+  /** Frames of this session counted in context.queuedFrames: those that the last stitching left. */
   #queued = 0;
+  /** Frames since then. */
+  #fresh = 0;
 
   constructor(protocol: Protocol<F, S, X, T>, trace: T, place: SessionPlace) {
     this.#protocol = protocol;
@@ -162,18 +168,24 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.run();
-    if (driver.frames !== before) this.#stitch();
+    this.#stitchWhenDue(driver.frames - before);
   }
 
   datagram(side: Side): void {
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.datagram();
-    if (driver.frames !== before) this.#stitch();
+    this.#stitchWhenDue(driver.frames - before);
   }
 
   tick(): void {
     if (this.#queued > 0) this.#stitch();
+  }
+
+  #stitchWhenDue(frames: number): void {
+    if (frames === 0) return;
+    this.#fresh += frames;
+    if (this.#queued <= FEW_QUEUED || this.#fresh * GROWTH >= this.#queued) this.#stitch();
   }
 
   endSide(side: Side, reason: IncompleteReason): void {
@@ -240,6 +252,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   #stitch(): void {
     const stitch = this.#stitchContext;
+    this.#fresh = 0;
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits;

@@ -256,7 +256,8 @@ export class ConnTracker {
     const before = flow.operationStart - flow.stream.position;
     if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
     const none: Head = { bytes: new Uint8Array(0), full: false };
-    const head: Head = { bytes: flow.stream.view().subarray(before), full: false };
+    const bytes = flow.stream.view().subarray(before, before + PROBE_BYTES);
+    const head: Head = { bytes, full: bytes.length === PROBE_BYTES };
     const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
     if (found === "unsure" || found === "no") return false;
     flow.stream.consume(before);

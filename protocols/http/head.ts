@@ -29,6 +29,8 @@ export class Head {
   anomalies: Anomaly[] | null = null;
   /** Bit 1 << Name.X: the field is there. */
   seen = 0;
+  /** Fields of names that are not known. */
+  unusual = 0;
   /** Value of Content-Length; -1 when absent or not usable. */
   contentLength = -1;
   /** The last transfer coding is chunked. */

@@ -1,5 +1,5 @@
 /**
- * Events again, from a recording (recording_format.ts) or a packet capture (pcap.ts).
+ * Events again, from a recording (recording_format.ts) or a packet capture (pcap/).
  *
  * In: a file, or standard input. Out: the same entries in the same order as when they were
  * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
@@ -7,7 +7,8 @@
  */
 import { CLOSE_TOTALS_SIZE, ENTRY_SIZE, EntryKind, OPEN_NAMES_SIZE } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
-import { isPcap, PcapSource } from "./pcap.ts";
+import { isPcap } from "./pcap/file.ts";
+import { PcapSource } from "./pcap/source.ts";
 import {
   BLOCK_HEAD_BYTES,
   blockChecksum,
@@ -27,19 +28,8 @@ import {
   type RecordingFacts,
 } from "./recording_format.ts";
 import { RecordingInput } from "./recording_input.ts";
-import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
-
-/** A source whose events were saved before. */
-export interface ReplaySource extends CaptureSource {
-  /** "recording" or "pcap". */
-  readonly format: "recording" | "pcap";
-  /** Why it ended before the end, once `ended`; null when it did not. */
-  readonly failure: RecordingError | null;
-  /** What a recording says about itself; null for packet captures. */
-  readonly facts: RecordingFacts | null;
-  /** What was counted while reading, by a stable snake_case name. */
-  counts(): Readonly<Record<string, number>>;
-}
+import type { ReplaySource } from "./replay_source.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
 
 /**
  * Opens a recording, pcap or pcapng file, told apart by their first bytes; "-" is standard input.

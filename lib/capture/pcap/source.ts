@@ -6,17 +6,15 @@
  * link types, cut headers, missing fragments) is counted, never guessed; a damaged file gives its
  * good part, then `failure`.
  */
-import { FragmentTable, IpDatagram } from "./pcap_ip.ts";
-import { CapturedPacket, openPackets, type PacketReader } from "./pcap_file.ts";
-import { PcapConversations } from "./pcap_conversations.ts";
-import { PcapEntries } from "./pcap_entries.ts";
-import { findIp, LinkResult } from "./pcap_link.ts";
-import { RecordingError } from "./recording_format.ts";
-import type { RecordingInput } from "./recording_input.ts";
-import type { ReplaySource } from "./replay.ts";
-import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
-
-export { isPcap } from "./pcap_file.ts";
+import { FragmentTable, IpDatagram } from "./ip.ts";
+import { CapturedPacket, openPackets, type PacketReader } from "./file.ts";
+import { PcapConversations } from "./conversations.ts";
+import { PcapEntries } from "./entries.ts";
+import { findIp, LinkResult } from "./link.ts";
+import { RecordingError } from "../recording_format.ts";
+import type { RecordingInput } from "../recording_input.ts";
+import type { ReplaySource } from "../replay_source.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "../source.ts";
 
 const BATCH_PACKETS = 512;
 /** Capture on several CPUs writes packets a little out of order: this many are sorted by time. */
@@ -39,7 +37,7 @@ interface Waiting {
   wireBytes: number;
 }
 
-/** See openReplay() in replay.ts. */
+/** See openReplay() in ../replay.ts. */
 export class PcapSource implements ReplaySource {
   readonly format = "pcap";
   readonly facts = null;

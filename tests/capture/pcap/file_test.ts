@@ -1,6 +1,6 @@
 /** The formats of packet captures: link types, IP, files whole, cut and mutated. */
 import assert from "node:assert/strict";
-import { Direction } from "../../lib/capture/abi.ts";
+import { Direction } from "../../../lib/capture/abi.ts";
 import {
   client,
   client6,
@@ -22,7 +22,7 @@ import {
   tcp,
   text,
   udp,
-} from "../support/pcap.ts";
+} from "../../support/pcap.ts";
 
 const { EGRESS } = Direction;
 const MS = 1e6;

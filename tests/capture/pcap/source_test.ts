@@ -1,6 +1,6 @@
 /** What PcapSource makes of TCP and UDP packets: events in order, gaps, ends. */
 import assert from "node:assert/strict";
-import { Cut, Direction, Flag } from "../../lib/capture/abi.ts";
+import { Cut, Direction, Flag } from "../../../lib/capture/abi.ts";
 import {
   client,
   type End,
@@ -18,7 +18,7 @@ import {
   Tcp,
   text,
   udp,
-} from "../support/pcap.ts";
+} from "../../support/pcap.ts";
 
 const { EGRESS, INGRESS } = Direction;
 const MS = 1e6;

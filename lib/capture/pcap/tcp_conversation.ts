@@ -5,10 +5,10 @@
  * before the first byte, DATA, EOF where a FIN was reached, CLOSE once. It never waits for a
  * handshake: a capture may start in the middle.
  */
-import { Direction, Flag } from "./abi.ts";
-import type { Conversation, PcapEntries } from "./pcap_entries.ts";
-import type { IpDatagram } from "./pcap_ip.ts";
-import { uint16, uint32 } from "./pcap_link.ts";
+import { Direction, Flag } from "../abi.ts";
+import type { Conversation, PcapEntries } from "./entries.ts";
+import type { IpDatagram } from "./ip.ts";
+import { uint16, uint32 } from "./link.ts";
 import { type SegmentSink, TcpDirection } from "./tcp_direction.ts";
 
 const FIN = 1;

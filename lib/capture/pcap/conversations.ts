@@ -1,15 +1,15 @@
 /**
  * Who talks to whom in a packet capture.
  *
- * In: IP datagrams that carry TCP or UDP. Out: entries (pcap_entries.ts), by conversation. The
+ * In: IP datagrams that carry TCP or UDP. Out: entries (entries.ts), by conversation. The
  * client's end is the local one: it sent the SYN, else has the higher port; of datagrams, it sent
  * the first one. Conversations are bounded in number, held bytes in total; the oldest go first.
  */
-import { Direction, Family, Flag } from "./abi.ts";
-import type { Conversation, PcapEntries } from "./pcap_entries.ts";
-import { type IpDatagram, IpProtocol } from "./pcap_ip.ts";
+import { Direction, Family, Flag } from "../abi.ts";
+import type { Conversation, PcapEntries } from "./entries.ts";
+import { type IpDatagram, IpProtocol } from "./ip.ts";
 import { portsOf, TcpConversation, TcpSegment } from "./tcp_conversation.ts";
-import { latin1 } from "../wire/text.ts";
+import { latin1 } from "../../wire/text.ts";
 
 const MAX_CONVERSATIONS = 65536;
 const MAX_HELD_BYTES = 64 << 20;

@@ -4,8 +4,8 @@
  * In: bytes that start with an IP header. Out: addresses, the protocol, and where its bytes are.
  * Checksums are not verified: a capture on the sender has them unfilled (offloading).
  */
-import { Family } from "./abi.ts";
-import { uint16, uint32 } from "./pcap_link.ts";
+import { Family } from "../abi.ts";
+import { uint16, uint32 } from "./link.ts";
 
 export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 

@@ -135,6 +135,10 @@ class RecordingSource implements ReplaySource {
     return this.#counts;
   }
 
+  notRead(): Readonly<Record<string, number>> {
+    return {};
+  }
+
   [Symbol.dispose](): void {
     this.#input[Symbol.dispose]();
   }

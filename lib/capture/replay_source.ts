@@ -12,4 +12,6 @@ export interface ReplaySource extends CaptureSource {
   readonly facts: RecordingFacts | null;
   /** What was counted while reading, by a stable snake_case name. */
   counts(): Readonly<Record<string, number>>;
+  /** Of a packet capture: packets that could not be read, by a stable snake_case reason. */
+  notRead(): Readonly<Record<string, number>>;
 }

@@ -27,7 +27,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   });
   using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
-  session.conclude(log, {});
+  session.conclude(log, {}, source);
   if (source.failure !== null) throw source.failure;
   return 0;
 }

@@ -1,80 +1,193 @@
 /**
- * Link layers of packet captures (tcpdump.org/linktypes.html): where the IP header starts.
+ * Link layers of packet captures (tcpdump.org/linktypes.html), Ethernet's and PPP's numbers.
  *
- * In: a captured packet. Out: the offset of its IP header, or why there is none. It follows VLAN
- * tags; it never looks into the IP header but for its version.
+ * In: a cursor at the layer's first byte. Out: the layer that comes next, the cursor at its first
+ * byte. It never looks into IP.
  */
+import { type Cursor, Layer } from "./cursor.ts";
 
-/** Offsets are >= 0; the negative values say why a packet is passed over. */
-export const LinkResult = { NOT_IP: -1, UNKNOWN_LINK: -2, CUT: -3 } as const;
+/** 802.1Q, 802.1ad (QinQ), and the numbers that were used for QinQ before. */
+const VLAN_TYPES: readonly number[] = [0x8100, 0x88a8, 0x9100, 0x9200];
+/** 802.1ah: a service's id, then a whole Ethernet frame. */
+const SERVICE_TAG = 0x88e7;
+const LENGTH_OF_LLC = 0x8870;
+/** Ethertypes that carry no application's message: */
+const NO_MESSAGE_TYPES: readonly number[] = [
+  0x0806, // ARP
+  0x8035, // RARP; SLARP over Cisco's HDLC
+  0x2000, // CDP
+  0x8808, // pauses
+  0x8809, // LACP and the like
+  0x8863, // PPPoE discovery
+  0x888e, // 802.1X
+  0x88cc, // LLDP
+  0x88f7, // PTP
+  0x8902, // connectivity faults
+  0x9000, // loopback test
+];
 
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-/** 802.1Q, 802.1ad (QinQ), and the number that was used for QinQ before. */
-const VLAN_TYPES: readonly number[] = [0x8100, 0x88a8, 0x9100];
-const MAX_VLAN_TAGS = 4;
-
-/** Offset of the IP header in bytes[start, end), or a LinkResult. */
-export function findIp(
-  linkType: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): number {
+/** The first layer behind the link's own header. */
+export function openLink(linkType: number, c: Cursor): number {
   switch (linkType) {
-    case 1: // ETHERNET: two addresses, then the type
-      return afterEthertype(bytes, start + 12, end);
-    case 113: // LINUX_SLL: the type is its last field
-      return afterEthertype(bytes, start + 14, end);
+    case 1: // ETHERNET
+      return ethernet(c);
+    case 113: // LINUX_SLL: the type is its last field, of 16 bytes
+      return c.has(16) ? afterCooked(c, c.uint16(14), 16) : c.short();
     case 276: // LINUX_SLL2: the type is its first field, of 20 bytes
-      return findInSll2(bytes, start, end);
+      return c.has(20) ? afterCooked(c, c.uint16(0), 20) : c.short();
     case 0: // NULL and LOOP: a family of 4 bytes, whose numbers differ between systems
     case 108:
-      return atIp(bytes, start + 4, end);
+      return c.skip(4, Layer.IP);
     case 12: // RAW, under the numbers that systems gave it
     case 14:
     case 101:
     case 228: // IPV4
     case 229: // IPV6
-      return atIp(bytes, start, end);
+      return Layer.IP;
+    case 9: // PPP, with and without an HDLC header
+    case 50:
+    case 104: // C_HDLC
+      return hdlc(c);
+    case 166: // PPP_PPPD, PPP_WITH_DIR: which way it went, in place of the address or before it
+      return c.skip(c.byte(1) === 3 ? 2 : 1, Layer.PPP);
+    case 204:
+      return c.skip(1, Layer.PPP);
+    case 51: // PPP_ETHER
+      return Layer.PPPOE;
+    case 100: // ATM_RFC1483
+      return Layer.LLC;
+    case 10: // FDDI: frame control and two addresses
+      return c.skip(13, Layer.LLC);
+    case 105: // IEEE802_11, and with one of the headers that tell of the radio
+      return Layer.WIFI;
+    case 119:
+    case 127:
+    case 163:
+    case 192:
+      return radio(linkType, c);
+    case 239: // NFLOG
+      return nflog(c);
+    case 109: // ENC: what OpenBSD took out of IPsec
+      return c.skip(12, Layer.IP);
+    case 117: // PFLOG: its length, rounded up
+      return c.has(4) ? c.skip((c.byte(0) + 3) & ~3, Layer.IP) : c.short();
+    case 138: // APPLE_IP_OVER_IEEE1394: two addresses of 8 bytes
+      return c.has(18) ? c.skip(18, c.uint16(16)) : c.short();
+    case 149: // PKTAP, as macOS writes it, under both its numbers
+    case 258:
+      return pktap(c);
     default:
-      return LinkResult.UNKNOWN_LINK;
+      return c.notRead(`link_type_${linkType}`);
   }
 }
 
-function findInSll2(bytes: Uint8Array, start: number, end: number): number {
-  if (start + 20 > end) return LinkResult.CUT;
-  const type = uint16(bytes, start);
-  if (type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6) return atIp(bytes, start + 20, end);
-  if (!VLAN_TYPES.includes(type)) return LinkResult.NOT_IP;
-  // A tag behind the header: its control information, then the type of what follows.
-  return afterEthertype(bytes, start + 22, end);
+/** Two addresses, then the type. */
+export function ethernet(c: Cursor): number {
+  return c.has(14) ? c.skip(14, c.uint16(12)) : c.short();
 }
 
-function afterEthertype(bytes: Uint8Array, typeAt: number, end: number): number {
-  let at = typeAt;
-  for (let tags = 0; tags <= MAX_VLAN_TAGS; tags++) {
-    if (at + 2 > end) return LinkResult.CUT;
-    const type = uint16(bytes, at);
-    if (type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6) return atIp(bytes, at + 2, end);
-    if (!VLAN_TYPES.includes(type)) return LinkResult.NOT_IP;
-    at += 4;
+/** What an ethertype says follows; a small one is the length of an LLC frame. */
+export function afterEthertype(type: number, c: Cursor): number {
+  if (VLAN_TYPES.includes(type)) {
+    if (!c.has(4)) return c.short();
+    const id = c.uint16(0) & 0xfff;
+    // Zero: a priority, and no VLAN.
+    if (id !== 0) c.within("vlan", id);
+    return c.skip(4, c.uint16(2));
   }
-  return LinkResult.NOT_IP;
+  if (type === SERVICE_TAG) {
+    if (!c.has(4)) return c.short();
+    c.within("service", c.uint32(0) & 0xffffff);
+    return c.skip(4, Layer.ETHERNET);
+  }
+  if (type <= 1500 || type === LENGTH_OF_LLC) return Layer.LLC;
+  if (NO_MESSAGE_TYPES.includes(type)) return Layer.NO_MESSAGE;
+  return c.notRead(`ethertype_${type.toString(16).padStart(4, "0")}`);
 }
 
-function atIp(bytes: Uint8Array, at: number, end: number): number {
-  if (at >= end) return LinkResult.CUT;
-  const version = (bytes[at] as number) >>> 4;
-  return version === 4 || version === 6 ? at : LinkResult.NOT_IP;
+/** 802.2, with the ethertype that SNAP adds (RFC 1042). */
+export function llc(c: Cursor): number {
+  if (!c.has(3)) return c.short();
+  const sap = c.byte(0);
+  if (sap === 0x06) return c.skip(3, Layer.IP);
+  if (sap === 0x42 || sap === 0xfe) return Layer.NO_MESSAGE; // spanning tree, OSI's routing
+  if (sap !== 0xaa) return c.notRead(`llc_${sap.toString(16).padStart(2, "0")}`);
+  if (!c.has(8)) return c.short();
+  const organization = c.uint32(2) & 0xffffff;
+  if (organization === 0x00000c) return Layer.NO_MESSAGE; // Cisco's discovery
+  // Bridged Ethernet, two bytes in between (RFC 2684).
+  if (organization === 0x0080c2) return c.skip(10, Layer.ETHERNET);
+  return c.skip(8, c.uint16(6));
 }
 
-/** Big endian. */
-export function uint16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+// Linux's own numbers for frames without an ethertype: 1 and 4.
+function afterCooked(c: Cursor, type: number, headBytes: number): number {
+  return c.skip(headBytes, type === 1 || type === 4 ? Layer.LLC : type);
 }
 
-/** Big endian. */
-export function uint32(bytes: Uint8Array, at: number): number {
-  return (uint16(bytes, at) << 16 | uint16(bytes, at + 2)) >>> 0;
+/** Cisco's HDLC has an ethertype behind the address, PPP's its own numbers. */
+function hdlc(c: Cursor): number {
+  if (!c.has(4)) return c.short();
+  const isCisco = (c.byte(0) === 0x0f || c.byte(0) === 0x8f) && c.byte(1) === 0;
+  return isCisco ? c.skip(4, c.uint16(2)) : Layer.PPP;
+}
+
+/** RFC 1661: the protocol's number, which may be compressed to a byte, perhaps behind HDLC's two. */
+export function ppp(c: Cursor): number {
+  if (c.has(2) && c.uint16(0) === 0xff03) c.skip(2, 0);
+  if (!c.has(2)) return c.short();
+  const isOneByte = (c.byte(0) & 1) === 1;
+  const protocol = isOneByte ? c.byte(0) : c.uint16(0);
+  c.skip(isOneByte ? 1 : 2, 0);
+  if (protocol === 0x21 || protocol === 0x57) return Layer.IP;
+  if (protocol === 0x281 || protocol === 0x283) return Layer.MPLS;
+  if (protocol >= 0x8000) return Layer.NO_MESSAGE; // negotiation and the like
+  return c.notRead(`ppp_${protocol.toString(16).padStart(4, "0")}`);
+}
+
+/** RFC 2516. */
+export function pppoe(c: Cursor): number {
+  if (!c.has(6)) return c.short();
+  c.within("session", c.uint16(2));
+  return c.skip(6, Layer.PPP);
+}
+
+/** Lengths of the radio's headers: fixed, or told little or big endian. */
+function radio(linkType: number, c: Cursor): number {
+  if (!c.has(8)) return c.short();
+  const { bytes, at } = c;
+  const little = (offset: number): number =>
+    (bytes[at + offset] as number) | ((bytes[at + offset + 1] as number) << 8);
+  if (linkType === 163) return c.skip(c.uint32(4), Layer.WIFI);
+  if (linkType === 127 || linkType === 192) {
+    const isOther = linkType === 192 && c.byte(4) !== 105;
+    return isOther ? c.notRead("link_type_192") : c.skip(little(2), Layer.WIFI);
+  }
+  const isAvs = (c.uint32(0) & 0xfffff000) >>> 0 === 0x80211000;
+  return c.skip(isAvs ? c.uint32(4) : 144, Layer.WIFI);
+}
+
+/** Fields of length, type and value, little endian; the payload is one of them. */
+function nflog(c: Cursor): number {
+  const PAYLOAD = 9;
+  c.skip(4, 0);
+  while (c.has(4)) {
+    const size = c.byte(0) | (c.byte(1) << 8);
+    const type = c.byte(2) | (c.byte(3) << 8);
+    if (size < 4) break;
+    if (type === PAYLOAD) return c.skip(4, Layer.IP);
+    c.skip((size + 3) & ~3, 0);
+  }
+  return c.short();
+}
+
+function pktap(c: Cursor): number {
+  if (!c.has(12)) return c.short();
+  const little = (offset: number): number =>
+    (c.byte(offset) | (c.byte(offset + 1) << 8) | (c.byte(offset + 2) << 16)) >>> 0;
+  const inner = little(8);
+  const size = little(0);
+  if (size < 12 || inner === 149 || inner === 258) return c.notRead("link_type_258");
+  c.skip(size, 0);
+  return openLink(inner, c);
 }

@@ -6,11 +6,12 @@
  * link types, cut headers, missing fragments) is counted, never guessed; a damaged file gives its
  * good part, then `failure`.
  */
-import { FragmentTable, IpDatagram } from "./ip.ts";
 import { CapturedPacket, openPackets, type PacketReader } from "./file.ts";
 import { PcapConversations } from "./conversations.ts";
 import { PcapEntries } from "./entries.ts";
-import { findIp, LinkResult } from "./link.ts";
+import { Layer, NotReadReason } from "./cursor.ts";
+import { Layers } from "./layers.ts";
+import { NotRead } from "./not_read.ts";
 import { RecordingError } from "../recording_format.ts";
 import type { RecordingInput } from "../recording_input.ts";
 import type { ReplaySource } from "../replay_source.ts";
@@ -47,8 +48,8 @@ export class PcapSource implements ReplaySource {
   readonly #input: RecordingInput;
   readonly #reader: PacketReader;
   readonly #packet = new CapturedPacket();
-  readonly #datagram = new IpDatagram();
-  readonly #fragments = new FragmentTable();
+  readonly #layers = new Layers();
+  readonly #notRead = new NotRead();
   readonly #entries = new PcapEntries(BASE);
   readonly #conversations = new PcapConversations(this.#entries);
   readonly #waiting: Waiting[] = [];
@@ -58,11 +59,8 @@ export class PcapSource implements ReplaySource {
   #starved = false;
   #counts = {
     packets: 0,
-    unknown_link: 0,
     not_ip: 0,
     not_tcp_or_udp: 0,
-    cut_headers: 0,
-    bad_headers: 0,
     out_of_order: 0,
   };
 
@@ -123,11 +121,15 @@ export class PcapSource implements ReplaySource {
   counts(): Readonly<Record<string, number>> {
     return {
       ...this.#counts,
-      bad_headers: this.#counts.bad_headers + this.#conversations.badHeaders,
-      lost_fragments: this.#fragments.lost,
       duplicate_bytes: this.#conversations.duplicateBytes,
       gap_bytes: this.#conversations.gapBytes,
     };
+  }
+
+  notRead(): Readonly<Record<string, number>> {
+    const { lost } = this.#layers.fragments;
+    const all = this.#notRead.toJSON();
+    return lost === 0 ? all : { ...all, [NotReadReason.FRAGMENTS]: lost };
   }
 
   [Symbol.dispose](): void {
@@ -165,7 +167,7 @@ export class PcapSource implements ReplaySource {
   #finish(failure: RecordingError | null): void {
     while (this.#waiting.length > 0) this.#takeOldest();
     this.#conversations.finish();
-    this.#fragments.finish();
+    this.#layers.fragments.finish();
     this.ended = true;
     this.failure = failure;
   }
@@ -215,18 +217,19 @@ export class PcapSource implements ReplaySource {
 
   #take(packet: Waiting): void {
     const counts = this.#counts;
-    const { bytes, length } = packet;
+    const layers = this.#layers;
+    const { linkType, bytes, length, wireBytes } = packet;
     counts.packets++;
-    const at = findIp(packet.linkType, bytes, 0, length);
-    if (at < 0) {
-      if (at === LinkResult.NOT_IP) counts.not_ip++;
-      else if (at === LinkResult.CUT) counts.cut_headers++;
-      else counts.unknown_link++;
-      return;
+    const found = layers.read(linkType, bytes, length, wireBytes, this.#nowNs);
+    if (found === Layer.FOUND) {
+      if (this.#conversations.datagram(layers.datagram, this.#nowNs)) return;
+      const { payloadStart, payloadEnd, wireBytes: wanted } = layers.datagram;
+      const isCut = payloadEnd - payloadStart < wanted;
+      this.#notRead.add(isCut ? NotReadReason.CUT : NotReadReason.BAD);
+    } else if (found === Layer.NOT_READ) this.#notRead.add(layers.reason);
+    else if (found === Layer.NO_MESSAGE) {
+      if (layers.isIp) counts.not_tcp_or_udp++;
+      else counts.not_ip++;
     }
-    const datagram = this.#datagram;
-    if (!datagram.read(bytes, at, length, packet.wireBytes)) counts.bad_headers++;
-    else if (!this.#fragments.complete(datagram, this.#nowNs)) return;
-    else if (!this.#conversations.datagram(datagram, this.#nowNs)) counts.not_tcp_or_udp++;
   }
 }

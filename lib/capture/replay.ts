@@ -32,12 +32,14 @@ import type { ReplaySource } from "./replay_source.ts";
 import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
 
 /**
- * Opens a recording, pcap or pcapng file, told apart by their first bytes; "-" is standard input.
+ * Opens a recording, pcap or pcapng file, told apart by their first bytes, perhaps in a gzip file; "-" is
+ * standard input.
  * Throws RecordingError when it cannot be opened, is none of them, or is too new.
  */
 export function openReplay(path: string): ReplaySource {
   const input = new RecordingInput(path);
   try {
+    input.unpack();
     if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);
     return new RecordingSource(input);
   } catch (error) {
@@ -75,9 +77,6 @@ function readFileHead(input: RecordingInput): { start: TraceStart; facts: Record
 
 function notOurs(input: RecordingInput): string {
   const [first, second] = [input.bytes[input.start], input.bytes[input.start + 1]];
-  if (first === 0x1f && second === 0x8b) {
-    return 'it is a gzip file: use "zcat FILE | sockeye replay -"';
-  }
   if (first === 0x28 && second === 0xb5) {
     return 'it is a zstd file: use "zstdcat FILE | sockeye replay -"';
   }
@@ -125,6 +124,7 @@ class RecordingSource implements ReplaySource {
 
   stop(): void {
     this.ended = true;
+    this.#input.stop();
   }
 
   losses(): readonly BufferLoss[] {

@@ -57,6 +57,7 @@ export class PcapSource implements ReplaySource {
   #nowNs = -Infinity;
   #nextTickNs = -Infinity;
   #starved = false;
+  #stopped = false;
   #counts = {
     packets: 0,
     not_ip: 0,
@@ -87,7 +88,8 @@ export class PcapSource implements ReplaySource {
     this.#entries.handler = handler;
     const before = this.#entries.count;
     try {
-      this.#readBatch();
+      if (this.#stopped) this.#finish(null);
+      else this.#readBatch();
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       this.#finish(error);
@@ -97,7 +99,7 @@ export class PcapSource implements ReplaySource {
   }
 
   async wait(): Promise<void> {
-    if (!this.#starved) {
+    if (!this.#starved || this.#stopped) {
       await new Promise((resolve) => setImmediate(resolve));
       return;
     }
@@ -110,8 +112,10 @@ export class PcapSource implements ReplaySource {
     }
   }
 
+  /** What is held back is handed out by the next drain(). */
   stop(): void {
-    this.ended = true;
+    this.#stopped = true;
+    this.#input.stop();
   }
 
   losses(): readonly BufferLoss[] {

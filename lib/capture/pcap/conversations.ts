@@ -109,7 +109,7 @@ export class PcapConversations {
   #takeTcp(datagram: IpDatagram, nowNs: number): void {
     const segment = this.#segment;
     const key = keyOf(datagram);
-    let half = this.#tcp.get(key) ?? this.#otherHalf(datagram, key, segment);
+    let half = this.#tcp.get(key) ?? this.#otherHalf(key, segment);
     let fromClient = segment.isSyn ? !segment.hasAck : undefined;
     if (half !== undefined && !half.conversation.accepts(segment, half.direction, nowNs)) {
       // What is no beginning of another one is a late answer to what nobody asked for.
@@ -132,7 +132,6 @@ export class PcapConversations {
 
   // An overlay may name each direction's sender in its id: the numbers show that these are one.
   #otherHalf(
-    datagram: IpDatagram,
     key: string,
     segment: TcpSegment,
   ): Half<TcpConversation> | undefined {

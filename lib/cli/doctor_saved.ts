@@ -13,6 +13,7 @@ import type { DoctorFacts, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
+import { quote, usageError } from "./errors.ts";
 import type { DoctorOptions } from "./options.ts";
 import { refuseProcesses } from "./replay.ts";
 import { onEndSignal } from "./signals.ts";
@@ -25,7 +26,9 @@ export async function examineFile(
   options: DoctorOptions,
   wanted: Wanted,
 ): Promise<DoctorFacts> {
+  refuseCapture(options, file);
   using source = openReplay(file);
+  const limitNs = options.duration === undefined ? Infinity : options.duration * 1e6;
   const pids = options.pid === undefined ? [] : [options.pid];
   if (source.start.way === "pcap") refuseProcesses({ pid: pids, comm: options.comm }, file);
   const observer = new Observer();
@@ -36,6 +39,7 @@ export async function examineFile(
   let lastNs = 0;
   while (!source.ended) {
     const count = source.drain((event) => {
+      if (event.timeNs >= limitNs) return source.stop();
       lastNs = Math.max(lastNs, event.timeNs);
       if (!isChosen(event)) return;
       observer.onEvent(event);
@@ -71,6 +75,20 @@ export async function examineFile(
       failure: source.failure?.reason ?? null,
     },
   };
+}
+
+/** What says how to watch a process. */
+function refuseCapture(options: DoctorOptions, file: string): void {
+  const given = {
+    "--capture": options.capture,
+    "--ring-mib": options.ringMib,
+    "--unfiltered": options.unfiltered,
+    "--libbpf": options.libbpf,
+  };
+  for (const [flag, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw usageError(`Cannot use ${flag} on ${quote(file)}: it was captured before`);
+  }
 }
 
 /** Of a recording: the events of these processes, and of their children as they start. */

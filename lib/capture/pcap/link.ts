@@ -26,49 +26,46 @@ const NO_MESSAGE_TYPES: readonly number[] = [
   0x9000, // loopback test
 ];
 
+/** Link types whose header has a fixed size: that size, and the layer behind it. */
+const FIXED: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [0, [4, Layer.IP]], // NULL and LOOP: a family of 4 bytes, whose numbers differ between systems
+  [108, [4, Layer.IP]],
+  [12, [0, Layer.IP]], // RAW, under the numbers that systems gave it
+  [14, [0, Layer.IP]],
+  [101, [0, Layer.IP]],
+  [228, [0, Layer.IP]], // IPV4
+  [229, [0, Layer.IP]], // IPV6
+  [109, [12, Layer.IP]], // ENC: what OpenBSD took out of IPsec
+  [51, [0, Layer.PPPOE]], // PPP_ETHER
+  [204, [1, Layer.PPP]], // PPP_WITH_DIR
+  [100, [0, Layer.LLC]], // ATM_RFC1483
+  [10, [13, Layer.LLC]], // FDDI: frame control and two addresses
+  [105, [0, Layer.WIFI]], // IEEE802_11
+]);
+
 /** The first layer behind the link's own header. */
 export function openLink(linkType: number, c: Cursor): number {
+  if (linkType === 1) return ethernet(c);
+  const fixed = FIXED.get(linkType);
+  if (fixed !== undefined) return c.skip(fixed[0], fixed[1]);
   switch (linkType) {
-    case 1: // ETHERNET
-      return ethernet(c);
     case 113: // LINUX_SLL: the type is its last field, of 16 bytes
       return c.has(16) ? afterCooked(c, c.uint16(14), 16) : c.short();
     case 276: // LINUX_SLL2: the type is its first field, of 20 bytes
       return c.has(20) ? afterCooked(c, c.uint16(0), 20) : c.short();
-    case 0: // NULL and LOOP: a family of 4 bytes, whose numbers differ between systems
-    case 108:
-      return c.skip(4, Layer.IP);
-    case 12: // RAW, under the numbers that systems gave it
-    case 14:
-    case 101:
-    case 228: // IPV4
-    case 229: // IPV6
-      return Layer.IP;
     case 9: // PPP, with and without an HDLC header
     case 50:
     case 104: // C_HDLC
       return hdlc(c);
-    case 166: // PPP_PPPD, PPP_WITH_DIR: which way it went, in place of the address or before it
+    case 166: // PPP_PPPD: which way it went, in place of the address
       return c.skip(c.byte(1) === 3 ? 2 : 1, Layer.PPP);
-    case 204:
-      return c.skip(1, Layer.PPP);
-    case 51: // PPP_ETHER
-      return Layer.PPPOE;
-    case 100: // ATM_RFC1483
-      return Layer.LLC;
-    case 10: // FDDI: frame control and two addresses
-      return c.skip(13, Layer.LLC);
-    case 105: // IEEE802_11, and with one of the headers that tell of the radio
-      return Layer.WIFI;
-    case 119:
+    case 119: // 802.11 with one of the headers that tell of the radio
     case 127:
     case 163:
     case 192:
       return radio(linkType, c);
     case 239: // NFLOG
       return nflog(c);
-    case 109: // ENC: what OpenBSD took out of IPsec
-      return c.skip(12, Layer.IP);
     case 117: // PFLOG: its length, rounded up
       return c.has(4) ? c.skip((c.byte(0) + 3) & ~3, Layer.IP) : c.short();
     case 138: // APPLE_IP_OVER_IEEE1394: two addresses of 8 bytes

@@ -15,7 +15,10 @@ const MAX_LABELS = 16;
 /** Ethertypes that show a frame to begin here: IP, ARP, VLAN tags. */
 const FRAMED_TYPES: readonly number[] = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8];
 
-/** Ports of UDP behind which a tunnel may be; its header decides. */
+/**
+ * Ports of UDP behind which a tunnel may be. Its header decides, as far as a header can: a program
+ * may have one of these for its own, and no bit of a header that is none may be passed by.
+ */
 const Port = { VXLAN: 4789, VXLAN_LINUX: 8472, VXLAN_GPE: 4790, GENEVE: 6081, GTP: 2152 } as const;
 
 /** RFC 2784 and 2890; version 1 (RFC 2637) carries PPP. */
@@ -85,6 +88,8 @@ export function udpTunnel(c: Cursor, port: number): number | null {
 /** RFC 7348, with the bits that group policies and VXLAN-GPE add to the first byte. */
 function vxlan(c: Cursor, isGeneric: boolean): number | null {
   if (!c.has(8) || (c.byte(0) & 0x7b) !== 8 || c.byte(7) !== 0) return null;
+  const isGrouped = (c.byte(0) & 0x80) !== 0;
+  if (!isGrouped && !isGeneric && (c.uint32(0) & 0xffffff) !== 0) return null;
   const next = isGeneric && (c.byte(0) & 4) !== 0 ? c.byte(3) : 3;
   c.within("vxlan", c.uint32(4) >>> 8);
   c.skip(8, 0);
@@ -95,8 +100,11 @@ function vxlan(c: Cursor, isGeneric: boolean): number | null {
 
 /** RFC 8926. */
 function geneve(c: Cursor): number | null {
-  if (!c.has(8) || c.byte(0) >>> 6 !== 0 || c.byte(7) !== 0) return null;
+  if (!c.has(8) || c.byte(0) >>> 6 !== 0 || (c.byte(1) & 0x3f) !== 0 || c.byte(7) !== 0) {
+    return null;
+  }
   const type = c.uint16(2);
+  if (type !== ETHERNET_IN_GRE && !FRAMED_TYPES.includes(type)) return null;
   const isControl = (c.byte(1) & 0x80) !== 0;
   c.within("geneve", c.uint32(4) >>> 8);
   c.skip(8 + (c.byte(0) & 0x3f) * 4, 0);
@@ -108,6 +116,7 @@ function geneve(c: Cursor): number | null {
 function gtp(c: Cursor): number | null {
   const USER_PACKET = 255;
   if (!c.has(8) || c.byte(0) >>> 4 !== 3) return null;
+  if (c.uint16(2) !== c.wireEnd - c.at - 8) return null;
   if (c.byte(1) !== USER_PACKET) return Layer.NO_MESSAGE;
   const hasMore = (c.byte(0) & 7) !== 0;
   if (!hasMore) return c.skip(8, Layer.IP);

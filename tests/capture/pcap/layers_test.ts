@@ -395,6 +395,37 @@ Deno.test("PcapSource puts the fragments of a tunnel together, and headers behin
   }
 });
 
+Deno.test("PcapSource takes datagrams to a tunnel's port that are none for what they are", () => {
+  // An answer of DNS to a program that has the port by chance: its id looks like a tunnel's flags.
+  for (const port of [4789, 8472, 6081, 2152]) {
+    for (const first of [0x08, 0x00, 0x30]) {
+      const answer = Uint8Array.from([
+        first,
+        0,
+        0x81,
+        0x83,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0x61,
+        0,
+        0,
+        1,
+      ]);
+      const bytes = ethernet(outerUdp(port, answer, false));
+      const { seen, source } = replayBytes(pcapFile([{ timeNs: 0, bytes }]));
+      assert.equal(countOf(seen, "DATA"), 1, `${port}`);
+      assert.deepEqual(source.notRead(), {});
+    }
+  }
+});
+
 Deno.test("PcapSource names what it could not read, and what it need not", () => {
   const datagram = ip(client, server, 6, tcp(client, server, { seq: 1, data: text("x") }));
   const to = (protocol: number): Uint8Array => ethernet(outer(protocol, new Uint8Array(20), false));

@@ -1,5 +1,5 @@
 /**
- * Events again, from a recording (recording/format.ts) or a packet capture (pcap.ts).
+ * Events again, from a recording (recording/format.ts) or a packet capture (pcap/).
  *
  * In: a file, or standard input. Out: the same entries in the same order as when they were
  * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
@@ -7,7 +7,8 @@
  */
 import { EntryKind } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
-import { isPcap, PcapSource } from "./pcap.ts";
+import { isPcap } from "./pcap/file.ts";
+import { PcapSource } from "./pcap/source.ts";
 import { inPieces } from "./pieces.ts";
 import { isPlausible } from "./plausible.ts";
 import {
@@ -29,28 +30,19 @@ import {
   type RecordingFacts,
 } from "./recording/format.ts";
 import { RecordingInput } from "./recording/input.ts";
-import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
+import type { ReplaySource } from "./replay_source.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
 import { Turn } from "./turn.ts";
 
-/** A source whose events were saved before. */
-export interface ReplaySource extends CaptureSource {
-  /** "recording" or "pcap". */
-  readonly format: "recording" | "pcap";
-  /** Why it ended before the end, once `ended`; null when it did not. */
-  readonly failure: RecordingError | null;
-  /** What a recording says about itself; null for packet captures. */
-  readonly facts: RecordingFacts | null;
-  /** What was counted while reading, by a stable snake_case name. */
-  counts(): Readonly<Record<string, number>>;
-}
-
 /**
- * Opens a recording, pcap or pcapng file, told apart by their first bytes; "-" is standard input.
+ * Opens a recording, pcap or pcapng file, told apart by their first bytes, perhaps in a gzip file; "-" is
+ * standard input.
  * Throws RecordingError when it cannot be opened, is none of them, or is too new.
  */
 export function openReplay(path: string): ReplaySource {
   const input = new RecordingInput(path);
   try {
+    input.unpack();
     if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);
     return new RecordingSource(input);
   } catch (error) {
@@ -88,9 +80,6 @@ function readFileHead(input: RecordingInput): { start: TraceStart; facts: Record
 
 function notOurs(input: RecordingInput): string {
   const [first, second] = [input.bytes[input.start], input.bytes[input.start + 1]];
-  if (first === 0x1f && second === 0x8b) {
-    return 'it is a gzip file: use "zcat FILE | sockeye replay -"';
-  }
   if (first === 0x28 && second === 0xb5) {
     return 'it is a zstd file: use "zstdcat FILE | sockeye replay -"';
   }
@@ -144,6 +133,7 @@ class RecordingSource implements ReplaySource {
 
   stop(): void {
     this.ended = true;
+    this.#input.stop();
   }
 
   losses(): readonly BufferLoss[] {
@@ -152,6 +142,10 @@ class RecordingSource implements ReplaySource {
 
   counts(): Readonly<Record<string, number>> {
     return this.#counts;
+  }
+
+  notRead(): Readonly<Record<string, number>> {
+    return {};
   }
 
   [Symbol.dispose](): void {

@@ -23,6 +23,8 @@ export interface StatsOptions {
 export interface FinalStats extends StatsJson {
   /** Counters of the kernel side; empty for a replay. */
   kernel: Readonly<Record<string, number>>;
+  /** What a replay's file had, and what could not be read (`not_read`, by kind); empty when live. */
+  replay?: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 }
 
 /** Shows the line until disposed; nothing without --stats. `alone`: nothing else writes meanwhile. */

@@ -70,7 +70,8 @@ export interface TraceOptions extends OutputOptions, CaptureOptions {
 
 /** The process, and the options of the trace that misses records. */
 export interface DoctorOptions extends Omit<FilterOptions, "pid">, CaptureOptions {
-  pid: number;
+  /** Of a recording or a process; a packet capture has none. */
+  pid?: number;
   fd?: number;
   /** Milliseconds. */
   duration?: number;
@@ -250,11 +251,13 @@ export function replayCommand(
     .action((file, options) => run(options, file));
 }
 
-export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): CommandUnknownOpts {
+export function doctorCommand(
+  run: (options: DoctorOptions, file: string | undefined) => Promise<void>,
+): CommandUnknownOpts {
   const process = new Command("doctor")
-    .description("why is a record missing: watch one process, stage by stage")
+    .description("why is a record missing: watch one process, or read a file, stage by stage")
     .optionsGroup("The process, and the filters of the trace that misses records:")
-    .requiredOption("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
+    .option("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
     .option("--fd <fd>", "this descriptor of it", parseFd("--fd"));
   const watch = addFilters(process)
     .optionsGroup("How to watch, and the report:")
@@ -265,5 +268,7 @@ export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): C
       choice("--output", ["table", "json"]),
     )
     .option("-q, --quiet", "no ready line");
-  return addBounds(addCapture(watch)).action((options) => run(options));
+  return addBounds(addCapture(watch))
+    .argument("[file]", "a recording or pcap file, in place of a process; - reads a pipe")
+    .action((file, options) => run(options, file));
 }

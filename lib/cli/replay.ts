@@ -4,6 +4,7 @@
  */
 import type { RecordingFacts } from "../capture/recording/format.ts";
 import { openReplay } from "../capture/replay.ts";
+import { quote, usageError } from "./errors.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";
 import { prepare, Session } from "./session.ts";
@@ -15,8 +16,10 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   const prepared = prepare(options);
   using source = openReplay(file);
   const pids = targetPids(options);
+  if (source.start.way === "pcap") refuseProcesses({ pid: pids, comm: options.comm }, file);
   const session = new Session(source, options, prepared, {
-    targeted: pids.length + options.comm.length > 0 || wasTargeted(source.facts?.filters),
+    targeted: source.start.way === "pcap" || pids.length + options.comm.length > 0 ||
+      wasTargeted(source.facts?.filters),
     patient: true,
     filter: {
       pids: options.follow ? withChildren(pids, source.facts?.children) : pids,
@@ -27,9 +30,22 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   });
   using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
-  session.conclude(log, {});
+  session.conclude(log, {}, source);
   if (source.failure !== null) throw source.failure;
   return 0;
+}
+
+/** They would leave nothing, and that would be taken for the capture's content. */
+export function refuseProcesses(
+  { pid, comm }: { readonly pid: readonly number[]; readonly comm: readonly string[] },
+  file: string,
+): void {
+  const flag = pid.length > 0 ? "--pid" : comm.length > 0 ? "--comm" : null;
+  if (flag === null) return;
+  throw usageError(
+    `Cannot use ${flag} on ${quote(file)}: a packet capture knows no processes`,
+    "choose by --port or --protocol",
+  );
 }
 
 /** Those that were there at the start; the pipeline adds the later ones. */

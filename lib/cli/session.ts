@@ -5,6 +5,7 @@
 import { plugins } from "../../protocols/registry.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { type Recorder } from "../capture/recording/recorder.ts";
+import type { ReplaySource } from "../capture/replay_source.ts";
 import type { CaptureSource } from "../capture/source.ts";
 import { WallClock } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -117,11 +118,17 @@ export class Session {
   }
 
   /** The summary on stderr; nothing when the reader went away. Throws when records were not written. */
-  conclude(log: Log, kernelCounters: Readonly<Record<string, number>>): void {
+  conclude(
+    log: Log,
+    kernelCounters: Readonly<Record<string, number>>,
+    saved: ReplaySource | null = null,
+  ): void {
     checkWritten(this.#sink, this.#options);
     this.#connTrace.check();
     this.#stats.droppedRecords = this.#sink.state.droppedRecords;
-    const stats = { ...this.#stats.toJSON(), kernel: kernelCounters };
+    const notRead = saved?.notRead() ?? {};
+    const replay = saved === null ? {} : { ...saved.counts(), not_read: notRead };
+    const stats = { ...this.#stats.toJSON(), kernel: kernelCounters, replay };
     saveStats(this.#options, stats);
     if (this.run.endReason === "reader_gone") return;
     if (this.#options.stats === true) {
@@ -135,6 +142,7 @@ export class Session {
       stats,
       losses: this.#source.losses(),
       kernelCounters,
+      notRead,
       seconds: (performance.now() - this.#startMs) / 1000,
       cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,
     };

@@ -2,6 +2,7 @@
  * The closing lines of a trace. In: what was counted. Out: text, the good news first, every kind of
  * loss named; nothing is rounded away to zero.
  */
+import { describeNotRead } from "../capture/pcap/not_read.ts";
 import type { BufferLoss } from "../capture/source.ts";
 import { formatSize } from "../sink/format.ts";
 import type { StatsJson } from "../stats.ts";
@@ -13,6 +14,8 @@ export interface SummaryFacts {
   readonly losses: readonly BufferLoss[];
   /** The kernel side's own counters; empty for a replay. */
   readonly kernelCounters: Readonly<Record<string, number>>;
+  /** Packets of a capture that could not be read, by reason. */
+  readonly notRead?: Readonly<Record<string, number>>;
   /** Wall-clock length of the trace, and CPU time spent meanwhile (null: not known). */
   readonly seconds: number;
   readonly cpuSeconds: number | null;
@@ -34,7 +37,10 @@ export function formatSummary(facts: SummaryFacts): string[] {
     `${formatSize(stats.payload_bytes)}, in ${facts.seconds.toFixed(1)} s${share}`,
   ];
   const missing = describeLoss(facts);
-  lines.push(missing.length === 0 ? "nothing lost" : `missing: ${missing.join("; ")}`);
+  const notRead = describeNotRead(facts.notRead ?? {});
+  if (missing.length > 0) lines.push(`missing: ${missing.join("; ")}`);
+  if (notRead.length > 0) lines.push(`not read: ${notRead.join(", ")}`);
+  if (missing.length + notRead.length === 0) lines.push("nothing lost");
   const withheld = withheldBytes(facts);
   if (withheld > 0) {
     const size = formatSize(withheld);

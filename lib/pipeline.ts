@@ -82,6 +82,7 @@ export class Pipeline {
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
+      maxQueuedBytes: options.memoryLimitBytes / 2,
       stats,
       pool: new BufferPool(),
       clock: options.clock ?? new WallClock(start),
@@ -94,7 +95,8 @@ export class Pipeline {
       nowNs: 0,
       filters: isSelective(options.filter),
       losses: 0,
-      queuedFrames: 0,
+      queuedBytes: 0,
+      weighs: false,
       trackers: 0,
     };
     this.#table = new ConnTable(this.#context, options.memoryLimitBytes);

@@ -29,6 +29,8 @@ export interface Frame<F> {
   redacted?: readonly string[];
   /** What is known to be missing from the frame although its bytes came, e.g. "truncated". */
   incomplete?: IncompleteReason;
+  /** Bytes of memory for what was decoded from less: all else is reckoned from `length`. */
+  unfoldedBytes?: number;
   /** From here on, both directions speak another protocol (null: none we know). */
   switchTo?: string | null;
 }
@@ -95,6 +97,8 @@ export interface Timed<F> extends Span {
   gapReason?: IncompleteReason;
   /** With `afterGap`: the operation that moved its beginning also moved the end of one before it. */
   behindRest?: boolean;
+  /** Bytes of memory reckoned for it. */
+  heldBytes?: number;
 }
 
 /** One request with its response; either may be missing. */
@@ -150,6 +154,11 @@ export interface Protocol<F, S, X extends Exchange> {
    */
   probe(head: Uint8Array, side: Side): "yes" | "no" | "unsure";
   createState(options: ProtocolOptions): S;
+  /**
+   * Bytes of memory that the state keeps now, asked for very often. Without it, what was skipped of
+   * the frame in progress counts, up to `maxBodyBytes`: a state that keeps more must say so.
+   */
+  heldBytes?(state: S): number;
   parseFrame(bytes: Uint8Array, context: ParseContext<S>): ParseResult<F>;
   /**
    * The first offset >= `from` where a frame starts, or may start once more bytes are there;

@@ -38,8 +38,12 @@ export interface TrackerContext {
   losses: number;
   /** Data is left out by a filter: a connection without any is none of those asked for. */
   readonly filters: boolean;
-  /** Frames queued for their other half, over all connections. */
-  queuedFrames: number;
+  /** One session may keep this much of frames that wait for their other half. */
+  readonly maxQueuedBytes: number;
+  /** Reckoned for such frames and for protocols' states, over all sessions: see Holdings. */
+  queuedBytes: number;
+  /** Frames are weighed as they are queued. */
+  weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */
   trackers: number;
 }

@@ -20,11 +20,10 @@ import type { ByteStream } from "../stream/byte_stream.ts";
 import { emptyQueue } from "../stitch/queue.ts";
 import { type DriverReport, FrameDriver } from "../stream/frame_driver.ts";
 import type { TrackerContext } from "./context.ts";
+import { Holdings } from "./holdings.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Frames of one side that may wait for their other half. */
-const MAX_QUEUED = 10_000;
 /** Later than any time limit of a stitcher: what the queues hold will not be answered. */
 const LONG_AFTER_NS = 3600e9;
 
@@ -66,6 +65,8 @@ export interface Session {
   finish(reason: "closed" | "trace_end", isFinal: boolean): void;
   /** Hands over what is queued, without asking the streams for more. */
   settle(): void;
+  /** Reckons what is queued by what is in it. */
+  weigh(): void;
 }
 
 export function openSession(plugin: Plugin, place: SessionPlace): Session {
@@ -84,8 +85,9 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
   readonly #timeoutNs: number;
   /** All bytes of the request side came, or were found missing. */
   #requestsEnded = false;
-  /** Frames of this session counted in context.queuedFrames. */
-  #queued = 0;
+  /** For want of memory: its exchanges did not have their time. */
+  #givesUp = false;
+  readonly #holdings: Holdings<F>;
 
   constructor(protocol: Protocol<F, S, X>, place: SessionPlace) {
     this.#protocol = protocol;
@@ -98,6 +100,7 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
       new FrameDriver(protocol, side, place.transport, state, stream, queue, this, maxFrameBytes);
     this.#requestDriver = driver("request", place.requestStream, this.#requests);
     this.#responseDriver = driver("response", place.responseStream, this.#responses);
+    this.#holdings = new Holdings(context, this.#requests, this.#responses);
     this.#timeoutNs = 1e6 *
       (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#stitchContext = {
@@ -146,6 +149,7 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     const before = driver.frames;
     driver.run();
     if (driver.frames !== before) this.#stitch();
+    this.#noteState();
   }
 
   datagram(side: Side): void {
@@ -153,6 +157,7 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     const before = driver.frames;
     driver.datagram();
     if (driver.frames !== before) this.#stitch();
+    this.#noteState();
   }
 
   tick(): void {
@@ -174,17 +179,50 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     this.#responseDriver.run();
     this.#stitchContext.ended = reason;
     this.#stitch();
+    this.#forget();
   }
 
   settle(): void {
     this.#stitchContext.ended = "closed";
     this.#stitch();
+    this.#forget();
+  }
+
+  weigh(): void {
+    this.#holdings.weigh();
+  }
+
+  get #queued(): number {
+    return this.#requests.length + this.#responses.length;
+  }
+
+  #noteState(): void {
+    const protocol = this.#protocol;
+    if (protocol.heldBytes !== undefined) {
+      this.#holdings.setState(protocol.heldBytes(this.#stitchContext.state));
+    } else {
+      const { maxBodyBytes } = this.#place.context.protocolOptions;
+      const skipped = Math.min(this.#requestDriver.skippedBytes, maxBodyBytes) +
+        Math.min(this.#responseDriver.skippedBytes, maxBodyBytes);
+      this.#holdings.setState(2 * skipped);
+    }
+  }
+
+  /** Everything was handed over: nothing is kept any more. */
+  #forget(): void {
+    this.#requests.length = 0;
+    this.#responses.length = 0;
+    this.#holdings.paired();
+    this.#holdings.setState(0);
   }
 
   // DriverReport.
 
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
+    const queue = side === "request" ? this.#requests : this.#responses;
+    const queued = queue[queue.length - 1];
+    if (queued !== undefined) this.#holdings.push(queued);
     this.#place.trace?.frame(this.#place.subject, side, bytes);
   }
 
@@ -215,25 +253,30 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-    if (this.#requests.length > MAX_QUEUED || this.#responses.length > MAX_QUEUED) {
-      this.#place.trace?.evicted(this.#place.subject, "too many unanswered");
-      stitch.nowNs += LONG_AFTER_NS;
-      stitch.requestTimeoutNs = 0;
-      this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-      stitch.requestTimeoutNs = this.#timeoutNs;
-      // Whatever the plug-in would still keep is not worth unbounded memory.
-      this.#dropOverflow(this.#requests);
-      this.#dropOverflow(this.#responses);
-    }
-    const queued = this.#requests.length + this.#responses.length;
-    this.#place.context.queuedFrames += queued - this.#queued;
-    this.#queued = queued;
+    this.#holdings.paired();
+    if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();
   }
 
-  #dropOverflow(queue: Timed<F>[]): void {
-    if (queue.length <= MAX_QUEUED) return;
-    this.#place.context.stats.abandon("queue_full");
-    queue.length = 0;
+  /** The queues hold more than one connection's share, or could: what is kept is weighed, then given up. */
+  #relieve(): void {
+    const { context, trace, subject } = this.#place;
+    this.#holdings.weigh();
+    if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
+    trace?.evicted(subject, "too many unanswered");
+    const stitch = this.#stitchContext;
+    this.#givesUp = true;
+    stitch.nowNs += LONG_AFTER_NS;
+    stitch.requestTimeoutNs = 0;
+    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+    stitch.requestTimeoutNs = this.#timeoutNs;
+    this.#givesUp = false;
+    this.#holdings.paired();
+    if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
+    // What the plug-in would still keep is not worth more.
+    for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
+    this.#requests.length = 0;
+    this.#responses.length = 0;
+    this.#holdings.paired();
   }
 
   #handOver(exchanges: Stitched<X>[]): void {
@@ -256,7 +299,12 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
       stats.filteredRecords++;
       return;
     }
-    const record = buildRecord(stitched, place.facts, context.clock);
+    if (this.#givesUp) stats.abandon("memory_limit");
+    const record = buildRecord(
+      this.#givesUp ? givenUp(stitched) : stitched,
+      place.facts,
+      context.clock,
+    );
     this.#counts.records++;
     if (record.incomplete !== undefined) {
       for (const reason of record.incomplete) stats.incompleteRecord(reason);
@@ -264,4 +312,12 @@ class TypedSession<F, S, X extends Exchange> implements Session, DriverReport {
     place.trace?.record(place.subject, record);
     context.emit(record, context.summaries ? this.#protocol.summarize(stitched.exchange) : null);
   }
+}
+
+/** No answer was waited for any longer: that it did not come is not known. */
+function givenUp<X extends Exchange>(stitched: Stitched<X>): Stitched<X> {
+  const incomplete = stitched.incomplete.map((reason) =>
+    reason === "no_response" ? "trace_end" : reason
+  );
+  return { ...stitched, incomplete };
 }

@@ -15,7 +15,7 @@ export type IncompleteReason =
   | "timeout" // reserved by protocols that know their own time limits
   | "one_way" // no answer is due
   | "no_response" // none came within --request-timeout
-  | "trace_end"; // the trace ended first, or that of the connection (--memory-limit)
+  | "trace_end"; // the trace ended first, or no more was kept of it (--memory-limit)
 
 /** A typed half of an exchange: snake_case fields in the protocol's own words. */
 export type Message = object;

@@ -118,6 +118,11 @@ export class FrameDriver<F, S, X extends Exchange> {
     return this.#begun || this.#stream.shownBytes > 0;
   }
 
+  /** Bytes of the frame in progress that are done with. */
+  get skippedBytes(): number {
+    return this.#begun ? this.#stream.position - this.#startPosition : 0;
+  }
+
   /** Bytes were missing behind the last frame: there may have been more. */
   get isBehindGap(): boolean {
     return this.#afterGap;
@@ -218,7 +223,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     const stream = this.#stream;
     if (result.length > 0) stream.consume(result.length);
     if (result.incomplete !== undefined) this.#note(result.incomplete);
-    this.#push(result.frame, result.redacted ?? NOTHING);
+    this.#push(result.frame, result.redacted ?? NOTHING, result.unfoldedBytes ?? 0);
     if (result.switchTo !== undefined) this.switchTo = result.switchTo;
   }
 
@@ -248,7 +253,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     if (half !== null) {
       this.#begin();
       this.#note("truncated");
-      this.#push(half, NOTHING);
+      this.#push(half, NOTHING, undefined);
     }
     this.#startResync(1);
     return true;
@@ -279,7 +284,7 @@ export class FrameDriver<F, S, X extends Exchange> {
     const frame = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
     this.#note(reason);
-    if (frame !== null) this.#push(frame, NOTHING);
+    if (frame !== null) this.#push(frame, NOTHING, undefined);
     else this.#finishFrame();
   }
 
@@ -364,7 +369,8 @@ export class FrameDriver<F, S, X extends Exchange> {
     stream.skippedGapBytes = 0;
   }
 
-  #push(frame: F, redacted: readonly string[]): void {
+  /** `unfoldedBytes` is not known of a frame that broke off. */
+  #push(frame: F, redacted: readonly string[], unfoldedBytes: number | undefined): void {
     const stream = this.#stream;
     if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
     const owner = this.#owner;
@@ -383,6 +389,7 @@ export class FrameDriver<F, S, X extends Exchange> {
       afterGap: this.#afterGap,
       gapReason: this.#afterGap ? this.#gapReason : undefined,
       behindRest: this.#behindRest,
+      heldBytes: unfoldedBytes,
     });
     this.frames++;
     this.#afterGap = false;

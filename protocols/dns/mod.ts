@@ -5,7 +5,7 @@
  * In: datagrams, or a stream of length-prefixed messages. Out: one exchange a query.
  */
 import { definePlugin, type Plugin } from "../protocol.ts";
-import { abandon, createState, findBoundary, parseFrame } from "./parse.ts";
+import { abandon, createState, findBoundary, heldBytes, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
@@ -17,6 +17,7 @@ export const dns: Plugin = definePlugin({
   requestTimeoutMs: 5000, // resolvers ask again after so long
   probe,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

@@ -6,7 +6,7 @@
 import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, parseFrame } from "./parse.ts";
 import { findBoundary, probe } from "./probe.ts";
-import { createState } from "./state.ts";
+import { createState, heldBytes } from "./state.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
 
@@ -16,6 +16,7 @@ export const http: Plugin = definePlugin({
   transports: ["stream"],
   probe,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

@@ -6,6 +6,7 @@
  * the rest is skipped. It never buffers a body, never throws, never loops over messages.
  */
 import type { ParseContext, ParseResult } from "../protocol.ts";
+import { weigh } from "../../lib/wire/weight.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
 import { type Head, readHead } from "./head.ts";
@@ -45,7 +46,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   if (known !== null) return known;
   const result = parseHead(bytes, reader, context);
   const isWhole = result.kind === "frame" && result.switchTo === undefined && !context.ended;
-  if (isWhole) state.repeated.note(bytes, result.length, result.frame);
+  if (isWhole) state.repeated.note(bytes, result.length, result.frame, result.unfoldedBytes);
   return result;
 }
 
@@ -350,9 +351,10 @@ function finish(
   else if (end > bodyStart) shown = showWhole(message, head, options, bytes, bodyStart, end);
   const frame = toFrame(head, message, reader, reader.doneBytes + end, shown, true);
   reader.reset();
+  const unfoldedBytes = shown < 0 ? weigh(message.body ?? message.body_base64) : 0;
   return isTunnel
-    ? { kind: "frame", frame, length: end, switchTo: nextProtocol(head) }
-    : { kind: "frame", frame, length: end };
+    ? { kind: "frame", frame, length: end, unfoldedBytes, switchTo: nextProtocol(head) }
+    : { kind: "frame", frame, length: end, unfoldedBytes };
 }
 
 function startMessage(head: Head): HttpRequest | HttpResponse {

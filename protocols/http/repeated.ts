@@ -29,10 +29,10 @@ export class Repeated {
   readonly method: string;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array, frame: HttpFrame) {
+  constructor(bytes: Uint8Array, frame: HttpFrame, unfoldedBytes = 0) {
     this.#bytes = bytes;
     this.method = frame.side === "request" ? frame.message.method : "";
-    this.result = { kind: "frame", frame: shared(frame), length: bytes.length };
+    this.result = { kind: "frame", frame: shared(frame), length: bytes.length, unfoldedBytes };
   }
 
   /** Do `bytes` begin with it? */
@@ -91,7 +91,7 @@ export class RepeatedMessages {
   }
 
   /** The first `length` of `bytes` are that message: it is kept the second time that it comes. */
-  note(bytes: Uint8Array, length: number, frame: HttpFrame): void {
+  note(bytes: Uint8Array, length: number, frame: HttpFrame, unfoldedBytes = 0): void {
     const { body, body_base64 } = frame.message;
     if (length > MAX_BYTES || (body ?? body_base64 ?? "").length > MAX_SHOWN) return;
     const hash = hashOf(bytes, length);
@@ -106,7 +106,7 @@ export class RepeatedMessages {
     }
     // What was kept was of no use.
     if (slot.repeated !== null) slot.patience = Math.min(2 * slot.patience, MAX_PATIENCE);
-    slot.repeated = new Repeated(bytes.slice(0, length), frame);
+    slot.repeated = new Repeated(bytes.slice(0, length), frame, unfoldedBytes);
   }
 
   #slotOf(hash: number): Slot {

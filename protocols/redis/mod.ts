@@ -9,7 +9,13 @@ import { abandon, findBoundary, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
-import { createState, type RedisExchange, type RedisFrame, type RedisState } from "./types.ts";
+import {
+  createState,
+  heldBytes,
+  type RedisExchange,
+  type RedisFrame,
+  type RedisState,
+} from "./types.ts";
 
 export const redis: Plugin = definePlugin<RedisFrame, RedisState, RedisExchange>({
   name: "redis",
@@ -17,6 +23,7 @@ export const redis: Plugin = definePlugin<RedisFrame, RedisState, RedisExchange>
   transports: ["stream"],
   probe,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

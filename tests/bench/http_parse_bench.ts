@@ -63,7 +63,7 @@ const context = {
 };
 
 function forgetMethods(): void {
-  state.methods.length = 0;
+  state.methods.clear();
 }
 
 measure(`request head, ${request.length} B`, 400_000, () => {

@@ -7,9 +7,12 @@
 /** A string's own words; its characters may take two bytes. */
 const STRING_BYTES = 32;
 const CHARACTER_BYTES = 2;
-/** An object or list, and each of its fields: half of an object's hash table may be empty. */
+/** An object or list, and each of its fields. */
 const OBJECT_BYTES = 48;
 const FIELD_BYTES = 24;
+/** Larger objects are tables, of which three quarters may be empty, and have their names for themselves. */
+const MAX_FIELDS = 32;
+const ENTRY_BYTES = 96 + STRING_BYTES;
 const SLOT_BYTES = 8;
 /** An array of bytes with its buffer, on both heaps. */
 const VIEW_BYTES = 192;
@@ -40,9 +43,11 @@ function weighObject(value: object, left: unknown[]): number {
     return OBJECT_BYTES + FIELD_BYTES * value.size;
   }
   let bytes = OBJECT_BYTES;
-  for (const [name, field] of Object.entries(value)) {
-    bytes += FIELD_BYTES + name.length;
-    left.push(field);
+  let count = 0;
+  for (const name in value) {
+    count++;
+    bytes += name.length;
+    left.push(value[name as keyof typeof value]);
   }
-  return bytes;
+  return bytes + count * (count > MAX_FIELDS ? ENTRY_BYTES : FIELD_BYTES);
 }

@@ -16,8 +16,6 @@ import type { HttpContent } from "./types.ts";
 const MAX_CODED_BYTES = 1024 * 1024;
 /** Memory that is not left to the collector. */
 const LARGE_BYTES = 64 * 1024;
-/** Decoded bytes of one body; one that unfolds to more is shown in part. */
-const MAX_DECODED_BYTES = 8 * 1024 * 1024;
 
 const NO_CODINGS: readonly string[] = [];
 
@@ -125,18 +123,13 @@ function showBody(
   const isWhole = end - start === sizeBytes;
   if (codings.length > 0 && end > start && options.maxBodyBytes > 0) {
     const coded = bytes.subarray(start, end);
-    const decoded = decodeContent(codings, coded, isWhole, MAX_DECODED_BYTES);
+    const decoded = decodeContent(codings, coded, isWhole, options.maxBodyBytes);
     if (typeof decoded === "object") {
       into.body_bytes = sizeBytes;
-      if (decoded.complete) into.body_decoded_bytes = decoded.bytes.length;
-      showText(
-        into,
-        decoded.bytes,
-        0,
-        decoded.bytes.length,
-        decoded.complete,
-        options.maxBodyBytes,
-      );
+      if (decoded.complete) into.body_decoded_bytes = decoded.decodedBytes;
+      const shown = decoded.bytes;
+      const isAll = decoded.complete && shown.length === decoded.decodedBytes;
+      showText(into, shown, 0, shown.length, isAll, options.maxBodyBytes);
       return -1;
     }
     if (decoded === "corrupt") head.note("corrupt_content_coding");

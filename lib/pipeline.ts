@@ -79,10 +79,12 @@ export class Pipeline {
       plugins: options.protocols.map((plugin) => plugin.start({ maxBodyBytes, showSecrets })),
       showUnknown: options.showUnknown,
       role: options.role,
+      maxBodyBytes,
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
       outlines: options.outlines ?? false,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
+      maxQueuedBytes: options.memoryLimitBytes / 2,
       stats,
       pool: new BufferPool(),
       clock: options.clock ?? new WallClock(start),
@@ -95,7 +97,8 @@ export class Pipeline {
       nowNs: 0,
       filters: isSelective(options.filter),
       losses: 0,
-      queuedFrames: 0,
+      queuedBytes: 0,
+      weighs: false,
       trackers: 0,
     };
     this.#table = new ConnTable(this.#context, options.memoryLimitBytes);

@@ -88,6 +88,10 @@ function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[]
   if (stats.connections.evicted > 0) {
     parts.push(`${plural(stats.connections.evicted, "connection")} evicted (--memory-limit)`);
   }
+  const givenUp = stats.abandoned.memory_limit ?? 0;
+  if (givenUp > 0) {
+    parts.push(`${plural(givenUp, "message")} given up unanswered (--memory-limit)`);
+  }
   if (stats.dropped_records > 0) {
     parts.push(`${plural(stats.dropped_records, "record")} dropped, the reader was too slow`);
   }

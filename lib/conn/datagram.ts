@@ -111,6 +111,10 @@ class Peer {
     this.#session?.tick();
   }
 
+  weigh(): void {
+    this.#session?.weigh();
+  }
+
   #gap(stream: ByteStream, length: number, reason: number, event: SocketEvent, owner: Owner): void {
     this.#context.stats.gap(length, reason);
     stream.appendGap(length, reason, event.timeNs, owner);
@@ -172,6 +176,7 @@ class Peer {
 export class DatagramTracker {
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
+  /** In the order of their last use. */
   readonly #peers = new Map<string, Peer>();
   #latest: Peer | null = null;
   #latestPort = -1;
@@ -196,6 +201,10 @@ export class DatagramTracker {
       peer.tick();
       if (nowNs - peer.lastNs >= PEER_IDLE_NS && peer.idle) this.#forget(key, peer, "closed");
     }
+  }
+
+  weigh(): void {
+    for (const peer of this.#peers.values()) peer.weigh();
   }
 
   finish(reason: "closed" | "trace_end"): void {
@@ -233,7 +242,6 @@ export class DatagramTracker {
     return true;
   }
 
-  /** The map is in the order of last use. */
   #forgetOldest(): void {
     for (const [key, peer] of this.#peers) return this.#forget(key, peer, "trace_end");
   }

@@ -18,9 +18,9 @@ import { RecentIds } from "./recent_ids.ts";
 const SWEEP_NS = 50e6;
 /** Connections that one event may have swept, or an eighth of them all. */
 const SWEPT_AT_ONCE = 4096;
-/** What is reckoned for a tracker and for a queued frame, in bytes. */
-const TRACKER_BYTES = 2048;
-const FRAME_BYTES = 1024;
+/** What is reckoned for a connection and for each of its trackers, in bytes. */
+const CONNECTION_BYTES = 1024;
+const TRACKER_BYTES = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
 const MAX_CONTAINERS = 65536;
 
@@ -100,6 +100,7 @@ export class ConnTable {
     }
     this.#retired.delete(event.conn);
     this.#connectionOf(event).open(event, this.#names.nameOf(event));
+    if (this.heldBytes > this.#limitBytes) this.#relieve();
   }
 
   #data(event: SocketEvent): void {
@@ -115,7 +116,7 @@ export class ConnTable {
       connection = this.#connectionOf(event);
     }
     if (connection.data(event, this.#names.nameOf(event))) this.#own(connection, event.pid);
-    if (this.heldBytes > this.#limitBytes) this.#evict();
+    if (this.heldBytes > this.#limitBytes) this.#relieve();
   }
 
   #connectionOf(event: SocketEvent): Connection {
@@ -167,6 +168,7 @@ export class ConnTable {
         this.#context.stats.closed++;
       }
     }
+    if (this.heldBytes < this.#limitBytes / 4) this.#context.weighs = false;
   }
 
   #forget(connection: Connection): void {
@@ -184,7 +186,17 @@ export class ConnTable {
   get heldBytes(): number {
     const context = this.#context;
     return context.pool.lentBytes + context.stats.waitingBytes +
-      context.trackers * TRACKER_BYTES + context.queuedFrames * FRAME_BYTES;
+      this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
+      context.queuedBytes;
+  }
+
+  /** More may be held than the limit: what is queued is weighed from now on, and the rest ended. */
+  #relieve(): void {
+    if (!this.#context.weighs) {
+      this.#context.weighs = true;
+      for (const connection of this.#connections.values()) connection.weigh();
+    }
+    if (this.heldBytes > this.#limitBytes) this.#evict();
   }
 
   /** Ends the connections idle for longest until an eighth of the limit is free again. */

@@ -154,6 +154,11 @@ export class ConnTracker {
     this.#session?.tick();
   }
 
+  /** As Session.weigh(). */
+  weigh(): void {
+    this.#session?.weigh();
+  }
+
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;

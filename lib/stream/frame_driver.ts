@@ -125,6 +125,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return this.#begun || this.#stream.shownBytes > 0;
   }
 
+  /** Bytes of the frame in progress that are done with. */
+  get skippedBytes(): number {
+    return this.#begun ? this.#stream.position - this.#startPosition : 0;
+  }
+
   /** Bytes were missing behind the last frame: there may have been more. */
   get isBehindGap(): boolean {
     return this.#afterGap;
@@ -247,7 +252,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     if (result.length > 0) stream.consume(result.length);
     if (result.incomplete !== undefined) this.#note(result.incomplete);
     if (result.next?.isCarrying === true) this.#finishFrame();
-    else this.#push(result.frame, result.redacted ?? NOTHING, result.stream ?? 0);
+    else this.#push(result.frame, result, result.unfoldedBytes ?? 0);
     if (result.next !== undefined) this.next = result.next;
   }
 
@@ -317,7 +322,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     if (half !== null) {
       this.#begin();
       this.#note("truncated");
-      this.#push(half.frame, half.redacted ?? NOTHING, 0);
+      this.#push(half.frame, half, undefined);
     }
     this.#startResync(this.#window.bad(this.#stream.position - this.#origin));
     return true;
@@ -348,7 +353,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     const half = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
     this.#note(reason);
-    if (half !== null) this.#push(half.frame, half.redacted ?? NOTHING, 0);
+    if (half !== null) this.#push(half.frame, half, undefined);
     else this.#finishFrame();
   }
 
@@ -448,7 +453,12 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     stream.skippedGapBytes = 0;
   }
 
-  #push(frame: F, redacted: readonly string[], streamId: number): void {
+  /** `unfoldedBytes` is not known of a frame that broke off. */
+  #push(
+    frame: F,
+    { redacted, stream: streamId }: Pick<Frame<F>, "redacted" | "stream">,
+    unfoldedBytes: number | undefined,
+  ): void {
     const stream = this.#stream;
     if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
     const owner = this.#owner;
@@ -466,10 +476,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       container: owner === null ? undefined : owner.container,
       frame,
       incomplete: this.#reasons ?? NOTHING,
-      redacted,
+      redacted: redacted ?? NOTHING,
       loss: this.#afterGap ? { reason: this.#gapReason, behindRest: this.#behindRest } : null,
-      stream: streamId,
+      stream: streamId ?? 0,
       shown: false,
+      heldBytes: unfoldedBytes,
     });
     this.frames++;
     this.#window.good();

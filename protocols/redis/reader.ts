@@ -40,6 +40,9 @@ interface Level {
   attributes: [Value, Value][] | null;
 }
 
+/** A value beside its text. */
+const VALUE_BYTES = 128;
+
 export class ValueReader {
   /** After `+FULLRESYNC` the next `$` is the database file. */
   expectRdb = false;
@@ -61,6 +64,11 @@ export class ValueReader {
   /** Half a value has been taken. */
   get active(): boolean {
     return this.string.part !== Part.None || this.stack.length > 0 || this.attributes !== null;
+  }
+
+  /** Bytes of memory that the value in progress takes. */
+  get heldBytes(): number {
+    return this.string.heldBytes + VALUE_BYTES * this.values;
   }
 
   /** A string here may be a plain one. */

@@ -19,6 +19,7 @@ import {
   packedProgram,
   STUB,
   stub,
+  THREADS,
 } from "./steps.ts";
 import {
   BuildError,
@@ -51,6 +52,7 @@ export function executable(stamps: Stamps): Step {
     inputs: [
       BPF_OBJECT,
       LIBBPF,
+      THREADS,
       BUNDLE,
       `${ROOT}build/packed`,
       `${ROOT}build/executable.ts`,
@@ -113,12 +115,12 @@ async function probeDownload(): Promise<void> {
 async function compiled(): Promise<void> {
   const folder = `${OBJ}compile/`;
   Deno.mkdirSync(folder, { recursive: true });
-  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF]) {
+  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF, THREADS]) {
     Deno.copyFileSync(file, folder + file.slice(DIST.length));
   }
   const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
   args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache", V8_FLAGS);
-  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so");
+  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--include", "threads.so");
   const options = { cwd: folder, env: { DENO_NO_PACKAGE_JSON: "1" }, timeoutMs: COMPILE_MS };
   await putInPlace((output) =>
     run(Deno.execPath(), [...args, "--output", output, "sockeye.js"], options)
@@ -154,6 +156,7 @@ async function packed(stamps: Stamps): Promise<void> {
       ["sockeye.js", Deno.readFileSync(PACKED_PROGRAM)],
       ["sockeye.bpf.o", Deno.readFileSync(BPF_OBJECT)],
       ["libbpf.so", Deno.readFileSync(LIBBPF)],
+      ["threads.so", Deno.readFileSync(THREADS)],
     ]),
   });
   await putInPlace((output) => writeExecutable(output, pieces));

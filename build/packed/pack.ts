@@ -15,6 +15,7 @@ import { DENO_ENVIRONMENT, V8_FLAGS } from "./environment.ts";
 const DENO_ARGUMENTS = [
   "run",
   "--allow-all",
+  "--no-prompt",
   "--no-config",
   "--no-lock",
   "--no-remote",

@@ -5,7 +5,7 @@
  */
 import { Entry, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "./abi.ts";
 import type { SocketEvent } from "./event.ts";
-import { readLink, readText } from "./machine.ts";
+import { fileIdentity, readText } from "./machine.ts";
 
 /** A connection that ends silently. */
 export interface QuietConnection {
@@ -88,7 +88,7 @@ function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
   const inodes = new Set<number>();
   const seen = new Set<string>();
   for (const who of ["self", ...pids]) {
-    const namespace = readLink(`/proc/${who}/ns/net`);
+    const namespace = fileIdentity(`/proc/${who}/net/unix`);
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
     for (const { name, column } of TABLES) {

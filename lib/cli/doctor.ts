@@ -15,12 +15,14 @@ import { Observer } from "../doctor/observe.ts";
 import { pidOutside, processTree, takeSnapshot } from "../doctor/process.ts";
 import { stagesOf } from "../doctor/stages.ts";
 import { judge } from "../doctor/verdict.ts";
+import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
 import { type Report, reportJson, reportText } from "./doctor_report.ts";
 import { OperatorError } from "./errors.ts";
 import { answer, openLog } from "./messages.ts";
 import type { DoctorOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { selectProtocols } from "./protocols.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -34,7 +36,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   const { only } = selectProtocols(options.protocol, plugins);
   const pid = existing(options.pid);
   const log = openLog({ quiet: options.quiet, verbose: 0 });
-  const facts = await examine(pid, options, only, (text) => log.info(text));
+  const facts = await examine(pid, options, only, log);
   const stages = stagesOf(facts, plugins);
   const verdict = judge(facts);
   const report: Report = { facts, stages, verdict };
@@ -60,8 +62,9 @@ async function examine(
   pid: number,
   options: DoctorOptions,
   only: ReadonlySet<string> | null,
-  say: (text: string) => void,
+  log: Log,
 ): Promise<DoctorFacts> {
+  const say = (text: string): void => log.info(text);
   const observer = new Observer();
   using source = openSource(pid, options, say);
   const kernelCounts = openDiag(pid);
@@ -75,6 +78,7 @@ async function examine(
   };
   using _signals = onEndSignal(conclude);
   const before = snapshot(pid, options, diag);
+  giveUp(log, ["events", "processes", "examination"]);
   const startMs = performance.now();
   const timer = setTimeout(conclude, durationMs);
   say(`ready: watching pid ${pid} for ${durationMs / 1000} s, ${source.way} way; Ctrl-C ends`);

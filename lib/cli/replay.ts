@@ -1,11 +1,13 @@
 /**
  * `sockeye replay FILE`: the records of a recording or packet capture. In: options and a file.
- * Out: records. It needs neither root nor the kernel, and never loads ffi/.
+ * Out: records. It needs neither root nor the kernel; of ffi/ it loads what gives up privileges.
  */
 import type { RecordingFacts } from "../capture/recording_format.ts";
-import { openReplay } from "../capture/replay.ts";
+import { RecordingInput } from "../capture/recording_input.ts";
+import { replayOf } from "../capture/replay.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -13,9 +15,15 @@ import { onEndSignal } from "./signals.ts";
 export async function replay(options: OutputOptions, file: string): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
-  using source = openReplay(file);
+  let session: Session | null = null;
+  using _signals = onEndSignal(() => session?.run.stop("asked"));
+  const input = new RecordingInput(file);
+  // Its first byte may be hostile.
+  prepared.begin();
+  giveUp(log, ["output"]);
+  using source = replayOf(input);
   const pids = targetPids(options);
-  const session = new Session(source, options, prepared, {
+  session = new Session(source, options, prepared, {
     targeted: pids.length + options.comm.length > 0 || wasTargeted(source.facts?.filters),
     patient: true,
     filter: {
@@ -25,7 +33,6 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
       ports: options.port,
     },
   });
-  using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
   session.conclude(log, {});
   if (source.failure !== null) throw source.failure;

@@ -8,6 +8,7 @@ import { prepareText } from "../wire/text.ts";
 import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 import { VERSION } from "./version.ts";
@@ -44,6 +45,10 @@ export async function trace(
       held = await CommandProcess.hold(command, options.outputFile !== undefined);
       source.addTarget(held.pid);
     }
+    // All is open, attached and started; whatever comes now may be hostile.
+    prepared.begin();
+    recorder?.begin();
+    giveUp(log, ["output", "events", "processes"], held?.pid);
     log.info(readyLine(options, name, source));
     held?.resume();
     prepareText();

@@ -42,9 +42,9 @@ async function main(args: readonly string[]): Promise<number> {
       const { check } = await import("./lib/cli/check.ts");
       await traced(check());
     },
-    doctor: async (options) => {
+    doctor: async (options, file) => {
       const { doctor } = await import("./lib/cli/doctor.ts");
-      await traced(doctor(options));
+      await traced(doctor(options, file));
     },
     protocols: async () => {
       const { listProtocols } = await import("./lib/cli/protocols.ts");

@@ -38,6 +38,7 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
     [`${sources}stitch.ts`, STITCH],
     [rule, RULE],
     [`${tests}samples.ts`, SAMPLES],
+    [`${tests}worst.ts`, WORST],
     [`${tests}parse_test.ts`, PARSE_TEST],
   ];
   for (const folder of [sources, tests]) Deno.mkdirSync(root + folder, { recursive: true });
@@ -321,6 +322,25 @@ export const samples: Sample[] = [
       reply("__NAME__< 3\\n"),
     ],
   },
+];
+`;
+
+const WORST =
+  `/** What costs __NAME__ most, and what it is used for: see tests/support/hostile.ts. TODO: its own. */
+import { type Load, says, turns } from "../../support/hostile.ts";
+
+export const usual: Load = {
+  name: "usual",
+  say: (bytes) => turns(bytes, "__NAME__> hello, how are you?\\n", "__NAME__< fine, and you?\\n"),
+};
+
+export const worst: readonly Load[] = [
+  { name: "a line without end", say: says("request", "a", "__NAME__> ") },
+  { name: "starts without end", say: says("request", "__NAME__> ") },
+  { name: "nearly starts", say: says("request", "__NAME__>", "__NAME__> a\\n") },
+  { name: "empty lines", say: says("request", "__NAME__> \\n") },
+  { name: "garbage", say: says("request", "\\n", "__NAME__> a\\n") },
+  { name: "answers that nobody asked for", say: says("response", "__NAME__< \\n") },
 ];
 `;
 

@@ -1,7 +1,8 @@
 /**
- * The steps of a build: BPF object, libbpf, type check and bundle, each independent of the others.
+ * The steps of a build: BPF object, libbpf, gate, type check and bundle, each independent of the others.
  *
- * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/sockeye.js. executable.ts makes the
+ * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/gate, dist/threads.so, dist/sockeye.js;
+ * executable.ts makes the
  * executable of them.
  */
 import { RULES_FOLDER, writeInferRules } from "./infer_rules.ts";
@@ -13,11 +14,15 @@ const CLANG_FILE = `/usr/bin/${CLANG}`;
 
 export const BPF_OBJECT = `${DIST}sockeye.bpf.o`;
 export const LIBBPF = `${DIST}libbpf.so`;
+export const GATE = `${DIST}gate`;
+export const THREADS = `${DIST}threads.so`;
 export const BUNDLE = `${DIST}sockeye.js`;
 /** Parts of the packed executable; made only when it is. */
 export const PACKED_PROGRAM = `${OBJ}program.js`;
 export const PACKED_LOADER = `${OBJ}loader.js`;
 export const STUB = `${OBJ}stub.bin`;
+/** What the stub and the gate have instead of libc. */
+export const SYSTEM_CALLS = `${ROOT}build/system_call.h`;
 
 const SOURCES = ["main.ts", "lib", "ffi", "protocols", "build", "deno.json", "package-lock.json"]
   .map((name) => ROOT + name);
@@ -90,25 +95,43 @@ export function libbpf(): Step {
   };
 }
 
+/** ffi/every_thread.c, which needs libc only, of any age. */
+export function threads(): Step {
+  const source = `${ROOT}ffi/every_thread.c`, temporary = `${OBJ}threads.so`;
+  const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-s"];
+  flags.push("-Wl,--build-id=none", "-Wl,-z,defs", "-Wl,-z,now", "-Wl,-z,relro");
+  return {
+    name: "threads",
+    inputs: [source],
+    tools: [CLANG_FILE],
+    options: flags,
+    outputs: [THREADS],
+    async run() {
+      await run(CLANG, [...flags, "-o", temporary, source]);
+      Deno.renameSync(temporary, THREADS);
+    },
+  };
+}
+
 export function typeCheck(): Step {
   return {
     name: "type check",
     inputs: SOURCES,
     outputs: [],
     async run() {
-      await run(Deno.execPath(), ["check", "--quiet", "build/entry.ts"]);
+      await run(Deno.execPath(), ["check", "--quiet", "main.ts"]);
     },
   };
 }
 
 /** main.ts and all it imports as one module without any import. */
 export function bundle(): Step {
-  return bundled("bundle", "build/entry.ts", BUNDLE, []);
+  return bundled("bundle", "main.ts", BUNDLE, []);
 }
 
 /** The same as the body of a function, for the packed executable: without import.meta. */
 export function packedProgram(): Step {
-  return bundled("packed program", "build/entry.ts", PACKED_PROGRAM, [
+  return bundled("packed program", "main.ts", PACKED_PROGRAM, [
     "--define:import.meta.main=true",
     '--define:import.meta.dirname="/proc/self"',
     '--define:import.meta.url="file:///proc/self/exe"',
@@ -154,15 +177,27 @@ const SHIMS: Readonly<Record<string, string>> = {
 const NOTICE = "/* sockeye, Apache-2.0. Contains commander, MIT, " +
   "Copyright (c) 2011 TJ Holowaychuk <tj@vision-media.ca>. */";
 
+/** C for a place without libc, where nothing is initialised and no helper can be called. */
+const FREESTANDING = [
+  "-Os",
+  "-Wall",
+  "-Wextra",
+  "-ffreestanding",
+  "-fno-builtin",
+  "-fno-stack-protector",
+  "-fcf-protection=none",
+  "-fno-asynchronous-unwind-tables",
+  "-mgeneral-regs-only",
+  `-I${ROOT}build`,
+];
+
 /** The entry stub of the packed executable: one flat image. */
 export function stub(): Step {
   const object = `${OBJ}stub.o`, folder = `${ROOT}build/packed/`;
-  const flags = ["-Os", "-Wall", "-Wextra", "-ffreestanding", "-fPIC", "-fno-builtin"];
-  flags.push("-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables");
-  flags.push("-mgeneral-regs-only");
+  const flags = [...FREESTANDING, "-fPIC"];
   return {
     name: "stub",
-    inputs: [`${folder}stub.c`, `${folder}stub.ld`],
+    inputs: [`${folder}stub.c`, `${folder}stub.ld`, SYSTEM_CALLS],
     tools: [CLANG_FILE],
     options: flags,
     outputs: [STUB],
@@ -170,6 +205,24 @@ export function stub(): Step {
       await run(CLANG, [...flags, "-c", `${folder}stub.c`, "-o", object]);
       const script = ["-T", `${folder}stub.ld`, "--oformat", "binary", "-e", "stub_start"];
       await run("ld", [...script, "-o", STUB, object]);
+    },
+  };
+}
+
+/** The gate before COMMAND: a static program of some 2 KiB. */
+export function gate(): Step {
+  const object = `${OBJ}gate.o`, source = `${ROOT}build/gate/gate.c`;
+  const flags = [...FREESTANDING, "-fno-pic"];
+  return {
+    name: "gate",
+    inputs: [source, SYSTEM_CALLS],
+    tools: [CLANG_FILE],
+    options: flags,
+    outputs: [GATE],
+    async run() {
+      await run(CLANG, [...flags, "-c", source, "-o", object]);
+      const small = ["-static", "-s", "-z", "noseparate-code", "-z", "noexecstack"];
+      await run("ld", [...small, "--build-id=none", "-o", GATE, object]);
     },
   };
 }

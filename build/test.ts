@@ -12,10 +12,10 @@ import { asRoot, exists, filesBelow, IS_ROOT, message, OBJ, ROOT, runVisible } f
 /** Folders of tests that attach to the kernel, start servers or load native code. */
 const ROOT_FOLDERS = ["bpf", "ffi", "e2e", "packaging"].map((name) => `${ROOT}tests/${name}/`);
 /**
- * No FFI in these either, but one reads /proc of another process, which Deno leaves to --allow-all
- * only, and one starts servers and captures their traffic.
+ * One opens a pipe through libc and reads /proc of another process, which Deno leaves to --allow-all
+ * only; one starts servers and captures their traffic.
  */
-const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap_tshark_test.ts"]
+const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap/tshark_test.ts"]
   .map((name) => `${ROOT}tests/${name}`);
 const UNIT_PERMISSIONS = ["read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
 const UNIT_TIMEOUT_MS = 5 * 60_000;

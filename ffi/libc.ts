@@ -14,6 +14,8 @@ export const FILE_SYMBOLS = {
 const SYMBOLS = {
   ...FILE_SYMBOLS,
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+  dup: { parameters: ["i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   openat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
@@ -27,6 +29,9 @@ const SYMBOLS = {
 } as const;
 
 const MFD_CLOEXEC = 1;
+/** From Linux 6.3 on, where it may be needed: vm.memfd_noexec. */
+const MFD_EXEC = 16;
+const EINVAL = 22;
 export const O_CLOEXEC = 0o2000000;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -80,21 +85,43 @@ export class Libc implements Disposable {
 
   /** A file in memory that holds `bytes`; its path is /proc/self/fd/FD. */
   memoryFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
-    const file = this.#descriptor(
-      this.#calls.memfd_create(cString(name), MFD_CLOEXEC),
-      "Cannot create a file in memory",
-    );
-    for (let done = 0; done < bytes.length;) {
-      const rest = bytes.subarray(done);
-      const n = Number(this.#calls.write(file.fd, rest, BigInt(rest.length)));
-      if (n <= 0) {
-        const errno = this.errno();
-        file[Symbol.dispose]();
-        throw new BpfError(`Cannot write ${bytes.length} bytes to memory`, errno);
-      }
-      done += n;
+    return this.#memoryFile(name, bytes, MFD_CLOEXEC);
+  }
+
+  /** The same, which programs that are started meanwhile inherit. */
+  inheritedFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
+    return this.#memoryFile(name, bytes, 0);
+  }
+
+  /** The same, to be run as a program. */
+  programFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
+    try {
+      return this.#memoryFile(name, bytes, MFD_CLOEXEC | MFD_EXEC);
+    } catch (error) {
+      if (!(error instanceof BpfError) || error.errno !== EINVAL) throw error;
+      return this.#memoryFile(name, bytes, MFD_CLOEXEC);
     }
-    return file;
+  }
+
+  /** A pipe whose reading end is inherited by programs that are started meanwhile; the other is not. */
+  pipe(): { readonly inheritedEnd: Descriptor; readonly ownEnd: Descriptor } {
+    const what = "Cannot create a pipe";
+    const ends = new Int32Array(2);
+    const status = this.#calls.pipe2(new Uint8Array(ends.buffer), O_CLOEXEC);
+    const [readFd = -1, writeFd = -1] = ends;
+    using readEnd = this.#descriptor(status < 0 ? -1 : readFd, what);
+    const ownEnd = this.#descriptor(writeFd, what);
+    try {
+      return { inheritedEnd: this.#descriptor(this.#calls.dup(readEnd.fd), what), ownEnd };
+    } catch (error) {
+      ownEnd[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Writes one byte; false when nobody reads any more. */
+  writeByte(fd: number): boolean {
+    return this.#calls.write(fd, new Uint8Array(1), 1n) === 1n;
   }
 
   /** Opens an existing file or folder for reading. */
@@ -187,6 +214,24 @@ export class Libc implements Disposable {
 
   [Symbol.dispose](): void {
     this.#library.close();
+  }
+
+  #memoryFile(name: string, bytes: Uint8Array<ArrayBuffer>, flags: number): Descriptor {
+    const file = this.#descriptor(
+      this.#calls.memfd_create(cString(name), flags),
+      "Cannot create a file in memory",
+    );
+    for (let done = 0; done < bytes.length;) {
+      const rest = bytes.subarray(done);
+      const n = Number(this.#calls.write(file.fd, rest, BigInt(rest.length)));
+      if (n <= 0) {
+        const errno = this.errno();
+        file[Symbol.dispose]();
+        throw new BpfError(`Cannot write ${bytes.length} bytes to memory`, errno);
+      }
+      done += n;
+    }
+    return file;
   }
 
   #nanosSince(clock: number, fromSeconds: number): number {

@@ -13,6 +13,7 @@ import type { Plugin, Summary } from "../protocols/protocol.ts";
 import { EntryKind } from "./capture/abi.ts";
 import type { SocketEvent } from "./capture/event.ts";
 import type { TraceStart } from "./capture/source.ts";
+import type { Turn } from "./capture/turn.ts";
 import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
@@ -78,10 +79,12 @@ export class Pipeline {
       plugins: options.protocols.map((plugin) => plugin.start({ maxBodyBytes, showSecrets })),
       showUnknown: options.showUnknown,
       role: options.role,
+      maxBodyBytes,
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
       outlines: options.outlines ?? false,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
+      maxQueuedBytes: options.memoryLimitBytes / 2,
       stats,
       pool: new BufferPool(),
       clock: options.clock ?? new WallClock(start),
@@ -94,7 +97,8 @@ export class Pipeline {
       nowNs: 0,
       filters: isSelective(options.filter),
       losses: 0,
-      queuedFrames: 0,
+      queuedBytes: 0,
+      weighs: false,
       trackers: 0,
     };
     this.#table = new ConnTable(this.#context, options.memoryLimitBytes);
@@ -123,9 +127,9 @@ export class Pipeline {
     this.#table.onEvent(event);
   }
 
-  /** Nothing more will come: hands over all that is under way. */
-  finish(): void {
-    this.#table.finish();
+  /** Nothing more will come: hands over all that is under way, until `turn` is over. True at its end. */
+  finish(turn: Turn | null = null): boolean {
+    return this.#table.finish(turn);
   }
 
   /** Memory reckoned to be in use, in bytes: what the limit is compared with. */

@@ -5,6 +5,7 @@
  */
 import type { SocketEvent } from "./capture/event.ts";
 import type { CaptureSource } from "./capture/source.ts";
+import { Turn } from "./capture/turn.ts";
 import type { Summary, TraceRecord } from "./record/record.ts";
 import type { Sink } from "./sink/sink.ts";
 
@@ -31,8 +32,11 @@ export interface RunOptions {
 /** What events are given to: the pipeline, with a recorder before it perhaps. */
 export interface EventConsumer {
   onEvent(event: SocketEvent): void;
-  /** Nothing more will come: every open exchange is to be handed out. */
-  finish(): void;
+  /**
+   * Nothing more will come: every open exchange is to be handed out, until `turn` is over. True once
+   * all are.
+   */
+  finish(turn: Turn): boolean;
 }
 
 /** One run. stop() may be called at any time, from a signal's listener for instance. */
@@ -80,7 +84,9 @@ export class Run {
       await this.#breathe(performance.now(), idle);
     }
     this.endReason ??= "source_ended";
-    if (!this.#isPointless()) consumer.finish();
+    while (!this.#isPointless() && !consumer.finish(new Turn())) {
+      await this.#breathe(performance.now(), false);
+    }
     await Promise.all(this.#sinks.map((sink) => sink.finish()));
     this.#isPointless();
   }

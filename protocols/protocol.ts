@@ -4,7 +4,9 @@
  * nothing else.
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
- * the call, bounds every queue and depth, and gives the same result however the bytes are chunked.
+ * the call, bounds every queue and depth, and gives the same result however the bytes are chunked. It
+ * looks at no byte again and again: where it asks for a byte more each time, its state says how far
+ * it has looked.
  */
 import type { IncompleteReason, Message, Summary } from "../lib/record/record.ts";
 import type { StitchContext } from "../lib/stitch/context.ts";
@@ -32,6 +34,8 @@ export interface Frame<F> {
   redacted?: readonly string[];
   /** What is known to be missing from the frame although its bytes came, e.g. "truncated". */
   incomplete?: IncompleteReason;
+  /** Bytes of memory for what was decoded from less: all else is reckoned from `length`. */
+  unfoldedBytes?: number;
   /** Which of several streams within the connection it belongs to; 0 when absent. */
   stream?: number;
   /** From here on, both directions speak another protocol. */
@@ -174,7 +178,11 @@ export interface Protocol<F, S, X extends Exchange, T> {
   createTrace(options: ProtocolOptions): T;
   /** A connection's; `inherited` where another protocol handed over to this one. */
   createState(trace: T, inherited: Inherited | null): S;
-  /** Bytes of memory that a state keeps besides frames; they count against --memory-limit. */
+  /**
+   * Bytes of memory that the state keeps now, asked for very often; they count against
+   * --memory-limit. Without it, what was skipped of the frame in progress counts, up to
+   * `maxBodyBytes`: a state that keeps more must say so.
+   */
   heldBytes?(state: S): number;
   parseFrame(bytes: Uint8Array, context: ParseContext<S>): ParseResult<F>;
   /**

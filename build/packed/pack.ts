@@ -9,12 +9,14 @@
  */
 import { encodeTrailer } from "../../lib/assets.ts";
 import { alignToPage, ElfFile } from "./elf.ts";
-import { DENO_ENVIRONMENT, V8_FLAGS } from "./environment.ts";
+import { SIGNALS_VARIABLE } from "../../lib/cli/user_state.ts";
+import { DENO_ENVIRONMENT, KEPT_VARIABLES, V8_FLAGS } from "./environment.ts";
 
 /** What makes Deno a quiet run-time of one local file. */
 const DENO_ARGUMENTS = [
   "run",
   "--allow-all",
+  "--no-prompt",
   "--no-config",
   "--no-lock",
   "--no-remote",
@@ -26,7 +28,7 @@ const DENO_ARGUMENTS = [
 ];
 
 const STUB_MAGIC_BYTES = 8;
-const STUB_HEADER_BYTES = STUB_MAGIC_BYTES + 8 * 8;
+const STUB_HEADER_BYTES = STUB_MAGIC_BYTES + 11 * 8;
 
 export interface PackInput {
   /** The program's name, as argv[0] would be without one. */
@@ -42,7 +44,7 @@ export interface PackInput {
 export function pack(input: PackInput): Uint8Array[] {
   const elf = new ElfFile(input.deno);
   const address = elf.freeAddress, fileOffset = alignToPage(elf.size);
-  const segment = stubSegment(input, elf.entry - address, elf.importSlot("setenv") - address);
+  const segment = stubSegment(input, elf.entry - address, elf.importSlot("environ") - address);
   elf.addSegment(address, fileOffset, segment.length, address + STUB_HEADER_BYTES);
   const pieces = [input.deno, new Uint8Array(fileOffset - input.deno.length), segment];
 
@@ -58,30 +60,36 @@ export function pack(input: PackInput): Uint8Array[] {
 }
 
 /** The stub with its header filled in, the strings it passes on, and the loader. */
-function stubSegment(input: PackInput, entry: number, setenvSlot: number): Uint8Array {
+function stubSegment(input: PackInput, entry: number, environSlot: number): Uint8Array {
   const { stub, loader } = input;
-  const environment = Object.entries(DENO_ENVIRONMENT);
-  const argumentBytes = strings([input.name, ...DENO_ARGUMENTS]);
-  const environmentBytes = strings(environment.flat());
-  const environmentAt = stub.length + argumentBytes.length;
-  const loaderAt = alignToPage(environmentAt + environmentBytes.length);
+  const environment = Object.entries(DENO_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+  const kept = KEPT_VARIABLES.map((name) => `${name}=`);
+  const pieces = [[input.name, ...DENO_ARGUMENTS], environment, kept, [`${SIGNALS_VARIABLE}=`]]
+    .map(strings);
+  let end = stub.length;
+  const [argumentsAt = 0, environmentAt = 0, keptAt = 0, signalsAt = 0] = pieces.map((piece) =>
+    (end += piece.length) - piece.length
+  );
+  const loaderAt = alignToPage(end);
 
   const segment = new Uint8Array(loaderAt + loader.length);
   segment.set(stub, 0);
-  segment.set(argumentBytes, stub.length);
-  segment.set(environmentBytes, environmentAt);
+  segment.set(pieces.flatMap((piece) => [...piece]), argumentsAt);
   segment.set(loader, loaderAt);
 
   const header = new DataView(segment.buffer);
   const fields = [ // struct header in stub.c
     entry,
-    setenvSlot,
+    environSlot,
     loaderAt,
     loader.length,
-    stub.length,
+    argumentsAt,
     DENO_ARGUMENTS.length,
     environmentAt,
     environment.length,
+    keptAt,
+    kept.length,
+    signalsAt,
   ];
   fields.forEach((value, i) => header.setBigInt64(STUB_MAGIC_BYTES + 8 * i, BigInt(value), true));
   return segment;

@@ -4,22 +4,26 @@
  *
  * In: the stack as the kernel left it, after the dynamic loader and before Deno's own start code.
  * It writes the loader (loader.ts) to a memory file, puts Deno's arguments before the user's
- * (`sockeye run … /proc/self/fd/N USER-ARGS`), sets a few environment variables, and jumps to Deno's
- * entry point. It touches no file system and never returns.
+ * (`sockeye run … /proc/self/fd/N USER-ARGS`), gives it an environment of its own instead of the
+ * user's, keeps the signal from it that would open its debugger to anybody, and jumps to Deno's entry
+ * point. It touches no file system and never returns.
  */
-typedef unsigned long word;
+#include "system_call.h"
 
 /* Filled in by pack.ts; places are byte offsets from this header. */
 struct header {
 	char magic[8];
 	long entry;         /* Deno's own entry point */
-	long setenv_slot;   /* where the loader has put the address of setenv() */
+	long environ_slot;  /* where the dynamic loader has put the address of libc's environ */
 	word loader;       /* Deno's main module */
 	word loader_length;
 	word arguments;     /* strings one after another; the first is the program's name */
 	word argument_count; /* without the name */
-	word environment;   /* name, value, name, value, … */
+	word environment;   /* NAME=VALUE, … */
 	word environment_count;
+	word kept;          /* NAME=, …: what of the user's environment stays */
+	word kept_count;
+	word signals;       /* NAME=: of the variable that tells how signals were */
 };
 
 __attribute__((section(".header"), used, visibility("hidden"))) struct header stub_header = {
@@ -30,26 +34,11 @@ __attribute__((section(".header"), used, visibility("hidden"))) struct header st
 #define MFD_NOEXEC_SEAL 8
 #define F_DUPFD_CLOEXEC 1030
 #define LOADER_FD 64 /* high: leaves the low numbers as the caller expects them */
-#define SPARE_WORDS 64 /* the path, the end markers and alignment */
+#define SPARE_WORDS 64 /* the path, the signals, the end markers and alignment */
+#define SIGUSR1 10
+#define SET_DIGITS 16
 
 #if defined(__x86_64__)
-#define SYS_WRITE 1
-#define SYS_CLOSE 3
-#define SYS_FCNTL 72
-#define SYS_EXIT_GROUP 231
-#define SYS_MEMFD_CREATE 319
-
-static inline long system_call(long number, long a, long b, long c)
-{
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
 /* rdx holds the loader's exit handler, which Deno's start code expects there. */
 __asm__(".section .text,\"ax\"\n"
 	".globl stub_start\n"
@@ -128,14 +117,19 @@ static long loader_file(const struct header *header)
 	return high;
 }
 
+static char *write_text(char *to, const char *text)
+{
+	while (*text)
+		*to++ = *text++;
+	return to;
+}
+
 static void write_path(char *path, long fd)
 {
-	static const char directory[] = "/proc/self/fd/";
 	char digits[20];
 	int n = 0;
 
-	for (const char *from = directory; *from;)
-		*path++ = *from++;
+	path = write_text(path, "/proc/self/fd/");
 	do
 		digits[n++] = (char)('0' + fd % 10);
 	while (fd /= 10);
@@ -144,12 +138,68 @@ static void write_path(char *path, long fd)
 	*path = 0;
 }
 
+static char *write_set(char *to, word set)
+{
+	for (int shift = 4 * (SET_DIGITS - 1); shift >= 0; shift -= 4)
+		*to++ = "0123456789abcdef"[set >> shift & 15];
+	return to;
+}
+
+static word ignored_signals(void)
+{
+	word set = 0;
+
+	for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+		struct kernel_sigaction action = {0};
+
+		system_call6(SYS_RT_SIGACTION, signal, 0, (long)&action, SIGNAL_SET_BYTES, 0, 0);
+		if (action.handler == SIGNAL_IGNORED)
+			set |= SIGNAL_BIT(signal);
+	}
+	return set;
+}
+
+/*
+ * From half a second on Deno listens for SIGUSR1, and opens its debugger on it. Every thread inherits
+ * that it is blocked, and none unblocks it. NAME=BLOCKED,IGNORED says how signals were before.
+ */
+static void hold_signals(char *variable, const char *name)
+{
+	char *next = write_set(write_text(variable, name),
+			       signal_mask(SIG_BLOCK, SIGNAL_BIT(SIGUSR1)));
+
+	*next++ = ',';
+	*write_set(next, ignored_signals()) = 0;
+}
+
+static int begins(const char *text, const char *with)
+{
+	while (*with && *text == *with) {
+		text++;
+		with++;
+	}
+	return !*with;
+}
+
+static int is_kept(const struct header *header, const char *variable)
+{
+	const char *name = (const char *)header + header->kept;
+
+	for (word i = 0; i < header->kept_count; i++) {
+		if (begins(variable, name))
+			return 1;
+		name = after(name);
+	}
+	return 0;
+}
+
 /* Bytes that stub_main() needs below the old stack pointer. */
 __attribute__((visibility("hidden"), used)) word stub_stack_bytes(const word *stack,
 								   const struct header *header)
 {
 	char *const *arguments = (char *const *)(stack + 1);
-	word words = stack[0] + count(arguments + stack[0] + 1) + header->argument_count;
+	word words = stack[0] + count(arguments + stack[0] + 1) + header->argument_count +
+		     header->environment_count;
 
 	return ((words + SPARE_WORDS) * sizeof(word) + 15) & ~15UL;
 }
@@ -163,13 +213,13 @@ __attribute__((visibility("hidden"), used)) word *stub_main(word *stack,
 	char *const *argv = (char *const *)(stack + 1);
 	char *const *envp = argv + argc + 1;
 	const char *string = base + header->arguments;
-	int (*set_environment)(const char *, const char *, int) =
-		*(int (*const *)(const char *, const char *, int))(base + header->setenv_slot);
+	word **environ_of_libc = *(word ***)(base + header->environ_slot);
 	word *block = (word *)((word)stack - stub_stack_bytes(stack, header));
-	char *path = (char *)(stack - 8);
+	char *path = (char *)(stack - 8), *signals = (char *)(stack - 24);
 	word *next = block;
 
 	write_path(path, loader_file(header));
+	hold_signals(signals, base + header->signals);
 	*next++ = argc + header->argument_count + 1;
 	*next++ = argc ? (word)argv[0] : (word)string;
 	for (word i = 0; i < header->argument_count; i++)
@@ -178,18 +228,19 @@ __attribute__((visibility("hidden"), used)) word *stub_main(word *stack,
 	for (word i = 1; i < argc; i++)
 		*next++ = (word)argv[i];
 	*next++ = 0;
+
+	*environ_of_libc = next; /* libc took the user's before it came to this */
+	string = base + header->environment;
+	for (word i = 0; i < header->environment_count; i++) {
+		*next++ = (word)string;
+		string = after(string);
+	}
+	*next++ = (word)signals;
 	for (word i = 0; envp[i]; i++)
-		*next++ = (word)envp[i];
+		if (is_kept(header, envp[i]))
+			*next++ = (word)envp[i];
 	*next++ = 0;
 	*next++ = 0; /* AT_NULL: the loader has read the real auxiliary vector already */
 	*next++ = 0;
-
-	string = base + header->environment;
-	for (word i = 0; i < header->environment_count; i++) {
-		const char *value = after(string);
-
-		set_environment(string, value, 1);
-		string = after(value);
-	}
 	return block;
 }

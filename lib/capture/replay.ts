@@ -1,13 +1,16 @@
 /**
- * Events again, from a recording (recording/format.ts) or a packet capture (pcap.ts).
+ * Events again, from a recording (recording/format.ts) or a packet capture (pcap/).
  *
  * In: a file, or standard input. Out: the same entries in the same order as when they were
  * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
  * what is whole is handed out, then `failure` says where and why it ended early.
  */
-import { CLOSE_TOTALS_SIZE, ENTRY_SIZE, EntryKind, OPEN_NAMES_SIZE } from "./abi.ts";
+import { EntryKind } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
-import { isPcap, PcapSource } from "./pcap.ts";
+import { isPcap } from "./pcap/file.ts";
+import { PcapSource } from "./pcap/source.ts";
+import { inPieces } from "./pieces.ts";
+import { isPlausible } from "./plausible.ts";
 import {
   BLOCK_HEAD_BYTES,
   blockChecksum,
@@ -27,27 +30,23 @@ import {
   type RecordingFacts,
 } from "./recording/format.ts";
 import { RecordingInput } from "./recording/input.ts";
-import type { BufferLoss, CaptureSource, EventHandler, TraceStart } from "./source.ts";
-
-/** A source whose events were saved before. */
-export interface ReplaySource extends CaptureSource {
-  /** "recording" or "pcap". */
-  readonly format: "recording" | "pcap";
-  /** Why it ended before the end, once `ended`; null when it did not. */
-  readonly failure: RecordingError | null;
-  /** What a recording says about itself; null for packet captures. */
-  readonly facts: RecordingFacts | null;
-  /** What was counted while reading, by a stable snake_case name. */
-  counts(): Readonly<Record<string, number>>;
-}
+import type { ReplaySource } from "./replay_source.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
+import { Turn } from "./turn.ts";
 
 /**
- * Opens a recording, pcap or pcapng file, told apart by their first bytes; "-" is standard input.
+ * Opens a recording, pcap or pcapng file, told apart by their first bytes, perhaps in a gzip file; "-" is
+ * standard input.
  * Throws RecordingError when it cannot be opened, is none of them, or is too new.
  */
 export function openReplay(path: string): ReplaySource {
-  const input = new RecordingInput(path);
+  return replayOf(new RecordingInput(path));
+}
+
+/** The same of a file that is open already; the source closes it. */
+export function replayOf(input: RecordingInput): ReplaySource {
   try {
+    input.unpack();
     if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);
     return new RecordingSource(input);
   } catch (error) {
@@ -85,9 +84,6 @@ function readFileHead(input: RecordingInput): { start: TraceStart; facts: Record
 
 function notOurs(input: RecordingInput): string {
   const [first, second] = [input.bytes[input.start], input.bytes[input.start + 1]];
-  if (first === 0x1f && second === 0x8b) {
-    return 'it is a gzip file: use "zcat FILE | sockeye replay -"';
-  }
   if (first === 0x28 && second === 0xb5) {
     return 'it is a zstd file: use "zstdcat FILE | sockeye replay -"';
   }
@@ -105,6 +101,12 @@ class RecordingSource implements ReplaySource {
   // Entries are read as words: the block lies in a buffer of its own, aligned.
   #block = new Uint8Array(0);
   #words = new Uint32Array(0);
+  #blockOffset = 0;
+  #blockEnd = 0;
+  /** Of the block at hand: where the next event lies, how many came before it, and how many there are. */
+  #at = 0;
+  #nth = 0;
+  #expected = 0;
   #starved = false;
   #losses: readonly BufferLoss[] = [];
   #counts = { blocks: 0, events: 0, lost_events: 0, unknown_blocks: 0, closed: 0 };
@@ -135,6 +137,7 @@ class RecordingSource implements ReplaySource {
 
   stop(): void {
     this.ended = true;
+    this.#input.stop();
   }
 
   losses(): readonly BufferLoss[] {
@@ -143,6 +146,10 @@ class RecordingSource implements ReplaySource {
 
   counts(): Readonly<Record<string, number>> {
     return this.#counts;
+  }
+
+  notRead(): Readonly<Record<string, number>> {
+    return {};
   }
 
   [Symbol.dispose](): void {
@@ -160,6 +167,7 @@ class RecordingSource implements ReplaySource {
   }
 
   #drainBlock(handler: EventHandler): number {
+    if (this.#at < this.#blockEnd) return this.#handOut(handler);
     const input = this.#input;
     const offset = input.offset;
     this.#starved = false;
@@ -171,7 +179,10 @@ class RecordingSource implements ReplaySource {
     const raw = this.#rawBytes(head, offset);
     input.consume(size);
     this.#counts.blocks++;
-    if (head.type === BlockType.EVENTS) return this.#handOut(raw, head.events, offset, handler);
+    if (head.type === BlockType.EVENTS) {
+      this.#takeBlock(raw, head.events, offset);
+      return this.#handOut(handler);
+    }
     if (head.type === BlockType.END) this.#end(raw);
     else this.#counts.unknown_blocks++;
     return 0;
@@ -211,31 +222,44 @@ class RecordingSource implements ReplaySource {
     return raw;
   }
 
-  #handOut(raw: Uint8Array, expected: number, offset: number, handler: EventHandler): number {
+  #takeBlock(raw: Uint8Array, expected: number, offset: number): void {
     if (this.#block.length < raw.length) {
       this.#block = new Uint8Array((raw.length + 65535) & ~65535);
       this.#words = new Uint32Array(this.#block.buffer);
     }
     this.#block.set(raw);
+    this.#at = 0;
+    this.#blockEnd = raw.length;
+    this.#nth = 0;
+    this.#expected = expected;
+    this.#blockOffset = offset;
+  }
+
+  /** Hands out the block at hand, or so much of it as a turn has time for. */
+  #handOut(handler: EventHandler): number {
     const event = this.#event;
-    let at = 0;
+    const turn = new Turn();
+    const end = this.#blockEnd;
     let count = 0;
-    while (at < raw.length) {
-      const whole = event.read(this.#words, this.#block, at, raw.length, this.start.base);
-      if (!whole || !isSafe(event)) break;
-      at += event.entrySize;
+    while (this.#at < end && !this.ended) {
+      const whole = event.read(this.#words, this.#block, this.#at, end, this.start.base);
+      if (!whole || this.#nth === this.#expected || !isPlausible(event)) return this.#fail(count);
+      this.#at += event.entrySize;
+      this.#nth++;
+      this.#counts.events++;
       count++;
       if (event.kind === EntryKind.LOST) this.#counts.lost_events += event.totalBytes;
-      handler(event);
+      inPieces(event, handler);
+      if (turn.isOver) return count;
     }
-    this.#counts.events += count;
-    if (at < raw.length || count !== expected) {
-      this.ended = true;
-      this.failure = this.#input.error(
-        `block at offset ${offset} is damaged: event ${count + 1} is none`,
-        offset,
-      );
-    }
+    return this.#nth < this.#expected && !this.ended ? this.#fail(count) : count;
+  }
+
+  #fail(count: number): number {
+    const offset = this.#blockOffset;
+    const reason = `block at offset ${offset} is damaged: event ${this.#nth + 1} is none`;
+    this.failure = this.#input.error(reason, offset);
+    this.ended = true;
     return count;
   }
 
@@ -244,13 +268,4 @@ class RecordingSource implements ReplaySource {
     this.#counts.closed = 1;
     this.ended = true;
   }
-}
-
-// What the pipeline takes for granted of an entry, and a checksum does not promise. An end that no
-// hook told (sweep.ts) has no totals.
-function isSafe(event: SocketEvent): boolean {
-  const behind = event.entrySize - ENTRY_SIZE;
-  if (event.kind === EntryKind.OPEN && behind < OPEN_NAMES_SIZE) return false;
-  if (event.kind === EntryKind.CLOSE && behind > 0 && behind < CLOSE_TOTALS_SIZE) return false;
-  return event.direction <= 1 && Math.abs(event.timeNs) < 2 ** 53;
 }

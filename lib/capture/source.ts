@@ -1,6 +1,6 @@
 /**
  * Where events come from: the kernel (live.ts), a recording (replay.ts) or a packet capture
- * (pcap.ts). The pipeline cannot tell them apart.
+ * (pcap/). The pipeline cannot tell them apart.
  */
 import type { WallStart } from "../clock.ts";
 import type { SocketEvent, TimeBase } from "./event.ts";

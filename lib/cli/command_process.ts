@@ -1,116 +1,123 @@
 /**
- * `-- COMMAND [ARG…]`: a program started under the trace. In: its words. Out: a stopped process,
- * which runs COMMAND once resume() is called, so that its first byte is seen; later its status.
- * It has our stdin and stderr; its stdout is our stderr, unless records go to a file.
+ * `-- COMMAND [ARG…]`: a program started under the trace. In: its words. Out: a process that waits at
+ * the gate (build/gate/gate.c) and becomes COMMAND once release() is called, so that its first byte
+ * is seen; later its status. It has our stdin and stderr; its stdout is our stderr, unless records go
+ * to a file; its environment and signals are the user's.
  *
- * It is never ended by sockeye: signals that ended the trace are passed on, nothing else.
+ * The gate holds the end of a pipe of ours: when this process goes, however it does, so does the gate,
+ * and COMMAND never runs. Once it runs it is never ended by sockeye: signals that ended the trace are
+ * passed on, nothing else.
  */
+import { Libc } from "../../ffi/libc.ts";
+import { readAsset } from "../assets.ts";
 import { systemReason } from "../system_reason.ts";
 import { OperatorError, quote } from "./errors.ts";
 import type { EndSignal } from "./signals.ts";
+import { userState } from "./user_state.ts";
 
 /** As a shell answers: not found, and found but not to be run. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
-/** The gate: the shell stops itself and, once continued, becomes COMMAND without changing its pid. */
-const GATE = 'kill -STOP $$; exec "$@"';
 
-/** The gate stops within milliseconds, later on a busy node; where that is not seen, nothing helps. */
-const HOLD_MS = 15_000;
+const STDOUT = 1;
+const STDERR = 2;
 
-export class CommandProcess {
+export class CommandProcess implements Disposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
-  #resumed = false;
-  readonly #status: Promise<Deno.CommandStatus>;
+  readonly #exitCode: Promise<number>;
+  readonly #letThrough: () => void;
+  readonly #resources: DisposableStack;
 
-  private constructor(child: Deno.ChildProcess) {
+  private constructor(
+    child: Deno.ChildProcess,
+    letThrough: () => void,
+    resources: DisposableStack,
+  ) {
     this.#child = child;
     this.pid = child.pid;
-    this.#status = child.status;
+    this.#exitCode = child.status.then((status) => status.code, codeOfUnnamedSignal);
+    this.#letThrough = letThrough;
+    this.#resources = resources;
   }
 
-  /** Starts the gate and resolves when it has stopped. `stdoutFree`: COMMAND may keep our stdout. */
-  static async hold(words: readonly string[], stdoutFree: boolean): Promise<CommandProcess> {
-    findProgram(words[0] ?? "");
-    const gate = stdoutFree ? GATE : `${GATE} >&2`;
-    const command = new Deno.Command("/bin/sh", {
-      args: ["-c", gate, "sh", ...words],
-      stdin: "inherit",
-      stdout: "inherit",
-      stderr: "inherit",
-    });
-    const held = new CommandProcess(spawn(command));
-    let over = false;
-    void held.#status.then(() => over = true);
-    const untilMs = performance.now() + HOLD_MS;
+  /** Starts the gate. `stdoutFree`: COMMAND may keep our stdout. */
+  static hold(words: readonly string[], stdoutFree: boolean): CommandProcess {
+    const name = words[0] ?? "";
+    const program = findProgram(name);
+    using kept = new DisposableStack();
+    using inherited = new DisposableStack();
     try {
-      while (!over && processState(held.pid) !== "T") {
-        if (performance.now() >= untilMs) throw new Error("its state is not told");
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
+      const libc = kept.use(new Libc());
+      const { environment, blockedSignals, ignoredSignals } = userState();
+      const image = inherited.use(libc.programFile("gate", readAsset("gate")));
+      const variables = inherited.use(libc.inheritedFile("environment", environment));
+      const pipe = libc.pipe();
+      inherited.use(pipe.inheritedEnd);
+      kept.use(pipe.ownEnd);
+      const files = [pipe.inheritedEnd.fd, variables.fd];
+      const output = stdoutFree ? STDOUT : STDERR;
+      const child = new Deno.Command(`/proc/self/fd/${image.fd}`, {
+        args: [
+          ...files.map(String),
+          blockedSignals,
+          ignoredSignals,
+          `${output}`,
+          program,
+          ...words,
+        ],
+        clearEnv: true,
+        stdin: "inherit",
+        stdout: "inherit",
+        stderr: "inherit",
+      }).spawn();
+      return new CommandProcess(child, () => libc.writeByte(pipe.ownEnd.fd), kept.move());
     } catch (error) {
-      held.cancel();
-      throw notHeld(words[0] ?? "", held.pid, error);
+      throw new OperatorError(`Cannot start ${quote(name)}: ${systemReason(error)}`, null, 125, {
+        cause: error,
+      });
     }
-    return held;
   }
 
-  resume(): void {
-    this.#resumed = true;
-    this.#send("SIGCONT");
+  /** From here on it is COMMAND. */
+  release(): void {
+    this.#letThrough();
   }
 
   /** Tells COMMAND what we were told. Ctrl-C in a terminal reaches it without our help. */
   passOn(signal: EndSignal): void {
     if (signal === "SIGINT" && Deno.stdin.isTerminal()) return;
-    this.#send(signal);
-  }
-
-  /** Removes the gate when the trace did not come about; once COMMAND runs it is left alone. */
-  cancel(): void {
-    if (!this.#resumed) this.#send("SIGKILL");
-  }
-
-  /** Its exit status, or 128 + n when signal n ended it. */
-  async exitCode(): Promise<number> {
-    const status = await this.#status;
-    return status.code;
-  }
-
-  #send(signal: Deno.Signal): void {
     try {
       this.#child.kill(signal);
     } catch {
       // It has ended already.
     }
   }
-}
 
-function spawn(command: Deno.Command): Deno.ChildProcess {
-  try {
-    return command.spawn();
-  } catch (error) {
-    throw new OperatorError(
-      `Cannot start a command: /bin/sh: ${systemReason(error)}`,
-      "commands are started through /bin/sh",
-      125,
-      { cause: error },
-    );
+  /** Its exit status, or 128 + n when signal n ended it. */
+  async exitCode(): Promise<number> {
+    return await this.#exitCode;
+  }
+
+  /** What still waits at the gate ends there; once it is COMMAND it is left alone. */
+  cancel(): void {
+    this.#resources.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.cancel();
   }
 }
 
-function notHeld(name: string, pid: number, cause: unknown): OperatorError {
-  return new OperatorError(
-    `Cannot start ${quote(name)}: its process ${pid} was not seen to stop before it runs`,
-    `/proc/${pid}/stat must be readable: is /proc mounted, and without hidepid?`,
-    125,
-    { cause },
-  );
+/** Deno knows no real-time signals, and fails when one has ended a process. */
+function codeOfUnnamedSignal(error: unknown): number {
+  const number = error instanceof TypeError && /^Invalid signal: (\d+)$/.exec(error.message)?.[1];
+  if (number) return 128 + Number(number);
+  throw error;
 }
 
-/** Says what a shell would, before anything is attached. */
-function findProgram(name: string): void {
+/** Path of the program; says what a shell would, before anything is attached. */
+function findProgram(name: string): string {
   const candidates = name.includes("/")
     ? [name]
     : (Deno.env.get("PATH") ?? "/usr/bin:/bin").split(":").map((folder) =>
@@ -120,7 +127,7 @@ function findProgram(name: string): void {
   for (const path of candidates) {
     const mode = fileMode(path);
     if (mode === null) continue;
-    if ((mode & 0o111) !== 0) return;
+    if ((mode & 0o111) !== 0) return path;
     found = true;
   }
   if (found) {
@@ -135,16 +142,5 @@ function fileMode(path: string): number | null {
     return info.isFile ? info.mode ?? 0 : null;
   } catch {
     return null;
-  }
-}
-
-/** The letter in /proc/PID/stat behind the name (it may hold spaces and brackets); null without one. */
-function processState(pid: number): string | null {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return stat[stat.lastIndexOf(")") + 2] ?? null;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
   }
 }

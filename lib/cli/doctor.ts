@@ -3,6 +3,8 @@
  * Out: what happens to the process's traffic at each stage, a verdict, and an exit code: 0 when
  * records flow, 3 when it found why they (or some) do not.
  *
+ * Or of a recording or packet capture: the same stages over what the file has (doctor_saved.ts).
+ *
  * It traces the process alone, without the given filters, so that what they leave out shows as well.
  */
 import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
@@ -10,17 +12,20 @@ import { plugins } from "../../protocols/registry.ts";
 import { type LiveSource, openLive } from "../capture/live/source.ts";
 import { readLink, readText } from "../capture/live/machine.ts";
 import type { BufferLoss } from "../capture/source.ts";
-import type { DoctorFacts, IoBytes, Snapshot } from "../doctor/facts.ts";
+import type { DoctorFacts, IoBytes, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
 import { pidOutside, processTree, takeSnapshot } from "../doctor/process.ts";
 import { stagesOf } from "../doctor/stages.ts";
 import { judge } from "../doctor/verdict.ts";
+import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
 import { type Report, reportJson, reportText } from "./doctor_report.ts";
-import { OperatorError } from "./errors.ts";
+import { examineFile } from "./doctor_saved.ts";
+import { OperatorError, usageError } from "./errors.ts";
 import { answer, openLog } from "./messages.ts";
 import type { DoctorOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { selectProtocols } from "./protocols.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -30,11 +35,13 @@ const FOUND_WHY_NOT = 3;
 const BUSY_MS = 2;
 const OWN_NAMESPACE = "/proc/self/ns/net";
 
-export async function doctor(options: DoctorOptions): Promise<number> {
+export async function doctor(options: DoctorOptions, file?: string): Promise<number> {
   const { only } = selectProtocols(options.protocol, plugins);
-  const pid = existing(options.pid);
   const log = openLog({ quiet: options.quiet, verbose: 0 });
-  const facts = await examine(pid, options, only, (text) => log.info(text));
+  const wanted = wantedOf(options, only);
+  const facts = file === undefined
+    ? await examine(existing(options.pid), options, wanted, log)
+    : await examineFile(file, options, wanted, log);
   const stages = stagesOf(facts, plugins);
   const verdict = judge(facts);
   const report: Report = { facts, stages, verdict };
@@ -44,7 +51,13 @@ export async function doctor(options: DoctorOptions): Promise<number> {
 }
 
 /** The process of a pid or thread id that runs; else an error that says where it may be meant. */
-function existing(pid: number): number {
+function existing(pid: number | undefined): number {
+  if (pid === undefined) {
+    throw usageError(
+      "Cannot go on: option --pid is missing",
+      "name a process (--pid N), or a recording or packet capture: sockeye doctor FILE",
+    );
+  }
   const group = /^Tgid:\t(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1];
   if (group !== undefined) return Number(group);
   const outside = pidOutside(pid);
@@ -59,9 +72,10 @@ function existing(pid: number): number {
 async function examine(
   pid: number,
   options: DoctorOptions,
-  only: ReadonlySet<string> | null,
-  say: (text: string) => void,
+  wanted: Wanted,
+  log: Log,
 ): Promise<DoctorFacts> {
+  const say = (text: string): void => log.info(text);
   const observer = new Observer();
   using source = openSource(pid, options, say);
   const kernelCounts = openDiag(pid);
@@ -75,6 +89,7 @@ async function examine(
   };
   using _signals = onEndSignal(conclude);
   const before = snapshot(pid, options, diag);
+  giveUp(log, ["events", "processes", "examination"]);
   const startMs = performance.now();
   const timer = setTimeout(conclude, durationMs);
   say(`ready: watching pid ${pid} for ${durationMs / 1000} s, ${source.way} way; Ctrl-C ends`);
@@ -88,13 +103,7 @@ async function examine(
     seconds,
     targetsEnded: readLink(`/proc/${pid}/ns/net`) === null,
     ownNetNamespace: readLink(OWN_NAMESPACE) ?? "",
-    wanted: {
-      protocols: only,
-      ports: options.port,
-      comm: options.comm,
-      role: options.role ?? null,
-      fd: options.fd ?? null,
-    },
+    wanted,
     before,
     after: atEnd(before, after ?? snapshot(pid, options, diag)),
     diagFailure: kernelCounts.failure,
@@ -105,6 +114,17 @@ async function examine(
     lost: byBuffer(source.losses()),
     counters: source.counters(),
     ringBytes: source.ringBytes,
+    saved: null,
+  };
+}
+
+function wantedOf(options: DoctorOptions, only: ReadonlySet<string> | null): Wanted {
+  return {
+    protocols: only,
+    ports: options.port,
+    comm: options.comm,
+    role: options.role ?? null,
+    fd: options.fd ?? null,
   };
 }
 

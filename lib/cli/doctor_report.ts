@@ -52,7 +52,8 @@ function wrap(text: string): string[] {
 export function reportJson({ facts, stages, verdict }: Report): string {
   const kernel = kernelBytes(facts);
   const report = {
-    pid: facts.pid,
+    pid: facts.saved === null ? facts.pid : undefined,
+    file: facts.saved ?? undefined,
     way: facts.way,
     seconds: facts.seconds,
     verdict,

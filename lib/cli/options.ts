@@ -70,7 +70,8 @@ export interface TraceOptions extends OutputOptions, CaptureOptions {
 
 /** The process, and the options of the trace that misses records. */
 export interface DoctorOptions extends Omit<FilterOptions, "pid">, CaptureOptions {
-  pid: number;
+  /** Of a recording or a process; a packet capture has none. */
+  pid?: number;
   fd?: number;
   /** Milliseconds. */
   duration?: number;
@@ -182,7 +183,7 @@ function diagnosticOptions(name: string) {
       new Option("--conn-trace-level <level>", "1: changes of state, 2: every step (default)")
         .argParser((text) => level(text) === "1" ? 1 : 2),
     )
-    .option("--log-file <file>", "write these logs to this file, mode 0600, not to stderr")
+    .option("--log-file <file>", "write these logs to this file, not to stderr")
     .option("--stats", "print counters of every stage, at the end and live on a terminal")
     .option("--stats-file <file>", "write the counters to this file at the end, as JSON")
     .addOption(
@@ -204,7 +205,7 @@ function recordOptions(name: string) {
       "ndjson, or table (default on a terminal)",
       choice("--output", ["ndjson", "table"]),
     )
-    .option("--output-file <file>", "write records to this file, mode 0600")
+    .option("--output-file <file>", "write records to this file")
     .addOption(
       new Option("--max-body <size>", "bytes shown of a body or value")
         .default(4 * KIB, "4KiB").argParser(size("--max-body", 0, 16 * MIB)),
@@ -227,7 +228,7 @@ function recordOptions(name: string) {
 /** What only a live trace has. */
 function liveOptions(name: string) {
   return addCapture(diagnosticOptions(name).optionsGroup("Capture:"))
-    .option("-w, --record <file>", "save the events, too, for sockeye replay; mode 0600");
+    .option("-w, --record <file>", "save the events, too, for sockeye replay");
 }
 
 /** `words` are left over on the line: a trace takes none, and says so better than a parser can. */
@@ -250,11 +251,13 @@ export function replayCommand(
     .action((file, options) => run(options, file));
 }
 
-export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): CommandUnknownOpts {
+export function doctorCommand(
+  run: (options: DoctorOptions, file: string | undefined) => Promise<void>,
+): CommandUnknownOpts {
   const process = new Command("doctor")
-    .description("why is a record missing: watch one process, stage by stage")
+    .description("why is a record missing: watch one process, or read a file, stage by stage")
     .optionsGroup("The process, and the filters of the trace that misses records:")
-    .requiredOption("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
+    .option("-p, --pid <pid>", "this process and its children", parsePid("--pid"))
     .option("--fd <fd>", "this descriptor of it", parseFd("--fd"));
   const watch = addFilters(process)
     .optionsGroup("How to watch, and the report:")
@@ -265,5 +268,7 @@ export function doctorCommand(run: (options: DoctorOptions) => Promise<void>): C
       choice("--output", ["table", "json"]),
     )
     .option("-q, --quiet", "no ready line");
-  return addBounds(addCapture(watch)).action((options) => run(options));
+  return addBounds(addCapture(watch))
+    .argument("[file]", "a recording or pcap file, in place of a process; - reads a pipe")
+    .action((file, options) => run(options, file));
 }

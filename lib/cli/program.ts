@@ -28,7 +28,8 @@ export interface Actions {
   /** With the options of a trace. */
   demo(options: TraceOptions): Promise<void>;
   demoPeer(role: string, url: string | undefined): Promise<void>;
-  doctor(options: DoctorOptions): Promise<void>;
+  /** With a file, that one in place of a process. */
+  doctor(options: DoctorOptions, file: string | undefined): Promise<void>;
   check(): Promise<void>;
   protocols(): Promise<void>;
   completions(shell: string, program: CommandUnknownOpts): Promise<void>;
@@ -42,6 +43,9 @@ Examples:
   sudo sockeye -- curl http://example.com/       start a program and trace it
   sudo sockeye doctor --pid 1234                 why is a record missing?
 `;
+
+/** Names that recordings and packet captures go by. */
+const SAVED_FILE = /\.(rec|cap|dmp|pcap|pcapng)(\d+)?(\.(gz|zst))?$/i;
 
 export function buildProgram(actions: Actions): CommandUnknownOpts {
   const program = traceCommand("sockeye", (options, words) => {
@@ -101,6 +105,12 @@ function addCommands(program: CommandUnknownOpts, actions: Actions): void {
 function refuseWords(words: readonly string[], program: CommandUnknownOpts): void {
   const word = words[0];
   if (word === undefined) return;
+  if (SAVED_FILE.test(word)) {
+    throw usageError(
+      `Cannot run ${quote(word)}: no such command`,
+      `to read a recording or a packet capture: sockeye replay ${words.join(" ")}`,
+    );
+  }
   const commands = program.createHelp().visibleCommands(program).map((command) => command.name());
   const meant = suggest(word, commands);
   if (meant !== null) {

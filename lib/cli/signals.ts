@@ -1,37 +1,58 @@
 /**
- * Signals that end a trace. In: SIGINT, SIGTERM, SIGHUP. Out: one call for the first of them; a
- * second one ends the process at once with 128 + its number.
+ * Signals that end a trace. In: SIGINT, SIGTERM, SIGHUP. Out: a call for each; the second one ends the
+ * process at once, with 128 + its number. One that comes while nothing can be ended yet is kept.
  */
 
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 export type EndSignal = keyof typeof NUMBERS;
 
-export interface EndSignals extends Disposable {
+/** Listens until disposed. */
+export class EndSignals implements Disposable {
+  /** The first that came. */
+  first: EndSignal | null = null;
+  readonly #listeners: readonly (readonly [EndSignal, () => void])[];
+  #react: (signal: EndSignal) => void = () => {};
+  #settled = false;
+
+  constructor() {
+    const signals = Object.keys(NUMBERS) as EndSignal[];
+    this.#listeners = signals.map((signal) => [signal, (): void => this.#come(signal)] as const);
+    for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
+  }
+
+  /** What each of them does from now on; one that has come does it at once. */
+  react(react: (signal: EndSignal) => void): void {
+    this.#react = react;
+    if (this.first !== null) react(this.first);
+  }
+
+  /** Resolves when signals that came while this thread was busy have been heard. */
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
   /** The exit code is decided: from now on until the process exits signals change nothing. */
-  settle(): void;
+  settle(): void {
+    this.#settled = true;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#settled) return;
+    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
+  }
+
+  #come(signal: EndSignal): void {
+    if (this.#settled) return;
+    const isSecond = this.first !== null;
+    this.first ??= signal;
+    this.#react(signal);
+    if (isSecond) Deno.exit(128 + NUMBERS[signal]);
+  }
 }
 
-/** Listens until disposed. */
-export function onEndSignal(first: (signal: EndSignal) => void): EndSignals {
-  let seen = false;
-  let settled = false;
-  const listeners = (Object.keys(NUMBERS) as EndSignal[]).map((signal) => {
-    const listener = (): void => {
-      if (settled) return;
-      if (seen) Deno.exit(128 + NUMBERS[signal]);
-      seen = true;
-      first(signal);
-    };
-    Deno.addSignalListener(signal, listener);
-    return { signal, listener };
-  });
-  return {
-    settle: (): void => {
-      settled = true;
-    },
-    [Symbol.dispose]: (): void => {
-      if (settled) return;
-      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
-    },
-  };
+/** Listens until disposed; `react` is to bear being called twice. */
+export function onEndSignal(react: (signal: EndSignal) => void): EndSignals {
+  const signals = new EndSignals();
+  signals.react(react);
+  return signals;
 }

@@ -2,6 +2,7 @@
  * The closing lines of a trace. In: what was counted. Out: text, the good news first, every kind of
  * loss named; nothing is rounded away to zero.
  */
+import { describeNotRead } from "../capture/pcap/not_read.ts";
 import type { BufferLoss } from "../capture/source.ts";
 import { formatSize } from "../sink/format.ts";
 import type { StatsJson } from "../stats.ts";
@@ -13,6 +14,8 @@ export interface SummaryFacts {
   readonly losses: readonly BufferLoss[];
   /** The kernel side's own counters; empty for a replay. */
   readonly kernelCounters: Readonly<Record<string, number>>;
+  /** Packets of a capture that could not be read, by reason. */
+  readonly notRead?: Readonly<Record<string, number>>;
   /** Wall-clock length of the trace, and CPU time spent meanwhile (null: not known). */
   readonly seconds: number;
   readonly cpuSeconds: number | null;
@@ -34,7 +37,10 @@ export function formatSummary(facts: SummaryFacts): string[] {
     `${formatSize(stats.payload_bytes)}, in ${facts.seconds.toFixed(1)} s${share}`,
   ];
   const missing = describeLoss(facts);
-  lines.push(missing.length === 0 ? "nothing lost" : `missing: ${missing.join("; ")}`);
+  const notRead = describeNotRead(facts.notRead ?? {});
+  if (missing.length > 0) lines.push(`missing: ${missing.join("; ")}`);
+  if (notRead.length > 0) lines.push(`not read: ${notRead.join(", ")}`);
+  if (missing.length + notRead.length === 0) lines.push("nothing lost");
   const withheld = withheldBytes(facts);
   if (withheld > 0) {
     const size = formatSize(withheld);
@@ -82,6 +88,10 @@ function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[]
   if (stats.connections.evicted > 0) {
     parts.push(`${plural(stats.connections.evicted, "connection")} evicted (--memory-limit)`);
   }
+  const givenUp = stats.abandoned.memory_limit ?? 0;
+  if (givenUp > 0) {
+    parts.push(`${plural(givenUp, "message")} given up unanswered (--memory-limit)`);
+  }
   if (stats.dropped_records > 0) {
     parts.push(`${plural(stats.dropped_records, "record")} dropped, the reader was too slow`);
   }
@@ -94,14 +104,24 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** User and system time of this process, all threads, in seconds; null without /proc. */
-export function ownCpuSeconds(): number | null {
+/** CPU seconds of this process so far, from a file that is open before reading is given up. */
+export function openOwnCpu(): { seconds(): number | null } {
+  const buffer = new Uint8Array(4096);
+  let file: Deno.FsFile | null = null;
   try {
-    const stat = Deno.readTextFileSync("/proc/self/stat");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // Fields 14 and 15 of proc(5), in USER_HZ, which is 100 on every Linux that Deno runs on.
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    file = Deno.openSync("/proc/self/stat");
   } catch {
-    return null;
+    // Not known, then.
   }
+  return {
+    seconds: () => {
+      file?.seekSync(0, Deno.SeekMode.Start);
+      const length = file?.readSync(buffer) ?? null;
+      if (length === null) return null;
+      const stat = new TextDecoder().decode(buffer.subarray(0, length));
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      // Fields 14 and 15 of proc(5), in USER_HZ, which is 100 on every Linux that Deno runs on.
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+  };
 }

@@ -8,8 +8,9 @@ import { prepareText } from "../wire/text.ts";
 import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { prepare, Session } from "./session.ts";
-import { onEndSignal } from "./signals.ts";
+import { EndSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -23,6 +24,7 @@ export async function trace(
 ): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
+  using signals = new EndSignals();
   using source = openLive(liveOptions(options, command, log));
   using recorder = openRecorder(options, command, source);
   const session = new Session(source, options, prepared, {
@@ -34,24 +36,27 @@ export async function trace(
       if (passing === undefined || recorder === null) source.setVerdict(conn, verdict, passing);
     },
   });
-  let held: CommandProcess | null = null;
-  using signals = onEndSignal((signal) => {
+  using held = command.length > 0
+    ? CommandProcess.hold(command, options.outputFile !== undefined)
+    : null;
+  if (held !== null) source.addTarget(held.pid);
+  signals.react((signal) => {
     session.run.stop("asked");
     held?.passOn(signal);
   });
-  try {
-    if (command.length > 0) {
-      held = await CommandProcess.hold(command, options.outputFile !== undefined);
-      source.addTarget(held.pid);
-    }
+  // All is open, attached and started; whatever comes now may be hostile.
+  prepared.begin();
+  recorder?.begin();
+  giveUp(log, ["output", "events", "processes"], held?.pid);
+  await signals.turn();
+  if (signals.first === null) {
     log.info(readyLine(options, name, source));
-    held?.resume();
-    prepareText();
-    await session.work();
-  } catch (error) {
+    held?.release();
+  } else {
     held?.cancel();
-    throw error;
   }
+  prepareText();
+  await session.work();
   const counters = source.counters();
   session.conclude(log, counters);
   const exitCode = held === null ? 0 : await held.exitCode();

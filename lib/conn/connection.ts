@@ -183,6 +183,15 @@ export class Connection implements TrackedConnection {
     return true;
   }
 
+  /** As Session.weigh(), of all sessions. */
+  weigh(): void {
+    this.#socket?.weigh();
+    this.#datagrams?.weigh();
+    if (this.#plaintexts !== null) {
+      for (const tracker of this.#plaintexts.values()) tracker.weigh();
+    }
+  }
+
   /** Hands over everything. */
   finish(reason: "closed" | "trace_end"): void {
     if (this.closed) return;

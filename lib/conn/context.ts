@@ -17,6 +17,8 @@ export interface TrackerContext {
   readonly showUnknown: boolean;
   /** Only records of this role of the traced process. */
   readonly role: Role | undefined;
+  /** --max-body. */
+  readonly maxBodyBytes: number;
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;
@@ -38,8 +40,12 @@ export interface TrackerContext {
   losses: number;
   /** Data is left out by a filter: a connection without any is none of those asked for. */
   readonly filters: boolean;
-  /** Frames queued for their other half, over all connections. */
-  queuedFrames: number;
+  /** One session may keep this much of frames that wait for their other half. */
+  readonly maxQueuedBytes: number;
+  /** Reckoned for such frames and for protocols' states, over all sessions: see Holdings. */
+  queuedBytes: number;
+  /** Frames are weighed as they are queued. */
+  weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */
   trackers: number;
 }

@@ -111,6 +111,10 @@ class Peer {
     this.#session?.tick();
   }
 
+  weigh(): void {
+    this.#session?.weigh();
+  }
+
   #gap(stream: ByteStream, length: number, reason: number, event: SocketEvent, owner: Owner): void {
     this.#context.stats.gap(length, reason);
     stream.appendGap(length, reason, event.timeNs, owner);
@@ -172,6 +176,7 @@ class Peer {
 export class DatagramTracker {
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
+  /** In the order of their last use. */
   readonly #peers = new Map<string, Peer>();
   #latest: Peer | null = null;
   #latestPort = -1;
@@ -198,6 +203,10 @@ export class DatagramTracker {
     }
   }
 
+  weigh(): void {
+    for (const peer of this.#peers.values()) peer.weigh();
+  }
+
   finish(reason: "closed" | "trace_end"): void {
     for (const peer of this.#peers.values()) peer.finish(reason);
     this.#peers.clear();
@@ -213,8 +222,8 @@ export class DatagramTracker {
     if (peer === undefined) {
       if (this.#peers.size >= MAX_PEERS) this.#forgetOldest();
       peer = new Peer(this.#context, this.#connection, remote, event.remotePort);
-      this.#peers.set(remote, peer);
-    }
+    } else this.#peers.delete(remote);
+    this.#peers.set(remote, peer);
     this.#latest = peer;
     this.#latestPort = event.remotePort;
     const from = event.entryStart + Entry.remote;
@@ -234,13 +243,7 @@ export class DatagramTracker {
   }
 
   #forgetOldest(): void {
-    let oldest: [string, Peer] | null = null;
-    for (const entry of this.#peers) {
-      if (oldest === null || entry[1].lastNs < oldest[1].lastNs) oldest = entry;
-      // Idle ones need no search to the end: the map is in order of first use.
-      if (entry[1].idle) break;
-    }
-    if (oldest !== null) this.#forget(oldest[0], oldest[1], "trace_end");
+    for (const [key, peer] of this.#peers) return this.#forget(key, peer, "trace_end");
   }
 
   #forget(key: string, peer: Peer, reason: "closed" | "trace_end"): void {

@@ -24,11 +24,14 @@ import { emptyQueue } from "../stitch/queue.ts";
 import type { DriverReport } from "../stream/driver_place.ts";
 import { FrameDriver } from "../stream/frame_driver.ts";
 import type { TrackerContext } from "./context.ts";
+import { Holdings } from "./holdings.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Frames of one side that may wait for their other half. */
-const MAX_QUEUED = 10_000;
+/** Queues up to this long are gone through with every new frame. */
+const FEW_QUEUED = 256;
+/** Longer ones once they grew by one in so many, so that work is linear in the frames; or by tick(). */
+const GROWTH = 16;
 
 /** Where a session works. */
 export interface SessionPlace {
@@ -70,6 +73,8 @@ export interface Session {
   settle(): void;
   /** With `next`, before settle(): what the next protocol gets of this one. */
   bequeath(): Inherited;
+  /** Reckons what is queued by what is in it. */
+  weigh(): void;
 }
 
 export function openSession(plugin: Started, place: SessionPlace): Session {
@@ -88,8 +93,10 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   readonly #timeoutNs: number;
   /** All bytes of the request side came, or were found missing. */
   #requestsEnded = false;
-  /** Frames of this session counted in context.queuedFrames. */
-  #queued = 0;
+  /** Frames that the last stitching left, and those since then. */
+  #left = 0;
+  #fresh = 0;
+  readonly #holdings: Holdings<F>;
 
   constructor(protocol: Protocol<F, S, X, T>, trace: T, place: SessionPlace) {
     this.#protocol = protocol;
@@ -112,6 +119,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       stream: place.responseStream,
       queue: this.#responses,
     });
+    this.#holdings = new Holdings(context, this.#requests, this.#responses);
     this.#timeoutNs = 1e6 *
       (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#stitchContext = {
@@ -162,18 +170,26 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.run();
-    if (driver.frames !== before) this.#stitch();
+    this.#stitchWhenDue(driver.frames - before);
+    this.#noteState();
   }
 
   datagram(side: Side): void {
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.datagram();
-    if (driver.frames !== before) this.#stitch();
+    this.#stitchWhenDue(driver.frames - before);
+    this.#noteState();
   }
 
   tick(): void {
     if (this.#queued > 0) this.#stitch();
+  }
+
+  #stitchWhenDue(frames: number): void {
+    if (frames === 0) return;
+    this.#fresh += frames;
+    if (this.#left <= FEW_QUEUED || this.#fresh * GROWTH >= this.#left) this.#stitch();
   }
 
   endSide(side: Side, reason: IncompleteReason): void {
@@ -191,11 +207,41 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#responseDriver.run();
     this.#stitchContext.ended = reason;
     this.#stitch();
+    this.#forget();
   }
 
   settle(): void {
     this.#stitchContext.ended = "closed";
     this.#stitch();
+    this.#forget();
+  }
+
+  weigh(): void {
+    this.#holdings.weigh();
+  }
+
+  get #queued(): number {
+    return this.#requests.length + this.#responses.length;
+  }
+
+  #noteState(): void {
+    const protocol = this.#protocol;
+    if (protocol.heldBytes !== undefined) {
+      this.#holdings.setState(protocol.heldBytes(this.#stitchContext.state));
+    } else {
+      const { maxBodyBytes } = this.#place.context;
+      const skipped = Math.min(this.#requestDriver.skippedBytes, maxBodyBytes) +
+        Math.min(this.#responseDriver.skippedBytes, maxBodyBytes);
+      this.#holdings.setState(2 * skipped);
+    }
+  }
+
+  /** Everything was handed over: nothing is kept any more. */
+  #forget(): void {
+    this.#requests.length = 0;
+    this.#responses.length = 0;
+    this.#holdings.paired();
+    this.#holdings.setState(0);
   }
 
   bequeath(): Inherited {
@@ -210,6 +256,9 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
+    const queue = side === "request" ? this.#requests : this.#responses;
+    const queued = queue[queue.length - 1];
+    if (queued !== undefined) this.#holdings.push(queued);
     this.#place.trace?.frame(this.#place.subject, side, bytes);
   }
 
@@ -240,29 +289,34 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   #stitch(): void {
     const stitch = this.#stitchContext;
+    this.#fresh = 0;
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-    if (this.#requests.length > MAX_QUEUED || this.#responses.length > MAX_QUEUED) {
-      this.#place.trace?.evicted(this.#place.subject, "too many unanswered");
-      const { wasDisturbed, reason } = stitch.pairing;
-      stitch.overflow = wasDisturbed ? reason : "trace_end";
-      this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-      stitch.overflow = null;
-      // Whatever the plug-in would still keep is not worth unbounded memory.
-      this.#dropOverflow(this.#requests);
-      this.#dropOverflow(this.#responses);
-    }
-    const queued = this.#requests.length + this.#responses.length;
-    this.#place.context.queuedFrames += queued - this.#queued;
-    this.#queued = queued;
+    this.#holdings.paired();
+    if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();
+    this.#left = this.#queued;
   }
 
-  #dropOverflow(queue: Timed<F>[]): void {
-    if (queue.length <= MAX_QUEUED) return;
-    this.#place.context.stats.abandon("queue_full");
-    queue.length = 0;
+  /** The queues hold more than one connection's share, or could: what is kept is weighed, then given up. */
+  #relieve(): void {
+    const { context, trace, subject } = this.#place;
+    this.#holdings.weigh();
+    if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
+    trace?.evicted(subject, "too many unanswered");
+    const stitch = this.#stitchContext;
+    const { wasDisturbed, reason } = stitch.pairing;
+    stitch.overflow = wasDisturbed ? reason : "trace_end";
+    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+    stitch.overflow = null;
+    this.#holdings.paired();
+    if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
+    // What the plug-in would still keep is not worth more.
+    for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
+    this.#requests.length = 0;
+    this.#responses.length = 0;
+    this.#holdings.paired();
   }
 
   #handOver(exchanges: Stitched<X>[]): void {
@@ -284,6 +338,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       stats.filteredRecords++;
       return;
     }
+    if (this.#stitchContext.overflow !== null) stats.abandon("memory_limit");
     const record = buildRecord(stitched, place.facts, context.clock);
     const counts = stitched.protocol === undefined
       ? this.#counts

@@ -6,6 +6,7 @@
  */
 import { EntryKind } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { Turn } from "../capture/turn.ts";
 import { containerIn, UserKind } from "../capture/user_entries.ts";
 import { CommNames } from "./comm_names.ts";
 import { Connection } from "./connection.ts";
@@ -15,9 +16,11 @@ import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
 const SWEEP_NS = 50e6;
-/** What is reckoned for a tracker and for a queued frame, in bytes. */
-const TRACKER_BYTES = 2048;
-const FRAME_BYTES = 1024;
+/** Connections that one event may have swept, or an eighth of them all. */
+const SWEPT_AT_ONCE = 4096;
+/** What is reckoned for a connection and for each of its trackers, in bytes. */
+const CONNECTION_BYTES = 1024;
+const TRACKER_BYTES = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
 const MAX_CONTAINERS = 65536;
 
@@ -31,6 +34,8 @@ export class ConnTable {
   readonly #names = new CommNames();
   readonly #retired = new RecentIds();
   #nextSweepNs = -Infinity;
+  /** Where the sweep at hand stands. */
+  #sweeping: Iterator<Connection, undefined> | null = null;
 
   constructor(context: TrackerContext, memoryLimitBytes: number) {
     this.#context = context;
@@ -72,15 +77,17 @@ export class ConnTable {
     }
   }
 
-  /** Nothing more will come. */
-  finish(): void {
+  /** Nothing more will come: ends connections until `turn` is over; true once none is left. */
+  finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
       connection.finish("trace_end");
       this.#context.stats.closed++;
+      this.#connections.delete(connection.id);
+      if (turn?.isOver === true && this.#connections.size > 0) return false;
     }
-    this.#connections.clear();
     this.#recent.clear();
     this.#byOwner.clear();
+    return true;
   }
 
   /** After an ENTRY_CLOSE the same socket may connect anew, under the same id. */
@@ -93,6 +100,7 @@ export class ConnTable {
     }
     this.#retired.delete(event.conn);
     this.#connectionOf(event).open(event, this.#names.nameOf(event));
+    if (this.heldBytes > this.#limitBytes) this.#relieve();
   }
 
   #data(event: SocketEvent): void {
@@ -108,7 +116,7 @@ export class ConnTable {
       connection = this.#connectionOf(event);
     }
     if (connection.data(event, this.#names.nameOf(event))) this.#own(connection, event.pid);
-    if (this.heldBytes > this.#limitBytes) this.#evict();
+    if (this.heldBytes > this.#limitBytes) this.#relieve();
   }
 
   #connectionOf(event: SocketEvent): Connection {
@@ -144,14 +152,23 @@ export class ConnTable {
     for (const connection of owned) connection.ownerGone(pid);
   }
 
+  /** One part of a sweep an event, where there are very many connections. */
   #sweep(): void {
-    this.#nextSweepNs = this.#context.nowNs + SWEEP_NS;
-    for (const connection of this.#connections.values()) {
+    this.#sweeping ??= this.#connections.values();
+    let left = Math.max(SWEPT_AT_ONCE, this.#connections.size >>> 3);
+    for (; left > 0; left--) {
+      const { value: connection, done } = this.#sweeping.next();
+      if (done === true) {
+        this.#sweeping = null;
+        this.#nextSweepNs = this.#context.nowNs + SWEEP_NS;
+        return;
+      }
       if (connection.sweep()) {
         this.#forget(connection);
         this.#context.stats.closed++;
       }
     }
+    if (this.heldBytes < this.#limitBytes / 4) this.#context.weighs = false;
   }
 
   #forget(connection: Connection): void {
@@ -169,7 +186,17 @@ export class ConnTable {
   get heldBytes(): number {
     const context = this.#context;
     return context.pool.lentBytes + context.stats.waitingBytes +
-      context.trackers * TRACKER_BYTES + context.queuedFrames * FRAME_BYTES;
+      this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
+      context.queuedBytes;
+  }
+
+  /** More may be held than the limit: what is queued is weighed from now on, and the rest ended. */
+  #relieve(): void {
+    if (!this.#context.weighs) {
+      this.#context.weighs = true;
+      for (const connection of this.#connections.values()) connection.weigh();
+    }
+    if (this.heldBytes > this.#limitBytes) this.#evict();
   }
 
   /** Ends the connections idle for longest until an eighth of the limit is free again. */

@@ -154,6 +154,11 @@ export class ConnTracker {
     this.#session?.tick();
   }
 
+  /** As Session.weigh(). */
+  weigh(): void {
+    this.#session?.weigh();
+  }
+
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
@@ -256,7 +261,8 @@ export class ConnTracker {
     const before = flow.operationStart - flow.stream.position;
     if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
     const none: Head = { bytes: new Uint8Array(0), full: false };
-    const head: Head = { bytes: flow.stream.view().subarray(before), full: false };
+    const bytes = flow.stream.view().subarray(before, before + PROBE_BYTES);
+    const head: Head = { bytes, full: bytes.length === PROBE_BYTES };
     const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
     if (found === "unsure" || found === "no") return false;
     flow.stream.consume(before);

@@ -132,6 +132,18 @@ export interface CallFacts {
   bytes: number;
 }
 
+/** A recording or packet capture that is examined in place of a process. */
+export interface SavedFacts {
+  readonly path: string;
+  readonly format: "recording" | "pcap";
+  /** What was counted while reading it. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Packets that could not be read, in words by kind. */
+  readonly notRead: readonly string[];
+  /** Why it ended before its end. */
+  readonly failure: string | null;
+}
+
 /** What the operator asked for, as a trace would filter it. */
 export interface Wanted {
   readonly protocols: ReadonlySet<string> | null;
@@ -166,4 +178,6 @@ export interface DoctorFacts {
   /** abi.ts COUNTERS. */
   readonly counters: Readonly<Record<string, number>>;
   readonly ringBytes: number;
+  /** Null when a process was watched. */
+  readonly saved: SavedFacts | null;
 }

@@ -20,9 +20,10 @@ import {
 } from "./diagnose.ts";
 import type { ConnFacts, DoctorFacts, SocketFact } from "./facts.ts";
 import { nearestMiss } from "./nearest.ts";
+import { capturedLine, fileStage, nameOf } from "./saved.ts";
 import { plural } from "./verdict.ts";
 
-/** One stage: "process", "events", "delivered", "tracked", "parsed" or "stitched". */
+/** One stage: "process" (or "file"), "events", "delivered", "tracked", "parsed" or "stitched". */
 export interface Stage {
   readonly name: string;
   readonly ok: boolean;
@@ -47,6 +48,7 @@ export function stagesOf(facts: DoctorFacts, plugins: readonly Plugin[]): Stage[
 }
 
 function processStage(facts: DoctorFacts): Stage {
+  if (facts.saved !== null) return fileStage(facts.saved, facts);
   const now = facts.after;
   const main = now.processes.find(({ pid }) => pid === facts.pid) ?? now.processes[0];
   const threads = now.processes.reduce((sum, process) => sum + process.threads, 0);
@@ -90,11 +92,14 @@ function describeSockets(sockets: readonly SocketFact[]): string {
 function eventsStage(facts: DoctorFacts): Stage {
   const calls = [...facts.calls].sort(([, a], [, b]) => b.bytes - a.bytes);
   const lines = calls.length === 0
-    ? ["no bytes on sockets"]
+    ? [facts.saved === null ? "no bytes on sockets" : "no bytes"]
+    : facts.way === "pcap"
+    ? [capturedLine(facts)]
     : calls.map(([name, { calls, bytes }]) =>
       `${name.padEnd(9)} ${plural(calls, "call")}, ${formatSize(bytes)}`
     );
   const kernel = kernelBytes(facts);
+  if (facts.saved !== null) return { name: "events", ok: calls.length > 0, lines };
   if (kernel === null) {
     lines.push(`the kernel's own counts are not known: ${facts.diagFailure ?? "not asked"}`);
   } else if (kernel.unseen > 0) {
@@ -182,7 +187,7 @@ function trackedStage(facts: DoctorFacts, plugins: readonly Plugin[]): Stage {
   for (const same of [...kinds.values()].slice(0, MAX_SHOWN)) {
     for (const conn of same.slice(0, MAX_ALIKE)) {
       lines.push(
-        `fd ${[...conn.fds].join(",")}  ${conn.local} - ${conn.remote}` +
+        `${nameOf(conn)}  ${conn.local} - ${conn.remote}` +
           `${isOlder(conn) ? "  older than the trace" : ""}`,
         `  ${describeConn(conn, facts, plugins)}`,
       );
@@ -209,6 +214,7 @@ export function describeConn(
   if (conn.protocol !== null) {
     return `${conn.protocol}, ${conn.role ?? "either"}: ${plural(conn.records, "record")}`;
   }
+  if (conn.tls && facts.saved !== null) return "TLS records: encrypted";
   if (conn.tls) {
     const libraries = new Set(facts.after.processes.flatMap(({ tlsLibraries }) => tlsLibraries));
     return `TLS records: encrypted by ${
@@ -251,7 +257,7 @@ function parsedStage(facts: DoctorFacts): Stage {
   for (const { conn, one } of invalid.slice(0, MAX_SHOWN)) {
     const name = conn.protocol ?? conn.refused[0] ?? "?";
     lines.push(
-      `fd ${[...conn.fds].join(",")}: ${one.count} × ${one.reason} in ${name} ${one.side}s, ` +
+      `${nameOf(conn)}: ${one.count} × ${one.reason} in ${name} ${one.side}s, ` +
         `first at byte ${one.position}: ${dump(one.bytes)}`,
     );
   }

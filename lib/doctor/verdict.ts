@@ -15,6 +15,7 @@ import {
   untracedSockets,
 } from "./diagnose.ts";
 import type { ConnFacts, DoctorFacts } from "./facts.ts";
+import { fileRemark, nothingInFile, showCommand } from "./saved.ts";
 
 export type VerdictCode =
   | "records_flow"
@@ -31,6 +32,7 @@ export type VerdictCode =
   | "unseen"
   | "not_sockets"
   | "untraced_sockets"
+  | "not_read"
   | "idle";
 
 export interface Verdict {
@@ -51,7 +53,7 @@ export function judge(facts: DoctorFacts): Verdict {
   if (lost > 0 && chosen.length > 0) return lostVerdict(facts, lost);
   const broken = chosen.filter((conn) => conn.protocol !== null && conn.invalid.length > 0);
   if (flowing.length > 0) {
-    return broken.length > 0 ? protocolError(broken, chosen) : recordsFlow(facts, flowing);
+    return broken.length > 0 ? protocolError(facts, broken, chosen) : recordsFlow(facts, flowing);
   }
   if (excluded.some((conn) => conn.records > 0) || (chosen.length === 0 && excluded.length > 0)) {
     return filtered(facts, excluded);
@@ -70,8 +72,8 @@ function recordsFlow(facts: DoctorFacts, flowing: readonly ConnFacts[]): Verdict
   return {
     code: "records_flow",
     text: `${plural(records, "record")} of ${protocols} in ${facts.seconds.toFixed(1)} s on ` +
-      `${plural(flowing.length, "connection")}${where}.${inside}`,
-    next: `trace it: sockeye --pid ${facts.pid}`,
+      `${plural(flowing.length, "connection")}${where}.${inside}${fileRemark(facts)}`,
+    next: `${facts.saved === null ? "trace it" : "see them"}: ${showCommand(facts)}`,
   };
 }
 
@@ -125,6 +127,7 @@ function alternative(option: string, excluded: readonly ConnFacts[]): string {
 
 /** No byte moved on any socket that is traced. */
 function nothingSeen(facts: DoctorFacts): Verdict {
+  if (facts.saved !== null) return nothingInFile(facts.saved);
   const kernel = kernelBytes(facts);
   if (kernel !== null && kernel.unseen > 0) return unseen(facts, kernel.unseen, kernel.unseenFds);
   const moved = nonSocketBytes(facts);
@@ -198,25 +201,29 @@ function noRecords(facts: DoctorFacts, chosen: readonly ConnFacts[]): Verdict {
     case "tls":
       return tls(facts, those);
     case "protocol_error":
-      return protocolError(those, chosen);
+      return protocolError(facts, those, chosen);
     case "unanswered":
       return {
         code: main,
         text: `Requests are seen on ${fds}, but no answer came in ${facts.seconds.toFixed(1)} s.`,
-        next: "watch for longer (--duration 60s); a trace prints them with response null",
+        next: facts.saved === null
+          ? "watch for longer (--duration 60s); a trace prints them with response null"
+          : `${showCommand(facts)} prints them with response null`,
       };
     case "mid_stream":
       return {
         code: main,
         text: `${plural(those.length, "connection")} (${fds}) began before the trace, and what ` +
           "passed is the middle of a message: no protocol can be told from that.",
-        next: "wait for the next message, or open the connection anew while the doctor watches",
+        next: facts.saved === null
+          ? "wait for the next message, or open the connection anew while the doctor watches"
+          : "begin before the connection does, or go on until its next message",
       };
     case "unfinished":
       return {
         code: main,
         text: `Messages on ${fds} had begun, but not ended, after ${facts.seconds.toFixed(1)} s.`,
-        next: "watch for longer: --duration 60s",
+        next: facts.saved === null ? "watch for longer: --duration 60s" : "go on for longer",
       };
     case "compat_abi":
       return {
@@ -231,22 +238,29 @@ function noRecords(facts: DoctorFacts, chosen: readonly ConnFacts[]): Verdict {
 
 function tls(facts: DoctorFacts, those: readonly ConnFacts[]): Verdict {
   const libraries = new Set(facts.after.processes.flatMap(({ tlsLibraries }) => tlsLibraries));
-  const by = libraries.size > 0
-    ? `by ${[...libraries].slice(0, 3).join(", ")}`
-    : "by TLS code inside the program itself";
+  const by = facts.saved !== null
+    ? ""
+    : libraries.size > 0
+    ? ` by ${[...libraries].slice(0, 3).join(", ")}`
+    : " by TLS code inside the program itself";
   return {
     code: "tls",
-    text: `The traffic on ${fdsOf(those)} is encrypted ${by}: ` +
+    text: `The traffic on ${fdsOf(those)} is encrypted${by}: ` +
       "on the socket there are TLS records only.",
     next: "trace where it is in clear text: behind a proxy that ends TLS, or without TLS in a test",
   };
 }
 
-function protocolError(those: readonly ConnFacts[], chosen: readonly ConnFacts[]): Verdict {
+function protocolError(
+  facts: DoctorFacts,
+  those: readonly ConnFacts[],
+  chosen: readonly ConnFacts[],
+): Verdict {
   const conn = those.toSorted((a, b) => b.invalid.length - a.invalid.length)[0];
   const first = conn?.invalid[0];
   const protocol = conn?.protocol ?? conn?.refused[0] ?? "its protocol";
   const pid = [...conn?.pids ?? []][0] ?? 0;
+  const fd = [...conn?.fds ?? []][0];
   const where = first === undefined
     ? "no valid message came"
     : `${first.reason} at byte ${first.position} of the ${first.side}s`;
@@ -255,8 +269,9 @@ function protocolError(those: readonly ConnFacts[], chosen: readonly ConnFacts[]
   return {
     code: "protocol_error",
     text: `${fdsOf(those)} speaks ${protocol}, but breaks its rules: ${where}.${before}`,
-    next: `see the bytes under (5), or all steps: sockeye --pid ${pid} --conn-trace-pid ${pid} ` +
-      `--conn-trace-fd ${[...conn?.fds ?? []][0] ?? 0}`,
+    next: `see the bytes under (5), or all steps: ` +
+      `${facts.saved === null ? `sockeye --pid ${pid}` : showCommand(facts)} ` +
+      `--conn-trace-pid ${pid}${fd === undefined ? "" : ` --conn-trace-fd ${fd}`}`,
   };
 }
 
@@ -268,7 +283,8 @@ function unknown(
   const moved = formatSize(total(those, bytesOf));
   const protocols = facts.wanted.protocols;
   const none = protocols === null ? "no known protocol" : `not ${[...protocols].join(" or ")}`;
-  const next = `sockeye --pid ${facts.pid} --protocol unknown --unfiltered shows their bytes`;
+  const all = facts.saved === null ? " --unfiltered" : "";
+  const next = `${showCommand(facts)} --protocol unknown${all} shows their bytes`;
   if (chosen.every((conn) => conn.family === "unix")) {
     const names = those.map((conn) => conn.local.length > 5 ? conn.local : conn.remote);
     return {
@@ -287,11 +303,12 @@ function unknown(
   };
 }
 
-/** "fd 5, 6 and 3 more". */
+/** "fd 5, 6 and 3 more"; a capture has none: "connection 1, 2". */
 function fdsOf(conns: readonly ConnFacts[]): string {
   const fds = [...new Set(conns.flatMap((conn) => [...conn.fds]))].sort((a, b) => a - b);
-  const more = fds.length > 5 ? ` and ${fds.length - 5} more` : "";
-  return `fd ${fds.slice(0, 5).join(", ")}${more}`;
+  const numbers = fds.length > 0 ? fds : conns.map((conn) => conn.conn);
+  const more = numbers.length > 5 ? ` and ${numbers.length - 5} more` : "";
+  return `${fds.length > 0 ? "fd" : "connection"} ${numbers.slice(0, 5).join(", ")}${more}`;
 }
 
 function isElsewhere(facts: DoctorFacts): boolean {

@@ -60,7 +60,7 @@ function takeAnswered<F>(
     const id = idOf(response);
     const at = index === null
       ? requests.findIndex((request) => idOf(request) === id)
-      : index.get(id)?.shift() ?? -1;
+      : index.get(id)?.pop() ?? -1;
     const request = requests[at];
     if (request !== undefined) {
       if (request.shown) context.pairing.shown--;
@@ -80,14 +80,14 @@ function takeAnswered<F>(
   requests.length = left;
 }
 
-/** Where the requests of each id are, oldest first. */
+/** Where the requests of each id are, the oldest last. */
 function indexOf<F>(
   requests: readonly Timed<F>[],
   idOf: (timed: Timed<F>) => number | string,
 ): Map<number | string, number[]> {
   const index = new Map<number | string, number[]>();
-  for (const [at, request] of requests.entries()) {
-    const id = idOf(request);
+  for (let at = requests.length - 1; at >= 0; at--) {
+    const id = idOf(requests[at] as Timed<F>);
     const same = index.get(id);
     if (same === undefined) index.set(id, [at]);
     else same.push(at);

@@ -18,7 +18,7 @@
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
 import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
-import { SILENCE_NS } from "./pairing.ts";
+import { type Pairing, SILENCE_NS } from "./pairing.ts";
 
 /** So many requests must come when everything is answered, unless a response has waited that long. */
 const RESTS = 3;
@@ -42,7 +42,8 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   pairing.reason = pairing.joined ?? "mid_stream";
   const request = requests[from];
   if (request === undefined) return BY_ORDER;
-  if (response.startNs < request.startNs) return alone(response);
+  if (response.startNs < request.startNs) return alone(response, pairing);
+  if (pairing.surplus > 0) return alone(response, pairing);
   const surplus = surplusOf(fronts);
   if (surplus === "unknown") return { drop: 0, fate: "wait" };
   if (surplus === "never") {
@@ -50,7 +51,10 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
     response.loss = null;
     return { drop: requests.length - from, fate: "alone" };
   }
-  if (surplus > 0) return alone(response);
+  if (surplus > 0) {
+    pairing.surplus = surplus;
+    return alone(response, pairing);
+  }
   pairing.joined = null;
   response.loss = null;
   request.loss = null;
@@ -58,8 +62,9 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
 }
 
 /** Its request was not seen; the next one is in the same place. */
-function alone<F>(response: Timed<F>): Placement {
+function alone<F>(response: Timed<F>, pairing: Pairing): Placement {
   response.loss = null;
+  if (pairing.surplus > 0) pairing.surplus--;
   return { drop: 0, fate: "alone" };
 }
 

@@ -38,6 +38,8 @@ export class Pairing {
   wasDisturbed = false;
   /** Nobody knows yet how many answers are due to requests that were not seen: why not. */
   joined: IncompleteReason | null = null;
+  /** So many of the responses in front were found to answer requests of before. */
+  surplus = 0;
   /** Responses that may still come to requests given up behind a loss: at most so many. */
   doubted = 0;
   /** Why something is not known: the loss last met. */

@@ -60,10 +60,11 @@ export function notePair<F>(
 export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
-  const to = sentBefore(fronts);
-  if (pairing.doubted > 0) return inDoubt(fronts, to);
+  if (pairing.doubted > 0) return inDoubt(fronts, sentBefore(fronts));
   pairing.joined = joinedBy(fronts);
   if (pairing.joined !== null) return placeJoined(fronts);
+  pairing.surplus = 0;
+  const to = sentBefore(fronts);
   pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
   // Nothing was asked before it: time says so without us.
   if (to === from) return isUnderWay(fronts) ? alone(responses, at, pairing) : BY_ORDER;

@@ -200,12 +200,23 @@ export class Assembler {
     this.#drain();
   }
 
+  /** The first of the waiting that overlaps; they lie apart from each other. */
   #clash(start: number, length: number): Chunk | null {
-    if (this.#waiting === null) return null;
-    for (const chunk of this.#waiting) {
-      if (chunk.position < start + length && start < chunk.position + chunk.length) return chunk;
+    const chunk = this.#waiting?.[this.#indexBehind(start)];
+    return chunk !== undefined && chunk.position < start + length ? chunk : null;
+  }
+
+  /** Index of the first of the waiting that ends behind `position`. */
+  #indexBehind(position: number): number {
+    const waiting = this.#waiting ?? [];
+    let [low, high] = [0, waiting.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { position: start, length } = waiting[middle] as Chunk;
+      if (start + length > position) high = middle;
+      else low = middle + 1;
     }
-    return null;
+    return low;
   }
 
   /** Where bytes of that length, and no more, are missing before `chunk`: the nearest such place. */
@@ -222,9 +233,7 @@ export class Assembler {
 
   #wait(chunk: Chunk): void {
     const waiting = this.#waiting ??= [];
-    let i = waiting.length;
-    while (i > 0 && (waiting[i - 1] as Chunk).position > chunk.position) i--;
-    waiting.splice(i, 0, chunk);
+    waiting.splice(this.#indexBehind(chunk.position), 0, chunk);
     this.#count(chunk, 1);
     if (chunk.position > this.stream.end) this.#stats.reordered++;
   }

@@ -300,11 +300,12 @@ export class ByteStream {
 
   #makeRoom(length: number): void {
     const live = this.#tail - this.#head;
-    // Moving down is paid for by at least as many bytes consumed before.
-    if (this.#head >= live && live + length <= this.#buffer.length) {
+    // Moving down is paid for by bytes consumed before, growing by as much room as there was.
+    if (this.#head * 4 >= live && live + length <= this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#head, this.#tail);
     } else {
-      const grown = this.#pool.lend(live + length);
+      const isMore = live + length > this.#buffer.length;
+      const grown = this.#pool.lend(isMore ? live + length : this.#buffer.length + 1);
       if (live > 0) grown.set(this.#buffer.subarray(this.#head, this.#tail));
       if (this.#buffer.length > 0) this.#pool.giveBack(this.#buffer);
       this.#buffer = grown;

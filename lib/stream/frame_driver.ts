@@ -9,8 +9,10 @@
  *     inner      taken off the stream likewise; its piece of a nested stream is driven at once (nested.ts)
  *     skip       passed, also bytes still to come; gaps inside mark the frame
  *     need_more  waits; at a gap or at the end the frame is abandoned (what there is of it is queued)
- *     invalid    counted; resync from the next byte
+ *     invalid    counted; resync from the next byte, or behind what was looked at in vain
  *     switch     stops: both directions go on with another protocol
+ *
+ * Its work is linear in the bytes for any input of any plug-in: see window.ts.
  */
 import type {
   Exchange,
@@ -28,6 +30,7 @@ import type { ByteStream, Owner } from "./byte_stream.ts";
 import type { DriverPlace, DriverReport } from "./driver_place.ts";
 import { GAP_REASONS, gapName, incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
+import { LARGEST_FIRST, Window } from "./window.ts";
 
 const NOTHING: readonly never[] = [];
 const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
@@ -72,22 +75,27 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #droppedNs = -Infinity;
   /** What was dropped before the frame in progress came with it. */
   #behindRest = false;
+  #ended: boolean;
   #endReason: IncompleteReason = "closed";
+  readonly #window = new Window();
+  readonly #origin: number;
   #passUntil: number | null = null;
 
   constructor(place: DriverPlace<F, S, X, T>) {
     const { side, transport, state, pairing, nested } = place;
     this.#place = place;
     this.#protocol = place.protocol;
+    this.#ended = transport === "datagram";
     this.#context = {
       side,
       transport,
       state,
       inner: nested === undefined ? null : nested.id,
-      ended: transport === "datagram",
+      ended: this.#ended,
       gapBytes: 0,
       pairing,
     };
+    this.#origin = place.stream.position;
     this.#stream = place.stream;
     this.#queue = place.queue;
     this.#report = place.report;
@@ -107,6 +115,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** Nothing more will come; the next run() settles what is left. */
   end(reason: IncompleteReason): void {
+    this.#ended = true;
     this.#context.ended = true;
     this.#endReason = reason;
   }
@@ -114,6 +123,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** Does this side wait for the rest of a frame? */
   get waits(): boolean {
     return this.#begun || this.#stream.shownBytes > 0;
+  }
+
+  /** Bytes of the frame in progress that are done with. */
+  get skippedBytes(): number {
+    return this.#begun ? this.#stream.position - this.#startPosition : 0;
   }
 
   /** Bytes were missing behind the last frame: there may have been more. */
@@ -131,11 +145,12 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #takeFrames(): void {
     const stream = this.#stream;
-    const context = this.#context;
+    // Beyond, positions do not move by a byte any more: no kernel counts that far.
+    if (stream.end > Number.MAX_SAFE_INTEGER) stream.clear();
     while (this.next === undefined) {
       if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
       if (stream.skipLeft > 0) {
-        if (context.ended) this.#abandon(this.#endReason);
+        if (this.#ended) this.#abandon(this.#endReason);
         else this.#passBy();
         return;
       }
@@ -144,18 +159,28 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       const shown = stream.shownBytes;
       const gapBytes = stream.gapBytes;
       if (shown === 0) {
-        const more = gapBytes > 0 || context.ended;
+        const more = gapBytes > 0 || this.#ended;
         if (!this.#afterSkip && !(this.#begun && more)) {
           if (gapBytes === 0) return;
           this.#passGap();
           continue;
         }
-      } else if (shown < this.#needBytes && gapBytes === 0 && !context.ended) return;
-      context.gapBytes = gapBytes;
-      const bytes = stream.view();
-      const result = this.#protocol.parseFrame(bytes, context);
+      } else if (shown < this.#needBytes && gapBytes === 0 && !this.#ended) return;
+      const bytes = this.#show(shown, gapBytes);
+      const result = this.#protocol.parseFrame(bytes, this.#context);
       if (!this.#apply(result, bytes, shown, gapBytes)) return;
     }
+  }
+
+  /** What is in front, or its window; the context says what is behind. */
+  #show(shown: number, gapBytes: number): Uint8Array {
+    const context = this.#context;
+    const { size } = this.#window;
+    const isWhole = shown <= size;
+    context.gapBytes = isWhole ? gapBytes : 0;
+    context.ended = isWhole && this.#ended;
+    const bytes = this.#stream.view();
+    return isWhole ? bytes : bytes.subarray(0, size);
   }
 
   /** Takes the one datagram that the stream holds, and empties the stream. */
@@ -193,7 +218,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #apply(result: ParseResult<F>, bytes: Uint8Array, shown: number, gapBytes: number): boolean {
     switch (result.kind) {
       case "frame":
-        if (!isLength(result.length, shown) || (result.length === 0 && !this.#begun)) {
+        if (!isLength(result.length, bytes.length) || (result.length === 0 && !this.#begun)) {
           return this.#invalid(NO_PROGRESS, bytes);
         }
         this.#takeFrame(result);
@@ -206,14 +231,15 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         this.#begin();
         this.#afterSkip = true;
         this.#needBytes = 0;
+        this.#window.restart();
         this.#stream.skip(result.length);
         return true;
       case "need_more":
-        return this.#needMore(result.minBytes, shown, gapBytes);
+        return this.#needMore(result.minBytes, bytes.length, shown, gapBytes);
       case "invalid":
         return this.#invalid(result, bytes);
       case "switch":
-        this.#stream.consume(isLength(result.length, shown) ? result.length : shown);
+        this.#stream.consume(isLength(result.length, bytes.length) ? result.length : shown);
         this.#finishFrame();
         this.next = result;
         return false;
@@ -226,7 +252,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     if (result.length > 0) stream.consume(result.length);
     if (result.incomplete !== undefined) this.#note(result.incomplete);
     if (result.next?.isCarrying === true) this.#finishFrame();
-    else this.#push(result.frame, result.redacted ?? NOTHING, result.stream ?? 0);
+    else this.#push(result.frame, result, result.unfoldedBytes ?? 0);
     if (result.next !== undefined) this.next = result.next;
   }
 
@@ -267,23 +293,26 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     );
   }
 
-  #needMore(minBytes: number, shown: number, gapBytes: number): boolean {
+  #needMore(minBytes: number, seen: number, shown: number, gapBytes: number): boolean {
     this.#afterSkip = false;
-    if (gapBytes > 0) {
-      this.#abandonAtGap();
-      return true;
+    const need = Math.max(seen + 1, minBytes);
+    if (seen === shown) {
+      if (gapBytes > 0) {
+        this.#abandonAtGap();
+        return true;
+      }
+      if (this.#ended) {
+        this.#abandon(this.#endReason);
+        return false;
+      }
     }
-    if (this.#context.ended) {
-      this.#abandon(this.#endReason);
-      return false;
-    }
-    const need = Math.max(shown + 1, minBytes);
     if (!(need <= this.#maxFrameBytes)) {
       this.giveUp();
       return false;
     }
     this.#needBytes = need;
-    return false;
+    this.#window.ask(need);
+    return seen < shown;
   }
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
@@ -293,9 +322,9 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     if (half !== null) {
       this.#begin();
       this.#note("truncated");
-      this.#push(half.frame, half.redacted ?? NOTHING, 0);
+      this.#push(half.frame, half, undefined);
     }
-    this.#startResync(1);
+    this.#startResync(this.#window.bad(this.#stream.position - this.#origin));
     return true;
   }
 
@@ -324,7 +353,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     const half = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
     this.#note(reason);
-    if (half !== null) this.#push(half.frame, half.redacted ?? NOTHING, 0);
+    if (half !== null) this.#push(half.frame, half, undefined);
     else this.#finishFrame();
   }
 
@@ -377,17 +406,19 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         this.#passGap();
         continue;
       }
-      this.#context.gapBytes = stream.gapBytes;
       const from = Math.min(this.#resyncFrom, shown);
-      const found = this.#protocol.findBoundary(stream.view(), from, this.#context);
-      const to = found >= from && found < shown ? Math.floor(found) : shown;
+      const until = Math.min(shown, from + LARGEST_FIRST);
+      this.#context.gapBytes = until === shown ? stream.gapBytes : 0;
+      const bytes = stream.view().subarray(0, until);
+      const found = this.#protocol.findBoundary(bytes, from, this.#context);
+      const to = found >= from && found < until ? Math.floor(found) : until;
       this.#resyncFrom = 0;
       if (to > 0) {
         this.#report.resync(this.#context.side, to);
         stream.consume(to);
         this.#droppedNs = stream.lastNs;
       }
-      if (to < shown) {
+      if (to < until) {
         this.#resyncing = false;
         return true;
       }
@@ -422,7 +453,12 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     stream.skippedGapBytes = 0;
   }
 
-  #push(frame: F, redacted: readonly string[], streamId: number): void {
+  /** `unfoldedBytes` is not known of a frame that broke off. */
+  #push(
+    frame: F,
+    { redacted, stream: streamId }: Pick<Frame<F>, "redacted" | "stream">,
+    unfoldedBytes: number | undefined,
+  ): void {
     const stream = this.#stream;
     if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
     const owner = this.#owner;
@@ -440,12 +476,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       container: owner === null ? undefined : owner.container,
       frame,
       incomplete: this.#reasons ?? NOTHING,
-      redacted,
+      redacted: redacted ?? NOTHING,
       loss: this.#afterGap ? { reason: this.#gapReason, behindRest: this.#behindRest } : null,
-      stream: streamId,
+      stream: streamId ?? 0,
       shown: false,
+      heldBytes: unfoldedBytes,
     });
     this.frames++;
+    this.#window.good();
     this.#afterGap = false;
     this.#gapReason = "gap";
     this.#report.frame(this.#context.side, bytes);
@@ -457,6 +495,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#afterSkip = false;
     this.#reasons = null;
     this.#needBytes = 0;
+    this.#window.restart();
   }
 }
 

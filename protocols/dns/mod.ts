@@ -6,7 +6,7 @@
  */
 import { definePlugin, type Plugin } from "../protocol.ts";
 import { outline } from "./outline.ts";
-import { abandon, createState, createTrace, findBoundary, parseFrame } from "./parse.ts";
+import { abandon, createState, createTrace, findBoundary, heldBytes, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
@@ -19,6 +19,7 @@ export const dns: Plugin = definePlugin({
   probe,
   createTrace,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

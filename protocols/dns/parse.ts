@@ -5,6 +5,7 @@
  * front (RFC 1035 section 4.2.2). It never keeps bytes: of a message with a gap it keeps what it
  * decoded before the gap, until the rest went by.
  */
+import { weigh } from "../../lib/wire/weight.ts";
 import type { ParseContext, ParseResult, ProtocolOptions, Remains, Side } from "../protocol.ts";
 import { Opcode } from "./codes.ts";
 import { decodeMessage } from "./message.ts";
@@ -13,6 +14,8 @@ import type { Transfer } from "./transfer.ts";
 import type { DnsFrame, DnsMessage } from "./types.ts";
 
 const PREFIX_BYTES = 2;
+/** A record of a zone transfer. */
+const RECORD_BYTES = 1024;
 
 export interface DnsState {
   maxDataBytes: number;
@@ -32,6 +35,16 @@ export function createState(options: ProtocolOptions): DnsState {
     partial: { request: null, response: null },
     transfers: new Map(),
   };
+}
+
+/** Messages that lack bytes, and zone transfers under way. */
+export function heldBytes({ partial, transfers }: DnsState): number {
+  if (partial.request === null && partial.response === null && transfers.size === 0) return 0;
+  let bytes = weigh(partial);
+  for (const { response } of transfers.values()) {
+    bytes += RECORD_BYTES * response.frame.message.answers.length;
+  }
+  return bytes;
 }
 
 export function parseFrame(

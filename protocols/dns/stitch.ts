@@ -24,8 +24,9 @@ const ACTS: Acts<DnsFrame> = {
 export function stitch(requests: Queue, responses: Queue, context: StitchContext<DnsState>): Out {
   const out: Out = [];
   for (const [asks, answers] of [[requests, responses], [responses, requests]] as const) {
+    if (!answers.some(({ frame }) => frame.message.isResponse)) continue;
     gatherTransfers(asks, answers, context.state, out);
-    for (const { frame } of answers) if (frame.message.isResponse) adoptKey(frame, asks);
+    adoptKeys(answers, asks);
   }
   pairEitherWay(requests, responses, context, ACTS, (asked, answer, reason) => {
     out.push(stitched(asked, answer, reason));
@@ -35,57 +36,96 @@ export function stitch(requests: Queue, responses: Queue, context: StitchContext
 }
 
 /** A response need not repeat the question (errors, mDNS): then the id and the name answered decide. */
-function adoptKey(frame: DnsFrame, requests: Queue): void {
-  if (frame.message.questions.length > 0) return;
-  const answered = frame.message.answers[0]?.name.toLowerCase();
-  for (const { frame: { key, message } } of requests) {
-    if (message.isResponse || message.id !== frame.message.id) continue;
-    if (answered !== undefined && message.questions[0]?.name.toLowerCase() !== answered) continue;
-    frame.key = key;
-    return;
+function adoptKeys(responses: Queue, requests: Queue): void {
+  let keys: Map<string, string> | null = null;
+  for (const { frame } of responses) {
+    const { id, questions, answers, isResponse } = frame.message;
+    if (questions.length > 0 || !isResponse) continue;
+    keys ??= keysOf(requests);
+    const key = keys.get(shortKey(id, answers[0]?.name));
+    if (key !== undefined) frame.key = key;
   }
+}
+
+/** Of the oldest request of each id, and of each id and name. */
+function keysOf(requests: Queue): Map<string, string> {
+  const keys = new Map<string, string>();
+  for (const { frame: { key, message } } of requests) {
+    const { id, questions, isResponse } = message;
+    if (isResponse) continue;
+    for (const short of [shortKey(id, undefined), shortKey(id, questions[0]?.name)]) {
+      if (!keys.has(short)) keys.set(short, key);
+    }
+  }
+  return keys;
+}
+
+function shortKey(id: number, name: string | undefined): string {
+  return name === undefined ? `${id}` : `${id} ${name.toLowerCase()}`;
 }
 
 function gatherTransfers(requests: Queue, responses: Queue, state: DnsState, out: Out): void {
+  const asked = askedTransfers(requests);
+  const begun = new Set<Timed<DnsFrame>>();
   let kept = 0;
   for (const response of responses) {
-    const isTaken = response.frame.message.isResponse && gather(requests, response, state, out);
-    if (!isTaken) responses[kept++] = response;
+    const isTaken = response.frame.message.isResponse && continues(response, state, out);
+    if (isTaken) continue;
+    const sameId = asked.get(response.frame.message.id);
+    const request = sameId?.at(-1);
+    if (request !== undefined && begins(request, response, state)) {
+      sameId?.pop();
+      begun.add(request);
+    } else responses[kept++] = response;
   }
   responses.length = kept;
+  if (begun.size === 0) return;
+  let left = 0;
+  for (const request of requests) if (!begun.has(request)) requests[left++] = request;
+  requests.length = left;
 }
 
-/** True when the response was taken into a transfer, old or new. */
-function gather(
-  requests: Queue,
-  response: Timed<DnsFrame>,
-  state: DnsState,
-  out: Out,
-): boolean {
-  const { transfers } = state;
-  const { message } = response.frame;
-  const under = transfers.get(message.id);
-  if (under !== undefined) {
-    if (message.questions.length > 0 && response.frame.key !== under.request.frame.key) {
-      return false;
-    }
-    if (continueTransfer(under, response)) {
-      transfers.delete(message.id);
-      out.push(stitched(under.request, under.response, null));
-    }
-    return true;
+/** The requests for transfers by their ids, the oldest last. */
+function askedTransfers(requests: Queue): Map<number, Queue> {
+  const asked = new Map<number, Queue>();
+  for (let at = requests.length - 1; at >= 0; at--) {
+    const request = requests[at] as Timed<DnsFrame>;
+    const { message } = request.frame;
+    if (message.isResponse || !isTransfer(message)) continue;
+    const sameId = asked.get(message.id);
+    if (sameId === undefined) asked.set(message.id, [request]);
+    else sameId.push(request);
   }
+  return asked;
+}
+
+/** True when the response was taken into a transfer under way. */
+function continues(response: Timed<DnsFrame>, { transfers }: DnsState, out: Out): boolean {
+  const { message, key } = response.frame;
+  const under = transfers.get(message.id);
+  if (under === undefined) return false;
+  if (message.questions.length > 0 && key !== under.request.frame.key) return false;
+  if (continueTransfer(under, response)) {
+    transfers.delete(message.id);
+    out.push(stitched(under.request, under.response, null));
+  }
+  return true;
+}
+
+/** True when the response is a transfer's first. */
+function begins(
+  request: Timed<DnsFrame>,
+  response: Timed<DnsFrame>,
+  { transfers }: DnsState,
+): boolean {
+  const { message, key } = response.frame;
   if (message.answers.length === 0 || transfers.size >= MAX_TRANSFERS) return false;
-  if (message.questions.length > 0 && !isTransfer(message)) return false;
-  const index = requests.findIndex(({ frame }) =>
-    !frame.message.isResponse && isTransfer(frame.message) && frame.message.id === message.id
-  );
-  const request = requests[index];
-  if (request === undefined) return false;
-  if (message.questions.length > 0 && response.frame.key !== request.frame.key) return false;
+  if (transfers.has(message.id) || !message.isResponse) return false;
+  if (message.questions.length > 0 && (!isTransfer(message) || key !== request.frame.key)) {
+    return false;
+  }
   const transfer = openTransfer(request, response);
   if (transfer === null) return false;
-  requests.splice(index, 1);
   transfers.set(message.id, transfer);
   return true;
 }

@@ -28,5 +28,6 @@ export type Anomaly =
   | "empty_header_name" // the line is not shown
   | "invalid_header_name" // not a token
   | "numeric_header_name" // does not stand in its place in `headers`
+  | "too_many_headers" // of names that no parser knows, lines beyond the 1,000th are not shown
   | "missing_host" // in HTTP/1.1
   | "duplicate_host";

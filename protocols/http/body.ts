@@ -14,10 +14,9 @@ import type { HttpContent } from "./types.ts";
 
 /** Coded bytes kept of one body. */
 const MAX_CODED_BYTES = 1024 * 1024;
-/** Decoded bytes of one body; one that unfolds to more is shown in part. */
-const MAX_DECODED_BYTES = 8 * 1024 * 1024;
+/** Memory that is not left to the collector. */
+const LARGE_BYTES = 64 * 1024;
 
-const EMPTY = new Uint8Array(0);
 const NO_CODINGS: readonly string[] = [];
 
 export class Body {
@@ -25,7 +24,7 @@ export class Body {
   sizeBytes = 0;
   readonly codings: readonly string[];
   readonly #limit: number;
-  #kept: Uint8Array = EMPTY;
+  #kept = new Uint8Array(0);
   #keptBytes = 0;
   /** What comes now does not follow what is kept. */
   #isBroken = false;
@@ -40,6 +39,11 @@ export class Body {
   /** More of it would be kept. */
   get wantsMore(): boolean {
     return !this.#isBroken && this.#keptBytes < this.#limit;
+  }
+
+  /** Bytes of memory. */
+  get heldBytes(): number {
+    return this.#kept.length;
   }
 
   /** The next bytes of the body: [start, end). */
@@ -62,23 +66,20 @@ export class Body {
   #reserve(more: number): void {
     const need = this.#keptBytes + more;
     if (need <= this.#kept.length) return;
-    const grown = new Uint8Array(Math.min(this.#limit, Math.max(need, this.#kept.length * 2)));
-    grown.set(this.#kept.subarray(0, this.#keptBytes));
-    this.#kept = grown;
+    const size = Math.min(this.#limit, Math.max(need, this.#kept.length * 2));
+    // What was kept before is let go of at once, and not left to the collector.
+    this.#kept = new Uint8Array(this.#kept.buffer.transfer(size));
   }
 
-  /** Writes the body's fields; the number of its own bytes that are shown, -1 when decoded. */
+  /** Writes the body's fields and forgets what is kept; the number of its own bytes that are shown, -1 when decoded. */
   show(into: HttpContent, head: Head, options: ProtocolOptions): number {
-    return showBody(
-      into,
-      head,
-      options,
-      this.codings,
-      this.#kept,
-      0,
-      this.#keptBytes,
-      this.sizeBytes,
-    );
+    const kept = this.#kept;
+    const { codings, sizeBytes } = this;
+    const shown = showBody(into, head, options, codings, kept, 0, this.#keptBytes, sizeBytes);
+    if (kept.length >= LARGE_BYTES) kept.buffer.transfer(0);
+    this.#kept = new Uint8Array(0);
+    this.#keptBytes = 0;
+    return shown;
   }
 }
 
@@ -122,18 +123,13 @@ function showBody(
   const isWhole = end - start === sizeBytes;
   if (codings.length > 0 && end > start && options.maxBodyBytes > 0) {
     const coded = bytes.subarray(start, end);
-    const decoded = decodeContent(codings, coded, isWhole, MAX_DECODED_BYTES);
+    const decoded = decodeContent(codings, coded, isWhole, options.maxBodyBytes);
     if (typeof decoded === "object") {
       into.body_bytes = sizeBytes;
-      if (decoded.complete) into.body_decoded_bytes = decoded.bytes.length;
-      showText(
-        into,
-        decoded.bytes,
-        0,
-        decoded.bytes.length,
-        decoded.complete,
-        options.maxBodyBytes,
-      );
+      if (decoded.complete) into.body_decoded_bytes = decoded.decodedBytes;
+      const shown = decoded.bytes;
+      const isAll = decoded.complete && shown.length === decoded.decodedBytes;
+      showText(into, shown, 0, shown.length, isAll, options.maxBodyBytes);
       return -1;
     }
     if (decoded === "corrupt") head.note("corrupt_content_coding");

@@ -10,6 +10,9 @@ import { knownName, Name, NAMES, SPECIAL_NAMES } from "./names.ts";
 import { COLON, CR, HT, isToken, LF, SP } from "./shape.ts";
 import type { HeaderFields } from "./types.ts";
 
+/** Fields of names that are not known, of one message. */
+const MAX_UNUSUAL = 1000;
+
 /** The lines of a field section. */
 export interface FieldBlock {
   bytes: Uint8Array;
@@ -167,6 +170,11 @@ function unusualName(
 ): string {
   if (start === end) {
     head.note("empty_header_name");
+    return "";
+  }
+  // Servers stop at some hundred; each name of its own costs more than its bytes.
+  if (++head.unusual > MAX_UNUSUAL) {
+    head.note("too_many_headers");
     return "";
   }
   let isNumber = true;

@@ -7,6 +7,7 @@
 import type { Side } from "../protocol.ts";
 import { keepJson } from "../../lib/wire/json.ts";
 import { latin1, utf8 } from "../../lib/wire/text.ts";
+import { weigh } from "../../lib/wire/weight.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
@@ -14,6 +15,11 @@ import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts
 import { HeaderFields } from "./types.ts";
 
 const NOTHING: readonly never[] = [];
+
+/** A head without its texts. */
+const HEAD_BYTES = 256;
+/** Memory of known fields, in multiples of their bytes. */
+const MEMO_FACTOR = 8;
 
 /** A head, and how its body is delimited. */
 export class Head {
@@ -29,11 +35,14 @@ export class Head {
   anomalies: Anomaly[] | null = null;
   /** Bit 1 << Name.X: the field is there. */
   seen = 0;
+  /** Fields of names that are not known. */
+  unusual = 0;
   /** Value of Content-Length; -1 when absent or not usable. */
   contentLength = -1;
   /** The last transfer coding is chunked. */
   isChunked = false;
   hasTransferEncoding = false;
+  #heldBytes = 0;
 
   constructor(side: Side, headers: HeaderFields) {
     this.side = side;
@@ -43,6 +52,14 @@ export class Head {
   note(anomaly: Anomaly): void {
     if (this.anomalies === null) this.anomalies = [anomaly];
     else if (!this.anomalies.includes(anomaly)) this.anomalies.push(anomaly);
+  }
+
+  /** Bytes of memory, as they were when first asked for. */
+  get heldBytes(): number {
+    if (this.#heldBytes === 0) {
+      this.#heldBytes = HEAD_BYTES + weigh([this.method, this.path, this.reason, this.headers]);
+    }
+    return this.#heldBytes;
   }
 
   has(name: number): boolean {
@@ -59,6 +76,11 @@ export class HeadMemo {
   /** As the fields alone left them: a body or trailers may add to the head's own. */
   anomalies: readonly Anomaly[] = NOTHING;
   redacted: readonly string[] = NOTHING;
+
+  /** Bytes of memory: fields are short, and each has its place in a table. */
+  get heldBytes(): number {
+    return MEMO_FACTOR * this.fields.length;
+  }
 }
 
 /** Longer heads are read anew each time. */
@@ -97,7 +119,7 @@ export function readHead(
   }
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
-  memo.fields = fields;
+  memo.fields = memo.head === null ? "" : fields;
   return head;
 }
 

@@ -7,7 +7,7 @@ import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, parseFrame } from "./parse.ts";
 import { findBoundary, probe } from "./probe.ts";
 import { outline } from "./outline.ts";
-import { createState, createTrace } from "./state.ts";
+import { createState, createTrace, heldBytes } from "./state.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
 
@@ -18,6 +18,7 @@ export const http: Plugin = definePlugin({
   probe,
   createTrace,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

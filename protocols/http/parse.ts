@@ -5,6 +5,7 @@
  * responses merged into the final one. Heads are waited for, bodies are not: what is shown is kept,
  * the rest is skipped. It never buffers a body, never throws, never loops over messages.
  */
+import { weigh } from "../../lib/wire/weight.ts";
 import type { ParseContext, ParseResult, Remains } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
@@ -352,9 +353,17 @@ function finish(
   const frame = toFrame(head, message, reader, reader.doneBytes + end, shown, true);
   reader.reset();
   const { redacted } = head;
+  const unfoldedBytes = shown < 0 ? weigh(message.body ?? message.body_base64) : 0;
   return isTunnel
-    ? { kind: "frame", frame, length: end, redacted, next: { to: nextProtocol(head) } }
-    : { kind: "frame", frame, length: end, redacted };
+    ? {
+      kind: "frame",
+      frame,
+      length: end,
+      redacted,
+      unfoldedBytes,
+      next: { to: nextProtocol(head) },
+    }
+    : { kind: "frame", frame, length: end, redacted, unfoldedBytes };
 }
 
 function startMessage(head: Head): HttpRequest | HttpResponse {

@@ -29,10 +29,11 @@ export class Repeated {
   readonly method: string;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array, { frame, redacted }: Frame<HttpFrame>) {
+  constructor(bytes: Uint8Array, { frame, redacted, unfoldedBytes }: Frame<HttpFrame>) {
     this.#bytes = bytes;
     this.method = frame.side === "request" ? frame.message.method : "";
-    this.result = { kind: "frame", frame: shared(frame), length: bytes.length, redacted };
+    const { length } = bytes;
+    this.result = { kind: "frame", frame: shared(frame), length, redacted, unfoldedBytes };
   }
 
   /** Do `bytes` begin with it? */

@@ -3,14 +3,11 @@
  * of the requests that wait for their response (RFC 9112 section 6.3: HEAD and CONNECT decide
  * whether a response has a body).
  */
-import { emptyQueue } from "../../lib/stitch/queue.ts";
 import type { ProtocolOptions, Side } from "../protocol.ts";
 import type { Body } from "./body.ts";
 import { type Head, HeadMemo } from "./head.ts";
+import { type MethodKind, Methods } from "./methods.ts";
 import { type Repeated, RepeatedMessages } from "./repeated.ts";
-
-/** Requests that may wait for their response; beyond it the oldest is forgotten. */
-const MAX_METHODS = 1024;
 
 /** Where in its message a reader stands. */
 export const Phase = {
@@ -25,6 +22,10 @@ export const Phase = {
   TRAILERS: 7,
 } as const;
 export type Phase = typeof Phase[keyof typeof Phase];
+
+/** Memory of a connection that is idle, with the parts that drive its parser; and of a method in its list. */
+const STATE_BYTES = 3584;
+const METHOD_BYTES = 8;
 
 /** One side's message in progress. */
 export class Reader {
@@ -47,6 +48,13 @@ export class Reader {
   /** The last message that came again. */
   last: Repeated | null = null;
 
+  /** Bytes of memory. */
+  get heldBytes(): number {
+    const { head, body, memo } = this;
+    const inProgress = head === null ? 0 : head.heldBytes + (body?.heldBytes ?? 0);
+    return inProgress + memo.heldBytes;
+  }
+
   reset(): void {
     this.phase = Phase.HEAD;
     this.head = null;
@@ -66,7 +74,7 @@ export class HttpState {
   readonly request = new Reader();
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
-  readonly methods = emptyQueue<string>();
+  readonly methods = new Methods();
   /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
   uncertain = false;
   /** The client was seen to send a request before the last one was answered. */
@@ -76,6 +84,11 @@ export class HttpState {
     this.options = options;
     this.repeated = repeated;
   }
+}
+
+/** Heads and the kept part of bodies in progress, the last fields, and methods. */
+export function heldBytes({ request, response, methods }: HttpState): number {
+  return STATE_BYTES + request.heldBytes + response.heldBytes + METHOD_BYTES * methods.length;
 }
 
 /** What the connections of a trace share. */
@@ -97,8 +110,8 @@ export function standsAlone(state: HttpState, side: Side): boolean {
   const { doneBytes, interim, isJoining } = state[side];
   if (doneBytes > 0 || interim !== null || isJoining) return false;
   if (side === "request") return true;
-  const method = state.methods[0];
-  return !state.uncertain && method !== undefined && method !== "HEAD" && method !== "CONNECT";
+  const method = state.methods.oldest;
+  return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
 }
 
 /** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */
@@ -110,29 +123,26 @@ export function disturb(state: HttpState, side: Side): void {
 
 export function pushMethod(state: HttpState, method: string): void {
   const { methods } = state;
-  if (methods.length > 0) {
-    if (!state.uncertain) state.pipelined = true;
-    if (methods.length >= MAX_METHODS) methods.shift();
-  }
+  if (methods.length > 0 && !state.uncertain) state.pipelined = true;
   methods.push(method);
 }
 
 /** Method of the request that the response at hand answers; null when it is not known. */
-export function takeMethod(state: HttpState): string | null {
+export function takeMethod(state: HttpState): MethodKind | null {
   const { methods } = state;
   if (methods.length === 0) {
     state.uncertain = true;
     return null;
   }
-  if (!state.uncertain) return methods.shift() ?? null;
+  if (!state.uncertain) return methods.take();
   if (state.pipelined) {
     // Perhaps another one's: where it matters, what follows the head tells more (Phase.PEEK).
-    const method = methods.shift() ?? null;
+    const method = methods.take();
     return method === "HEAD" || method === "CONNECT" ? null : method;
   }
   // Out of step: without pipelining only the newest can be unanswered.
   state.uncertain = false;
-  const newest = methods[methods.length - 1] ?? null;
-  methods.length = 0;
+  const { newest } = methods;
+  methods.clear();
   return newest;
 }

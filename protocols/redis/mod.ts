@@ -10,7 +10,7 @@ import { probe } from "./probe.ts";
 import { outline } from "./outline.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
-import { createState, createTrace } from "./types.ts";
+import { createState, createTrace, heldBytes } from "./types.ts";
 
 export const redis: Plugin = definePlugin({
   name: "redis",
@@ -19,6 +19,7 @@ export const redis: Plugin = definePlugin({
   probe,
   createTrace,
   createState,
+  heldBytes,
   parseFrame,
   findBoundary,
   abandon,

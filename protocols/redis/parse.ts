@@ -83,8 +83,18 @@ function parseLine(bytes: Uint8Array, context: Context): ParseResult<RedisFrame>
   const line = parseInline(bytes, state.options.maxBodyBytes, side.scanned);
   side.scanned = line.kind === "need_more" ? bytes.length : 0;
   if (line.kind !== "line") return line;
-  if (line.args.length === 0) return frame(nothing(), line.length);
+  if (line.args.length === 0) return frame(nothing(), emptyLinesEnd(bytes, line.length));
   return framed(toRequest(line.args, line.args.length), line.length, state);
+}
+
+/** Offset behind the empty lines at `from`: a frame for each would cost more than it says. */
+function emptyLinesEnd(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (true) {
+    if (bytes[at] === LF) at++;
+    else if (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+    else return at;
+  }
 }
 
 function framed(request: RedisRequest, length: number, state: RedisState): Frame<RedisFrame> {
@@ -192,7 +202,7 @@ function parseResponse(bytes: Uint8Array, context: Context): ParseResult<RedisFr
     const quick = readScalar(bytes, side);
     if (quick !== null) return quick;
     // A primary sends empty lines while it makes the database file.
-    if (bytes[0] === LF) return frame(nothing(), 1);
+    if (bytes[0] === LF) return frame(nothing(), emptyLinesEnd(bytes, 1));
     if (bytes[0] === CR) return bytes.length < 2 ? needTwo() : emptyLine(bytes);
   }
   const step = reader.read(bytes, context.gapBytes);
@@ -207,7 +217,7 @@ function needTwo(): ParseResult<RedisFrame> {
 }
 
 function emptyLine(bytes: Uint8Array): Frame<RedisFrame> | Invalid {
-  if (bytes[1] === LF) return frame(nothing(), 2);
+  if (bytes[1] === LF) return frame(nothing(), emptyLinesEnd(bytes, 2));
   return { kind: "invalid", reason: "bad_type" };
 }
 

@@ -40,6 +40,9 @@ interface Level {
   attributes: [Value, Value][] | null;
 }
 
+/** A value beside its text. */
+const VALUE_BYTES = 128;
+
 export class ValueReader {
   /** After `+FULLRESYNC` the next `$` is the database file. */
   expectRdb = false;
@@ -61,6 +64,11 @@ export class ValueReader {
   /** Half a value has been taken. */
   get active(): boolean {
     return this.string.part !== Part.None || this.stack.length > 0 || this.attributes !== null;
+  }
+
+  /** Bytes of memory that the value in progress takes. */
+  get heldBytes(): number {
+    return this.string.heldBytes + VALUE_BYTES * this.values;
   }
 
   /** A string here may be a plain one. */
@@ -245,9 +253,7 @@ export class ValueReader {
   /** A level is complete: hands it to the one around it. */
   private finish(level: Level): Step {
     if (level.type === "attribute") {
-      this.attributes = level.attributes === null
-        ? pairs(level.items)
-        : level.attributes.concat(pairs(level.items)).slice(0, MAX_VALUES);
+      this.attributes = joinedPairs(level.attributes, pairs(level.items));
       return Step.Next;
     }
     const value = this.close(level, this.stack.length === 0);
@@ -290,6 +296,13 @@ export class ValueReader {
     this.stack.pop();
     return this.finish(level);
   }
+}
+
+/** Attributes of a value that has several: nothing is copied once there are enough of them. */
+function joinedPairs(first: [Value, Value][] | null, more: [Value, Value][]): [Value, Value][] {
+  if (first === null) return more;
+  for (const pair of more) if (first.length < MAX_VALUES) first.push(pair);
+  return first;
 }
 
 /** A streamed aggregate whose end was not seen: its true count is unknown. */

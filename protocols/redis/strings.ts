@@ -55,6 +55,11 @@ export class StringReader {
 
   constructor(readonly maxBytes: number, private readonly at: Cursor) {}
 
+  /** Bytes of memory that strings of this message take, those already taken included. */
+  get heldBytes(): number {
+    return this.head.length + 2 * this.text;
+  }
+
   reset(): void {
     this.part = Part.None;
     this.text = 0;

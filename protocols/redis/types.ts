@@ -149,6 +149,14 @@ export function createTrace(options: ProtocolOptions): ProtocolOptions {
   return options;
 }
 
+/** Memory of a connection that is idle, with the parts that drive its parser. */
+const STATE_BYTES = 3072;
+
+/** Values in progress, too. */
+export function heldBytes({ request, response }: RedisState): number {
+  return STATE_BYTES + request.reader.heldBytes + response.reader.heldBytes;
+}
+
 export function createState(options: ProtocolOptions): RedisState {
   return {
     options,

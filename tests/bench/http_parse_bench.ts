@@ -57,7 +57,7 @@ const response = encoder.encode(RESPONSE);
 const context = stitchContext({ state });
 
 function forgetMethods(): void {
-  state.methods.length = 0;
+  state.methods.clear();
 }
 
 measure(`request head, ${request.length} B`, 400_000, () => {

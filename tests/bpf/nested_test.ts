@@ -5,7 +5,7 @@ import { compileBpf } from "../../build/steps.ts";
 import { BpfObject } from "../../ffi/bpf_object.ts";
 import { openLibbpf } from "../../ffi/libbpf.ts";
 import { Config, CONFIG_SIZE, COUNTERS } from "../../lib/capture/abi.ts";
-import { onlineCpus, possibleCpuCount } from "../../lib/capture/machine.ts";
+import { onlineCpus, possibleCpuCount } from "../../lib/capture/live/machine.ts";
 
 const SOURCE = new URL("nested.bpf.c", import.meta.url).pathname;
 

@@ -5,7 +5,8 @@ import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
 
 const NAME = "tea_time";
 const COPIED = ["deno.json", "package.json", "lib", "protocols", "bpf", "build"];
-COPIED.push("tests/contract_test.ts", "tests/bpf", "tests/support", "tests/protocols");
+COPIED.push("tests/contract_test.ts", "tests/hostile_test.ts", "tests/bpf", "tests/support");
+COPIED.push("tests/protocols");
 
 /** As much of the repository as the contract test needs; removed at the end of the block. */
 function copyOfSources(): Disposable & { path: string } {
@@ -47,6 +48,8 @@ Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", 
   const rule = ["test", "--no-check", "-A", "--filter", `/rule|infer_${NAME}/`];
   const asked = await run(deno, [...rule, "tests/bpf/infer_test.ts"], options);
   assert.match(asked, /5 passed \| 0 failed/);
+  const hostile = [...flags, "--filter", `${NAME}: its worst`, "tests/hostile_test.ts"];
+  assert.match(await run(deno, hostile, options), /1 passed \| 0 failed/);
 });
 
 const REFUSED = [

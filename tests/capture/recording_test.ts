@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ENTRY_SIZE, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
-import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
+import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
 import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import {
   BLOCK_HEAD_BYTES,
@@ -108,11 +108,22 @@ Deno.test("openReplay() takes the end of a connection without totals, as a sweep
   });
 });
 
-Deno.test("Recorder makes its file unreadable for others, one that was there before too", () => {
+Deno.test("Recorder makes its file unreadable for others", () => {
   withFile((path) => {
-    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
     new Recorder(path, start, facts).close();
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  });
+});
+
+Deno.test("Recorder leaves a file alone until it begins, and keeps its mode", () => {
+  withFile((path) => {
+    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
+    Deno.chmodSync(path, 0o644);
+    new Recorder(path, start, facts)[Symbol.dispose]();
+    assert.equal(Deno.readTextFileSync(path), "was here");
+    new Recorder(path, start, facts).begin();
+    assert.notEqual(Deno.readTextFileSync(path).slice(0, 8), "was here");
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o644);
   });
 });
 
@@ -260,6 +271,84 @@ Deno.test("openReplay() refuses entries that a right checksum makes no better", 
   assert.ok(ENTRY_SIZE > 57);
 });
 
+const HUGE = 2 ** 53;
+const u64s = (...numbers: number[]): Uint8Array => {
+  const payload = new Uint8Array(240);
+  const view = new DataView(payload.buffer);
+  numbers.forEach((number, i) => view.setBigUint64(i * 8, BigInt(number), true));
+  return payload;
+};
+const tcp = Flag.TCP_POSITION;
+const eight = new Uint8Array(8);
+const impossible: Record<string, EntryFields> = {
+  "a position of 2^53": { kind: EntryKind.DATA, position: HUGE, payload: eight },
+  "a position of 2^56": { kind: EntryKind.DATA, position: 2 ** 56, payload: eight },
+  "a position whose bytes reach 2^53": { kind: EntryKind.DATA, position: HUGE - 8, payload: eight },
+  "a sequence number of 2^32": { kind: EntryKind.DATA, flags: tcp, position: 2 ** 32 },
+  "more payload than bytes moved": { kind: EntryKind.DATA, payload: eight, total: 7 },
+  "payload behind the bytes moved": { kind: EntryKind.DATA, payload: eight, total: 8, offset: 1 },
+  "a connection of 2^53": { kind: EntryKind.DATA, conn: HUGE, payload: eight },
+  "a pid that no kernel gives": { kind: EntryKind.DATA, pid: 2 ** 31, payload: eight },
+  "a thread that no kernel gives": { kind: EntryKind.DATA, pid: 1, tid: 2 ** 23, payload: eight },
+  "a descriptor below -1": { kind: EntryKind.DATA, fd: -2, payload: eight },
+  "an end of a direction at 2^53": { kind: EntryKind.EOF, position: HUGE },
+  "a start at 2^53": { kind: EntryKind.OPEN, payload: u64s(0, HUGE) },
+  "a start of TCP at 2^32": { kind: EntryKind.OPEN, flags: tcp, payload: u64s(2 ** 32, 0) },
+  "an end at 2^53": { kind: EntryKind.CLOSE, payload: u64s(HUGE, 0, 0, 0) },
+  "totals of 2^53": { kind: EntryKind.CLOSE, payload: u64s(0, 0, 0, HUGE) },
+  "an end whose totals reach 2^53": { kind: EntryKind.CLOSE, payload: u64s(HUGE - 8, 0, 8, 0) },
+};
+for (const [name, fields] of Object.entries(impossible)) {
+  Deno.test(`openReplay() calls a block damaged that has ${name}`, () => {
+    const good = encodeEntry({ kind: EntryKind.DATA, payload: eight }, start.base);
+    const file = recorded("none", [good, encodeEntry(fields, start.base)]);
+    const [offset = 0] = blockOffsets(file);
+    const { events, failure } = replayed(file);
+    assert.equal(events, 1);
+    assert.equal(failure?.reason, `block at offset ${offset} is damaged: event 2 is none`);
+  });
+}
+
+Deno.test("openReplay() cuts an entry of many MiB into pieces, as the kernel does", () => {
+  const payload = new Uint8Array((5 << 20) + 3).map((_, i) => i);
+  const fields = { kind: EntryKind.DATA, flags: Flag.LAST_CHUNK, total: payload.length + 9 };
+  const file = recorded("none", [encodeEntry({ ...fields, payload }, start.base)]);
+  withFile((path) => {
+    Deno.writeFileSync(path, file);
+    using source = openReplay(path);
+    let next = 0;
+    let lasts = 0;
+    while (!source.ended) {
+      source.drain((event) => {
+        assert.equal(event.offset, next);
+        assert.equal(event.bytes[event.payloadStart], payload[next]);
+        assert.equal(event.totalBytes, payload.length + 9);
+        next += event.payloadLength;
+        if ((event.flags & Flag.LAST_CHUNK) !== 0) lasts++;
+      });
+    }
+    assert.equal(next, payload.length);
+    assert.equal(lasts, 1);
+  });
+});
+
+Deno.test("RecordingSource.drain() ends its turn in the middle of a block", () => {
+  const file = recorded("none", entries(400));
+  withFile((path) => {
+    Deno.writeFileSync(path, file);
+    using source = openReplay(path);
+    let events = 0;
+    const first = source.drain(() => {
+      events++;
+      for (const since = performance.now(); performance.now() - since < 1;);
+    });
+    assert.ok(first > 0 && first < 100, `${first} events in one turn`);
+    while (!source.ended) source.drain(() => events++);
+    assert.equal(events, 400);
+    assert.equal(source.failure, null);
+  });
+});
+
 Deno.test("openReplay() tells what a file is instead of a recording", () => {
   const file = recorded("none", entries(3, 2e6));
   const newer = file.slice();
@@ -272,7 +361,7 @@ Deno.test("openReplay() tells what a file is instead of a recording", () => {
       bytes: new TextEncoder().encode("GET / HTTP/1.1\r\n"),
       want: "it is neither a recording nor",
     },
-    { bytes: new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0]), want: "zcat FILE | sockeye replay -" },
+    { bytes: new Uint8Array([0x1f, 0x8b, 8, 0, 0, 0]), want: "its gzip data is cut" },
     { bytes: file.subarray(0, 5), want: "its head is cut" },
     { bytes: file.subarray(0, 40), want: "its head is cut" },
     { bytes: newer, want: "format version 2, this reads version 1: use a newer sockeye" },

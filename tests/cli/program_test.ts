@@ -129,6 +129,11 @@ const refused: { args: string[]; message: RegExp; hint?: RegExp }[] = [
   { args: ["--\x1b[2J"], message: /^Cannot use "--\\x1b\[2J"/ },
   { args: ["chek"], message: /^Cannot run "chek": did you mean "check"\?$/ },
   { args: ["curl", "http://x/"], message: /no such command/, hint: /sockeye -- curl http/ },
+  ...["dump.pcap", "/tmp/x.pcapng.gz", "trace.rec", "a.pcap0"].map((file) => ({
+    args: [file],
+    message: /no such command$/,
+    hint: new RegExp(`sockeye replay ${file}$`),
+  })),
   { args: ["replay"], message: /"file" is missing/ },
   {
     args: ["replay", "--snaplen", "5", "f"],

@@ -76,6 +76,7 @@ async function runWith(
     finish: () => {
       finished = true;
       run.emit(record(9999), null);
+      return true;
     },
   });
   return { run, finished };
@@ -190,7 +191,7 @@ for (const { name, gone, ends } of counts) {
     const source = new FakeSource([1, 2, 3], ends === "reader_gone");
     const sinks = gone.map((isGone) => new CountingSink(isGone));
     const run = new Run(source, sinks, plain);
-    await run.loop({ onEvent: () => run.emit(record(1), null), finish: () => {} });
+    await run.loop({ onEvent: () => run.emit(record(1), null), finish: () => true });
     equal(run.endReason, ends);
     for (const sink of sinks) equal(sink.records, run.records);
     deepEqual(sinks.map(({ isFinished }) => isFinished), [true, true]);
@@ -217,3 +218,21 @@ class CountingSink implements Sink {
     return Promise.resolve();
   }
 }
+Deno.test("Run.loop() lets signals and output have a turn between the parts of the end", async () => {
+  const write = (bytes: Uint8Array): Promise<number> => Promise.resolve(bytes.length);
+  const run = new Run(
+    new FakeSource([]),
+    [new NdjsonSink(new StreamOutput({ write }), false)],
+    plain,
+  );
+  let parts = 0;
+  let turns = 0;
+  const others = (): void => {
+    turns++;
+    if (parts < 50) setImmediate(others);
+  };
+  setImmediate(others);
+  await run.loop({ onEvent: () => {}, finish: () => ++parts === 50 });
+  equal(parts, 50);
+  ok(turns > 40, `${turns} turns of others`);
+});

@@ -25,6 +25,7 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
   const stats = new Stats();
   stats.invalidFrame("http", "bad_chunk");
   stats.evicted = 2;
+  for (let i = 0; i < 3; i++) stats.abandon("memory_limit");
   stats.droppedRecords = 5;
   const [records, , loss = ""] = formatSummary({
     records: new Map<string, number>(),
@@ -44,6 +45,7 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
       "1 gap snaplen, 2 KiB",
       "1 invalid in http: bad_chunk",
       "2 connections evicted",
+      "3 messages given up unanswered \\(--memory-limit\\)",
       "5 records dropped",
       "1 connection beyond the kernel's table",
     ]

@@ -96,6 +96,7 @@ function facts(connections: ConnFacts[], more: Partial<DoctorFacts> = {}): Docto
     socketIoBytes: 0,
     lost: new Map(),
     counters: {},
+    saved: null,
     ringBytes: 1 << 20,
     ...more,
   };

@@ -3,7 +3,7 @@
  * gcc and curl.
  */
 import assert from "node:assert/strict";
-import { livingFolder, readLink } from "../../lib/capture/machine.ts";
+import { livingFolder, readLink } from "../../lib/capture/live/machine.ts";
 import { Background, run } from "../support/process.ts";
 import { freePort } from "../support/servers.ts";
 import { lossIn, startTracer, WAYS } from "../support/tracer.ts";

@@ -3,7 +3,7 @@
  * the last message. Needs root, python3, and a kernel with MPTCP.
  */
 import assert from "node:assert/strict";
-import { readFirstLine } from "../../lib/capture/machine.ts";
+import { readFirstLine } from "../../lib/capture/live/machine.ts";
 import { Background } from "../support/process.ts";
 import { lossIn, startTracer, WAYS } from "../support/tracer.ts";
 

@@ -241,3 +241,35 @@ Deno.test("FrameDriver stops at a switch and leaves the rest", () => {
   assert.equal(driver.next?.to, "other");
   assert.equal(stream.shownBytes, 3);
 });
+
+Deno.test("FrameDriver returns where positions no longer move", () => {
+  const { stream, put, gap, seen } = setUp(parseDots);
+  put(".a;xx");
+  gap(2 ** 56, GAP_LOST);
+  put(".b;");
+  put("xx.c;");
+  assert.equal(stream.shownBytes, 0);
+  assert.equal(seen.frames, 1);
+});
+
+Deno.test("FrameDriver gives up what was looked at in vain, however it is cut", () => {
+  const size = 1 << 20;
+  let visited = 0;
+  // A head is refused once 100,000 bytes of it are there, and every byte may begin one.
+  const parse: Parse = (bytes) => {
+    visited += bytes.length;
+    return bytes.length < 100_000
+      ? { kind: "need_more", minBytes: bytes.length + 1 }
+      : { kind: "invalid", reason: "head_too_large" };
+  };
+  const consumed: number[] = [];
+  for (const piece of [size, 300_000, 65536]) {
+    visited = 0;
+    const { stream, put } = setUp(parse);
+    for (let at = 0; at < size; at += piece) put(".".repeat(Math.min(piece, size - at)));
+    consumed.push(stream.position);
+    assert.ok(visited < 12 * size, `${visited} bytes visited in pieces of ${piece}`);
+  }
+  assert.ok((consumed[0] ?? 0) > size / 2);
+  assert.deepEqual(new Set(consumed).size, 1, `${consumed}`);
+});

@@ -44,6 +44,7 @@ export function timedFrame<F>(frame: F, startNs: number, given: Partial<Timed<F>
     redacted: [],
     loss: null,
     stream: 0,
+    heldBytes: undefined,
     shown: false,
     ...given,
   };

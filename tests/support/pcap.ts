@@ -4,7 +4,8 @@
  */
 import { Direction, EntryKind } from "../../lib/capture/abi.ts";
 import type { SocketEvent } from "../../lib/capture/event.ts";
-import { openReplay, type ReplaySource } from "../../lib/capture/replay.ts";
+import { openReplay } from "../../lib/capture/replay.ts";
+import type { ReplaySource } from "../../lib/capture/replay_source.ts";
 
 export const Tcp = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16 } as const;
 

@@ -88,7 +88,8 @@ export class Background implements AsyncDisposable {
       this.#read(this.#child.stdout, options.onStdout ?? ((text) => this.#stdout += text)),
       this.#read(this.#child.stderr, (text) => this.#stderr += text),
     ];
-    this.#child.status.then(() => {
+    // The status of what a real-time signal ended cannot be had: end() says so.
+    this.#child.status.then(() => {}, () => {}).then(() => {
       this.#ended = true;
       this.#changed();
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { codingsOf, decodeContent } from "../../lib/wire/content_coding.ts";
+import { brotliWindow, shrinkBrotliWindow } from "../../lib/wire/brotli_window.ts";
+import { codingsOf, decodeContent, workFor } from "../../lib/wire/content_coding.ts";
 
 const MIB = 1024 * 1024;
 
@@ -24,11 +25,9 @@ Deno.test("decodeContent() never gives more than the bound", () => {
   ];
   for (const { coding, bytes } of table) {
     const decoded = decodeContent([coding], bytes, true, MIB);
-    if (typeof decoded === "string") assert.equal(decoded, "too_large", coding);
-    else {
-      assert.equal(decoded.complete, false, coding);
-      assert.ok(decoded.bytes.length > 0 && decoded.bytes.length <= MIB, coding);
-    }
+    assert.ok(typeof decoded === "object", coding);
+    assert.equal(decoded.complete, false, coding);
+    assert.ok(decoded.bytes.length > 0 && decoded.bytes.length <= MIB, coding);
   }
 });
 
@@ -60,4 +59,34 @@ Deno.test("decodeContent() names why it cannot decode", () => {
   const cut = zstdCompressSync("a".repeat(1000)).subarray(0, 8);
   assert.equal(decodeContent(["zstd"], cut, false, MIB), "too_short");
   assert.equal(decodeContent(Array(9).fill("gzip"), bytes, true, MIB), "unknown_coding");
+});
+
+Deno.test("decodeContent() decodes no further than what is shown needs, and a ratio allows", () => {
+  const zeros = new Uint8Array(16 * MIB);
+  const table = [
+    { coding: "gzip", bytes: gzipSync(zeros) },
+    { coding: "br", bytes: brotliCompressSync(zeros) },
+    { coding: "zstd", bytes: zstdCompressSync(zeros) },
+  ];
+  for (const { coding, bytes } of table) {
+    const decoded = decodeContent([coding], bytes, true, 4096);
+    assert.ok(typeof decoded === "object", coding);
+    const { bytes: shown, decodedBytes, complete } = decoded;
+    assert.deepEqual([shown.length, complete], [4096, false], coding);
+    assert.ok(decodedBytes <= Math.max(16384, 32 * bytes.length), `${coding}: ${decodedBytes}`);
+  }
+  assert.ok(workFor(MIB, 4096) <= 8 * MIB);
+});
+
+Deno.test("shrinkBrotliWindow() keeps the beginning, with the smallest window that holds it", () => {
+  const text = Array.from({ length: 200_000 }, (_, i) => `${(i * 2654435761) % 1000003}`).join(",");
+  const bytes = brotliCompressSync(text);
+  assert.equal(brotliWindow(bytes[0] ?? 0), 22);
+  for (const { wanted, window } of [{ wanted: 1, window: 18 }, { wanted: 262_129, window: 19 }]) {
+    assert.equal(brotliWindow(shrinkBrotliWindow(bytes, wanted)[0] ?? 0), window);
+  }
+  const decoded = decodeContent(["br"], bytes.subarray(0, 5000), false, 100_000);
+  assert.ok(typeof decoded === "object" && decoded.bytes.length > 1000);
+  const want = new TextEncoder().encode(text.slice(0, decoded.bytes.length));
+  assert.deepEqual(new Uint8Array(decoded.bytes), want);
 });

@@ -29,6 +29,7 @@ import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } fro
 import { Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
 import { checkPids, Targets, TargetWatch } from "./targets.ts";
+import { Turn } from "../turn.ts";
 import { wallClockEntry } from "../user_entries.ts";
 import { Verdicts } from "./verdicts.ts";
 import { type Say, Watchers } from "./watcher.ts";
@@ -268,10 +269,11 @@ class KernelSource implements LiveSource {
   /** Whoever shares this CPU goes first, as long as the rings have room: it may be the traced process. */
   #drainPieces(): number {
     const { libbpf, rings } = this.#parts;
+    const turn = new Turn(1);
     let entries = 0;
     for (let piece = 0; piece < MAX_PIECES; piece++) {
       entries += this.#merger.drain(this.#observe);
-      if (this.#merger.idle) break;
+      if (this.#merger.idle || turn.isOver) break;
       if (rings.hasRoom) libbpf.libc.yield();
     }
     return entries;

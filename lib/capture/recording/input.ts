@@ -7,6 +7,7 @@
  */
 import { systemReason } from "../../system_reason.ts";
 import { RecordingError } from "./format.ts";
+import { Inflater, isGzip } from "./inflate.ts";
 
 const READ_BYTES = 256 * 1024;
 
@@ -20,6 +21,11 @@ export class RecordingInput implements Disposable {
   eof = false;
   readonly #file: Deno.FsFile | typeof Deno.stdin;
   readonly #isFile: boolean;
+  /** Bytes that were read before they were known to be packed. */
+  #packed = new Uint8Array(0);
+  #inflater: Inflater | null = null;
+  #stopped = false;
+  #wake: () => void = () => {};
 
   constructor(readonly path: string) {
     try {
@@ -34,15 +40,32 @@ export class RecordingInput implements Disposable {
     return this.end - this.start;
   }
 
+  /** From the start: what a gzip file holds takes the place of its own bytes. */
+  unpack(): void {
+    if (!this.needNow(2) || !isGzip(this.bytes, this.start)) return;
+    const inflater = new Inflater();
+    // The first read may have brought more than the inflater takes at once.
+    const packed = this.bytes.slice(this.start, this.end);
+    this.#packed = packed;
+    this.#inflater = inflater;
+    this.start = this.end = 0;
+  }
+
   /** True when `count` unread bytes are in the window; reads a regular file for them. */
   need(count: number): boolean {
-    while (this.available < count && this.#isFile && !this.eof) this.#read(count);
+    while (this.available < count && !this.eof) {
+      if (this.#inflate(count)) continue;
+      if (!this.#isFile) break;
+      this.#read(count);
+    }
     return this.available >= count;
   }
 
   /** As need(), but waits for a pipe as well: for the head, before anything else runs. */
   needNow(count: number): boolean {
-    while (this.available < count && !this.eof) this.#read(count);
+    while (this.available < count && !this.eof) {
+      if (!this.#inflate(count)) this.#read(count);
+    }
     return this.available >= count;
   }
 
@@ -52,14 +75,24 @@ export class RecordingInput implements Disposable {
     this.offset += count;
   }
 
-  /** Resolves when a pipe had something; for a file, after other work had its turn. */
+  /** Resolves when a pipe had something, or at stop(); for a file, after other work had its turn. */
   async fill(): Promise<void> {
     if (this.#isFile || this.eof) return await new Promise((resolve) => setImmediate(resolve));
     this.#makeRoom(this.available + 1);
+    const stopped = new Promise<void>((resolve) => this.#wake = resolve);
+    if (this.#stopped) return;
+    await Promise.race([this.#readPipe(), stopped]);
+  }
+
+  /** Nobody waits for more: a silent pipe must not keep the end waiting. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  async #readPipe(): Promise<void> {
     try {
-      const count = await this.#file.read(this.bytes.subarray(this.end));
-      if (count === null) this.eof = true;
-      else this.end += count;
+      this.#took(await this.#file.read(this.#target()));
     } catch (cause) {
       throw this.error(systemReason(cause), this.offset, cause);
     }
@@ -77,12 +110,42 @@ export class RecordingInput implements Disposable {
   #read(wanted: number): void {
     this.#makeRoom(wanted);
     try {
-      const count = this.#file.readSync(this.bytes.subarray(this.end));
-      if (count === null) this.eof = true;
-      else this.end += count;
+      this.#took(this.#file.readSync(this.#target()));
     } catch (cause) {
       throw this.error(systemReason(cause), this.offset, cause);
     }
+  }
+
+  #target(): Uint8Array<ArrayBuffer> {
+    return this.#inflater?.room() ?? this.bytes.subarray(this.end);
+  }
+
+  #took(count: number | null): void {
+    if (this.#inflater !== null) this.#inflater.added(count);
+    else if (count === null) this.eof = true;
+    else this.end += count;
+  }
+
+  // True when that brought bytes, or the end; nothing of it waits.
+  #inflate(wanted: number): boolean {
+    const inflater = this.#inflater;
+    if (inflater === null) return false;
+    this.#makeRoom(wanted);
+    const count = inflater.take(this.bytes.subarray(this.end));
+    this.end += count;
+    if (count > 0) return true;
+    if (inflater.failure !== null) throw this.error(`its ${inflater.failure}`, this.offset);
+    if (inflater.ended) {
+      this.eof = true;
+      return true;
+    }
+    if (this.#packed.length === 0) return false;
+    const room = inflater.room();
+    const part = this.#packed.subarray(0, room.length);
+    room.set(part);
+    inflater.added(part.length);
+    this.#packed = this.#packed.subarray(part.length);
+    return true;
   }
 
   // Doubles at most: a length that lies about the file costs no memory.

@@ -196,6 +196,18 @@ Deno.test("parseFrame() reads heads as sent and names what is odd", () => {
   }
 });
 
+Deno.test("parseFrame() keeps a thousand fields of unknown names, and all of known ones", () => {
+  const fields = Array.from({ length: 1200 }, (_, i) => `x-${i}: ${i}\r\n`).join("");
+  const bytes = `GET / HTTP/1.1\r\nHost: a\r\n${fields}Accept: b\r\n\r\n`;
+  const [exchange] = run("many fields", [req(bytes), res(OK)]);
+  const headers = exchange?.request?.headers ?? {};
+  assert.equal(Object.keys(headers).length, 1002);
+  assert.equal(headers["x-999"], "999");
+  assert.equal(headers["x-1000"], undefined);
+  assert.equal(headers.accept, "b");
+  assert.deepEqual(exchange?.request?.anomalies, ["too_many_headers"]);
+});
+
 Deno.test("HeaderFields keeps names that objects are born with", () => {
   const bytes =
     "GET / HTTP/1.1\r\nHost: a\r\n__proto__: 1\r\nconstructor: 2\r\n__proto__: 3\r\n\r\n";

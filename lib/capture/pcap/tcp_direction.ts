@@ -12,6 +12,14 @@ const MAX_HELD_SEGMENTS = 4096;
 const ACKED_GRACE_NS = 10e6;
 /** Other holes may still be filled by a retransmission. */
 const HOLD_NS = 5e9;
+/** A window is at most this large (RFC 7323): nothing further ahead is of the same connection. */
+const MAX_WINDOW_BYTES = 2 ** 30;
+/** Linux numbers the next connection of equal ports 15.6 MB a second higher. */
+const MAX_JUMP_BYTES = 8 << 20;
+/** What the peer still had under way when a reset ended it. */
+const MAX_UNDER_WAY_BYTES = 1 << 20;
+/** So far behind comes what overtook, where a capture began in the middle. */
+const MAX_BEHIND_BYTES = 16 << 20;
 
 /** Takes bytes that are in order; `totalBytes` counts those that the snaplen cut off, too. */
 export interface SegmentSink {
@@ -39,6 +47,8 @@ export class TcpDirection {
   /** Initial sequence number; -1 when its SYN was not seen. */
   isn = -1;
   started = false;
+  /** A segment of this direction came, not only acknowledgements of it. */
+  heard = false;
   /** Sequence number that it was started at. */
   first = 0;
   /** Position of the next byte to hand out. */
@@ -52,6 +62,7 @@ export class TcpDirection {
   gapBytes = 0;
   heldBytes = 0;
   #ackedTo = 0;
+  #firstPosition = 0;
   #held: Held[] = [];
 
   /** `id` is Direction.EGRESS or INGRESS. */
@@ -66,10 +77,44 @@ export class TcpDirection {
     return this.fin >= 0 && this.next >= this.fin;
   }
 
+  /** Its SYN had this number. */
+  knowInitial(sequence: number): void {
+    this.isn = sequence;
+    if (!this.started) this.startAt((sequence + 1) >>> 0);
+    this.#firstPosition = Math.min(this.#firstPosition, this.#unwrap((sequence + 1) >>> 0));
+  }
+
   /** The first byte has this sequence number. */
   startAt(sequence: number): void {
     this.started = true;
-    this.first = this.next = this.#ackedTo = sequence;
+    this.first =
+      this.next =
+      this.#ackedTo =
+      this.#firstPosition =
+        sequence;
+  }
+
+  /**
+   * Can bytes [sequence, sequence + length) be this connection's? Not when they lie before its first
+   * byte or behind its last. `isQuiet`: nothing came for long, so that nothing is on its way.
+   */
+  covers(sequence: number, length: number, isQuiet: boolean, closed: boolean): boolean {
+    if (!this.started) return true;
+    const ahead = (sequence - (this.next >>> 0)) | 0;
+    const from = this.next + ahead;
+    // A probe for life repeats the byte before.
+    const start = this.#firstPosition - 1;
+    const slack = this.isn >= 0 || isQuiet ? 0 : MAX_BEHIND_BYTES;
+    if (from < start - slack) return false;
+    // A FIN takes a number, too.
+    if (this.fin >= 0) return from + length <= this.fin + 1;
+    if (closed) return ahead <= (isQuiet ? 0 : MAX_UNDER_WAY_BYTES);
+    return ahead <= (isQuiet ? MAX_JUMP_BYTES : MAX_WINDOW_BYTES);
+  }
+
+  /** Is this number about where it goes on? */
+  isNear(sequence: number): boolean {
+    return Math.abs((sequence - (this.next >>> 0)) | 0) <= MAX_BEHIND_BYTES;
   }
 
   /** The peer has everything before this sequence number. */

@@ -1,15 +1,16 @@
 /**
  * Who talks to whom in a packet capture.
  *
- * In: IP datagrams that carry TCP or UDP. Out: entries (pcap_entries.ts), by conversation. The
+ * In: IP datagrams that carry TCP or UDP. Out: entries (entries.ts), by conversation. The
  * client's end is the local one: it sent the SYN, else has the higher port; of datagrams, it sent
  * the first one. Conversations are bounded in number, held bytes in total; the oldest go first.
  */
-import { Direction, Family, Flag } from "./abi.ts";
-import type { Conversation, PcapEntries } from "./pcap_entries.ts";
-import { type IpDatagram, IpProtocol } from "./pcap_ip.ts";
+import { Direction, Family, Flag } from "../abi.ts";
+import type { Conversation, PcapEntries } from "./entries.ts";
+import { SCOPE_MARK } from "./cursor.ts";
+import { type IpDatagram, IpProtocol } from "./ip.ts";
 import { portsOf, TcpConversation, TcpSegment } from "./tcp_conversation.ts";
-import { latin1 } from "../wire/text.ts";
+import { latin1 } from "../../wire/text.ts";
 
 const MAX_CONVERSATIONS = 65536;
 const MAX_HELD_BYTES = 64 << 20;
@@ -33,30 +34,53 @@ interface Half<C> {
   direction: number;
 }
 
+/** By addresses, ports and scope; and without the scope, the latest of each. */
+class Table<C> {
+  readonly halves = new Map<string, Half<C>>();
+  readonly #anywhere = new Map<string, Half<C>>();
+
+  get(key: string): Half<C> | undefined {
+    return this.halves.get(key);
+  }
+
+  set(key: string, half: Half<C>): void {
+    this.halves.set(key, half);
+    this.#anywhere.set(withoutScope(key), half);
+  }
+
+  /** A conversation of equal addresses, in this scope or another. */
+  elsewhere(key: string): Half<C> | undefined {
+    return this.#anywhere.get(withoutScope(key));
+  }
+
+  delete(key: string): void {
+    const half = this.halves.get(key);
+    this.halves.delete(key);
+    const plain = withoutScope(key);
+    if (this.#anywhere.get(plain) === half) this.#anywhere.delete(plain);
+  }
+}
+
 /** The table of all conversations of a capture. */
 export class PcapConversations {
-  readonly #tcp = new Map<string, Half<TcpConversation>>();
-  readonly #udp = new Map<string, Half<UdpConversation>>();
+  readonly #tcp = new Table<TcpConversation>();
+  readonly #udp = new Table<UdpConversation>();
   readonly #holding = new Set<TcpConversation>();
   readonly #segment = new TcpSegment();
   #heldBytes = 0;
   #created = 0;
   #nextSweepNs = SWEEP_NS;
-  /** Transport headers that were none, or cut. */
-  badHeaders = 0;
   duplicateBytes = 0;
   gapBytes = 0;
 
   constructor(readonly entries: PcapEntries) {}
 
-  /** Takes a whole datagram; false when it carries neither TCP nor UDP. */
+  /** Takes a whole datagram of TCP or UDP; false when its header is none, or cut. */
   datagram(datagram: IpDatagram, nowNs: number): boolean {
-    const { protocol } = datagram;
-    if (protocol !== IpProtocol.TCP && protocol !== IpProtocol.UDP) return false;
-    if (datagram.payloadEnd - datagram.payloadStart < UDP_HEAD_BYTES) this.badHeaders++;
-    else if (protocol === IpProtocol.UDP) this.#takeUdp(datagram, nowNs);
-    else if (this.#segment.read(datagram)) this.#takeTcp(datagram, nowNs);
-    else this.badHeaders++;
+    if (datagram.payloadEnd - datagram.payloadStart < UDP_HEAD_BYTES) return false;
+    if (datagram.protocol === IpProtocol.UDP) return this.#takeUdp(datagram, nowNs);
+    if (!this.#segment.read(datagram)) return false;
+    this.#takeTcp(datagram, nowNs);
     return true;
   }
 
@@ -67,17 +91,17 @@ export class PcapConversations {
     }
     if (nowNs < this.#nextSweepNs) return;
     this.#nextSweepNs = nowNs + SWEEP_NS;
-    for (const [key, { conversation }] of this.#tcp) {
+    for (const [key, { conversation }] of this.#tcp.halves) {
       if (conversation.closed && nowNs - conversation.lastNs > CLOSED_NS) this.#tcp.delete(key);
     }
-    for (const [key, { conversation }] of this.#udp) {
+    for (const [key, { conversation }] of this.#udp.halves) {
       if (nowNs - conversation.lastNs > UDP_IDLE_NS) this.#forgetUdp(key, conversation);
     }
   }
 
   /** The capture ended: hands out what is held. */
   finish(): void {
-    for (const { conversation } of this.#tcp.values()) {
+    for (const { conversation } of this.#tcp.halves.values()) {
       this.#count(conversation, () => conversation.flush());
     }
   }
@@ -85,23 +109,36 @@ export class PcapConversations {
   #takeTcp(datagram: IpDatagram, nowNs: number): void {
     const segment = this.#segment;
     const key = keyOf(datagram);
-    let half = this.#tcp.get(key);
-    if (segment.isSyn && half !== undefined) {
-      if (!half.conversation.accepts(segment, half.direction)) {
-        const { conversation } = half;
-        this.#count(conversation, () => conversation.close(nowNs));
-        half = undefined;
-      }
+    let half = this.#tcp.get(key) ?? this.#otherHalf(key, segment);
+    let fromClient = segment.isSyn ? !segment.hasAck : undefined;
+    if (half !== undefined && !half.conversation.accepts(segment, half.direction, nowNs)) {
+      // What is no beginning of another one is a late answer to what nobody asked for.
+      if (segment.totalBytes === 0 && !segment.isSyn) return;
+      const { conversation, direction } = half;
+      this.#count(conversation, () => conversation.close(nowNs));
+      fromClient ??= direction === Direction.EGRESS;
+      half = undefined;
     }
     if (half === undefined) {
       // Late acknowledgements and the like make no connection.
       if (segment.totalBytes === 0 && !segment.isSyn) return;
-      half = this.#createTcp(datagram, key, segment);
+      half = this.#createTcp(datagram, key, fromClient);
     }
     const { conversation, direction } = half;
     const before = conversation.heldBytes;
     this.#count(conversation, () => conversation.segment(segment, direction, nowNs));
     if (conversation.heldBytes > before && this.#heldBytes > MAX_HELD_BYTES) this.#relieve();
+  }
+
+  // An overlay may name each direction's sender in its id: the numbers show that these are one.
+  #otherHalf(
+    key: string,
+    segment: TcpSegment,
+  ): Half<TcpConversation> | undefined {
+    const half = this.#tcp.elsewhere(key);
+    if (half === undefined || !half.conversation.lacks(segment, half.direction)) return undefined;
+    this.#tcp.set(key, half);
+    return half;
   }
 
   // Runs `step` and brings the totals over all conversations up to date with what it did.
@@ -126,27 +163,29 @@ export class PcapConversations {
     }
   }
 
-  #createTcp(datagram: IpDatagram, key: string, segment: TcpSegment): Half<TcpConversation> {
+  #createTcp(
+    datagram: IpDatagram,
+    key: string,
+    fromClient: boolean | undefined,
+  ): Half<TcpConversation> {
     const { source, destination } = portsOf(datagram);
-    const fromClient = segment.isSyn ? !segment.hasAck : source >= destination;
-    const facts = this.#facts(datagram, fromClient, Flag.TCP_POSITION);
+    const isClient = fromClient ?? source >= destination;
+    const facts = this.#facts(datagram, isClient, Flag.TCP_POSITION);
     const conversation = new TcpConversation(facts, this.entries);
     this.#makeRoom();
-    return insert(this.#tcp, datagram, key, conversation, fromClient);
+    return insert(this.#tcp, datagram, key, conversation, isClient);
   }
 
-  #takeUdp(datagram: IpDatagram, nowNs: number): void {
+  #takeUdp(datagram: IpDatagram, nowNs: number): boolean {
     const { payload, payloadStart, payloadEnd } = datagram;
     const length = ((payload[payloadStart + 4] as number) << 8) |
       (payload[payloadStart + 5] as number);
     // Zero: longer than 65535 (RFC 2675), or left to the device.
     const totalBytes = (length === 0 ? datagram.wireBytes : length) - UDP_HEAD_BYTES;
-    if (totalBytes < 0 || totalBytes > datagram.wireBytes - UDP_HEAD_BYTES) {
-      this.badHeaders++;
-      return;
-    }
+    if (totalBytes < 0 || totalBytes > datagram.wireBytes - UDP_HEAD_BYTES) return false;
     const key = keyOf(datagram);
-    const half = this.#udp.get(key) ?? this.#createUdp(datagram, key, nowNs);
+    const half = this.#udp.get(key) ?? this.#otherUdpHalf(key) ??
+      this.#createUdp(datagram, key, nowNs);
     const { conversation, direction } = half;
     conversation.lastNs = nowNs;
     const index = direction === Direction.EGRESS ? 0 : 1;
@@ -156,6 +195,16 @@ export class PcapConversations {
     const end = Math.min(payloadEnd, start + totalBytes);
     const { entries } = this;
     entries.data(conversation.facts, direction, position, payload, start, end, totalBytes, nowNs);
+    return true;
+  }
+
+  // As of TCP: the first answer may come by another scope than its question.
+  #otherUdpHalf(key: string): Half<UdpConversation> | undefined {
+    const half = this.#udp.elsewhere(key);
+    const heard = half?.conversation.positions[half.direction === Direction.EGRESS ? 0 : 1];
+    if (half === undefined || heard !== 0 || half.conversation.lastNs < 0) return undefined;
+    this.#udp.set(key, half);
+    return half;
   }
 
   #createUdp(datagram: IpDatagram, key: string, nowNs: number): Half<UdpConversation> {
@@ -190,14 +239,14 @@ export class PcapConversations {
 
   // Each conversation has two keys. A table that is full loses its older half.
   #makeRoom(): void {
-    if (this.#tcp.size + this.#udp.size < 2 * MAX_CONVERSATIONS) return;
+    if (this.#tcp.halves.size + this.#udp.halves.size < 2 * MAX_CONVERSATIONS) return;
     const { latestNs } = this.entries;
     let left = MAX_CONVERSATIONS;
-    for (const [key, { conversation }] of this.#udp) {
+    for (const [key, { conversation }] of this.#udp.halves) {
       if (left-- <= 0) return;
       this.#forgetUdp(key, conversation);
     }
-    for (const [key, { conversation }] of this.#tcp) {
+    for (const [key, { conversation }] of this.#tcp.halves) {
       if (left-- <= 0) return;
       this.#count(conversation, () => conversation.close(latestNs));
       this.#tcp.delete(key);
@@ -223,7 +272,12 @@ function keyOf(datagram: IpDatagram): string {
   const { bytes, sourceAt, payload, payloadStart } = datagram;
   const size = datagram.family === Family.INET ? 8 : 32;
   const addresses = latin1(bytes, sourceAt, sourceAt + size);
-  return addresses + latin1(payload, payloadStart, payloadStart + 4);
+  return addresses + latin1(payload, payloadStart, payloadStart + 4) + datagram.scope;
+}
+
+function withoutScope(key: string): string {
+  const at = key.indexOf(SCOPE_MARK);
+  return at < 0 ? key : key.slice(0, at);
 }
 
 function reverseKeyOf(datagram: IpDatagram): string {
@@ -232,12 +286,12 @@ function reverseKeyOf(datagram: IpDatagram): string {
   return latin1(bytes, destinationAt, destinationAt + size) +
     latin1(bytes, sourceAt, sourceAt + size) +
     latin1(payload, payloadStart + 2, payloadStart + 4) +
-    latin1(payload, payloadStart, payloadStart + 2);
+    latin1(payload, payloadStart, payloadStart + 2) + datagram.scope;
 }
 
 // A socket that talks to itself has one key for both: all it says counts as sent.
 function insert<C>(
-  table: Map<string, Half<C>>,
+  table: Table<C>,
   datagram: IpDatagram,
   key: string,
   conversation: C,

@@ -4,15 +4,16 @@
  * In: bytes that start with an IP header. Out: addresses, the protocol, and where its bytes are.
  * Checksums are not verified: a capture on the sender has them unfilled (offloading).
  */
-import { Family } from "./abi.ts";
-import { uint16, uint32 } from "./pcap_link.ts";
+import { Family } from "../abi.ts";
+import { uint16, uint32 } from "./cursor.ts";
 
 export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 
 /** Extension headers of the form next header, length in 8 bytes: hop-by-hop, routing, destination … */
 const IPV6_OPTIONS: readonly number[] = [0, 43, 60, 135, 139, 140];
 const IPV6_FRAGMENT = 44;
-const IPV6_AUTHENTICATION = 51;
+/** RFC 4302: the datagram behind it is in clear text, in IPv4 as well. */
+const AUTHENTICATION = 51;
 const MAX_EXTENSIONS = 8;
 const MAX_DATAGRAMS = 256;
 const MAX_DATAGRAM_BYTES = 65535;
@@ -38,6 +39,8 @@ export class IpDatagram {
   fragmentOffset = 0;
   moreFragments = false;
   identification = 0;
+  /** Cursor.scope at its header. */
+  scope = "";
 
   get isFragment(): boolean {
     return this.moreFragments || this.fragmentOffset > 0;
@@ -48,12 +51,44 @@ export class IpDatagram {
     this.bytes = bytes;
     this.payload = bytes;
     const version = (bytes[at] as number) >>> 4;
+    if (version !== 4 && version !== 6) return false;
     const whole = version === 4
       ? this.#readIpv4(bytes, at, end, wireEnd)
       : this.#readIpv6(bytes, at, end, wireEnd);
     if (!whole) return false;
     this.payloadEnd = Math.min(end, this.payloadStart + this.wireBytes);
-    return true;
+    const isPlain = this.protocol === IpProtocol.TCP || this.protocol === IpProtocol.UDP;
+    return isPlain || this.isFragment || this.passHeaders();
+  }
+
+  /**
+   * Goes on to what the extension headers are in front of; up to the end of the first part, when it
+   * is one of several. False when they are none.
+   */
+  passHeaders(): boolean {
+    const { payload } = this;
+    for (let i = 0; i < MAX_EXTENSIONS; i++) {
+      const { protocol, payloadStart: at } = this;
+      const isIpv6 = this.family === Family.INET6;
+      const isFragment = isIpv6 && protocol === IPV6_FRAGMENT;
+      const isOptions = isIpv6 && IPV6_OPTIONS.includes(protocol);
+      if (!isFragment && !isOptions && protocol !== AUTHENTICATION) return true;
+      if (at + 8 > this.payloadEnd) return false;
+      const units = payload[at + 1] as number;
+      const size = isFragment ? 8 : isOptions ? (units + 1) * 8 : (units + 2) * 4;
+      if (at + size > this.payloadEnd) return false;
+      this.protocol = payload[at] as number;
+      this.payloadStart += size;
+      this.wireBytes -= size;
+      if (!isFragment) continue;
+      const fragment = uint16(payload, at + 2);
+      this.fragmentOffset = fragment & 0xfff8;
+      this.moreFragments = (fragment & 1) !== 0;
+      this.identification = uint32(payload, at + 4);
+      // What follows may be no header, and is to be put together first.
+      if (this.isFragment) return true;
+    }
+    return false;
   }
 
   #readIpv4(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
@@ -83,29 +118,10 @@ export class IpDatagram {
     this.destinationAt = at + 24;
     this.moreFragments = false;
     this.fragmentOffset = 0;
-    let next = bytes[at + 6] as number;
-    let from = at + 40;
-    for (let i = 0; i < MAX_EXTENSIONS; i++) {
-      const isFragment = next === IPV6_FRAGMENT;
-      if (!isFragment && next !== IPV6_AUTHENTICATION && !IPV6_OPTIONS.includes(next)) break;
-      if (from + 8 > end) return false;
-      const units = bytes[from + 1] as number;
-      if (isFragment) {
-        const fragment = uint16(bytes, from + 2);
-        this.fragmentOffset = fragment & 0xfff8;
-        this.moreFragments = (fragment & 1) !== 0;
-        this.identification = uint32(bytes, from + 4);
-      }
-      const isAuthentication = next === IPV6_AUTHENTICATION;
-      next = bytes[from] as number;
-      from += isFragment ? 8 : isAuthentication ? (units + 2) * 4 : (units + 1) * 8;
-      // What follows a fragment that is not the first is no header.
-      if (isFragment && this.fragmentOffset > 0) break;
-    }
-    this.protocol = next;
-    this.payloadStart = from;
-    this.wireBytes = at + 40 + payloadBytes - from;
-    return from <= end && this.wireBytes >= 0;
+    this.protocol = bytes[at + 6] as number;
+    this.payloadStart = at + 40;
+    this.wireBytes = payloadBytes;
+    return payloadBytes >= 0;
   }
 }
 
@@ -142,6 +158,8 @@ export class FragmentTable {
     if (added === "bad") this.#giveUp(key);
     if (added !== "whole") return false;
     this.#datagrams.delete(key);
+    datagram.moreFragments = false;
+    datagram.fragmentOffset = 0;
     datagram.payload = pieces.bytes;
     datagram.payloadStart = 0;
     datagram.payloadEnd = datagram.wireBytes = pieces.length;
@@ -168,7 +186,7 @@ export class FragmentTable {
 // The protocol is left out: only the first IPv6 fragment tells the one behind all extensions.
 function keyOf(datagram: IpDatagram): string {
   const size = datagram.family === Family.INET ? 4 : 16;
-  let key = `${datagram.identification}`;
+  let key = `${datagram.scope}${datagram.identification}`;
   for (let i = 0; i < size; i++) {
     key += `,${datagram.bytes[datagram.sourceAt + i]},${
       datagram.bytes[datagram.destinationAt + i]

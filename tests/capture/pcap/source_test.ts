@@ -1,6 +1,6 @@
 /** What PcapSource makes of TCP and UDP packets: events in order, gaps, ends. */
 import assert from "node:assert/strict";
-import { Cut, Direction, Flag } from "../../lib/capture/abi.ts";
+import { Cut, Direction, Flag } from "../../../lib/capture/abi.ts";
 import {
   client,
   type End,
@@ -18,7 +18,7 @@ import {
   Tcp,
   text,
   udp,
-} from "../support/pcap.ts";
+} from "../../support/pcap.ts";
 
 const { EGRESS, INGRESS } = Direction;
 const MS = 1e6;
@@ -269,5 +269,80 @@ Deno.test("PcapSource lets event time pass with ticks, and never back", () => {
   assert.ok(seen.filter((event) => event.kind === "TICK").length >= 2);
   for (let i = 1; i < seen.length; i++) {
     assert.ok((seen[i]?.timeNs ?? 0) >= (seen[i - 1]?.timeNs ?? 0));
+  }
+});
+
+Deno.test("PcapSource tells a reused port from the connection before, also without a SYN", () => {
+  const fin = Tcp.FIN | Tcp.ACK;
+  const ends = [
+    received(3, 4, "", { flags: fin, ack: 1005 }),
+    sent(4, 4, "", { flags: fin, ack: 5006 }),
+    received(5, 5, "", { ack: 1006 }),
+  ];
+  const first = [...handshake(), sent(1, 0, "ping"), received(2, 0, "pong", { ack: 1005 })];
+  const second = (ms: number, seq: number, ack: number): Packet[] => [
+    sent(ms, 0, "PING", { seq, ack }),
+    received(ms + 1, 0, "PONG", { seq: ack, ack: seq + 4 }),
+  ];
+  const reset = [received(3, 4, "", { flags: Tcp.RST })];
+  const cases = [
+    { name: "ahead, behind the ends", packets: [...first, ...ends, ...second(6, 90_000, 70_000)] },
+    { name: "back, behind the ends", packets: [...first, ...ends, ...second(6, 500, 70_000)] },
+    { name: "answers back", packets: [...first, ...ends, ...second(6, 1006, 300)] },
+    {
+      name: "behind a reset, later",
+      packets: [...first, ...reset, ...second(2000, 90_000, 70_000)],
+    },
+    { name: "no end seen, back", packets: [...first, ...second(6, 500, 300)] },
+    { name: "no end seen, far ahead", packets: [...first, ...second(6, 2_000_000_000, 70_000)] },
+    {
+      name: "no end seen, as Linux counts",
+      packets: [...first, ...second(3000, 46_801_001, 5005)],
+    },
+  ];
+  for (const { name, packets } of cases) {
+    const { seen } = replayBytes(pcapFile(packets));
+    const told = [1, 2].map((conn) => [EGRESS, INGRESS].map((way) => streamText(seen, way, conn)));
+    assert.deepEqual(told, [["ping", "pong"], ["PING", "PONG"]], name);
+    const [closed] = seen.filter((event) => event.kind === "CLOSE");
+    assert.equal(closed?.conn, 1, name);
+    const last = seen.findLast((event) => event.kind === "DATA");
+    assert.equal((last?.flags ?? 0) & Flag.FRESH, 0, `${name}: joined in the middle`);
+  }
+});
+
+Deno.test("PcapSource takes late and repeated segments for no connection of their own", () => {
+  const fin = Tcp.FIN | Tcp.ACK;
+  const ping = sent(1, 0, "ping");
+  const first = [...handshake(), ping, received(2, 0, "pong", { ack: 1005 })];
+  const late = (packet: Packet, ms: number): Packet => ({ ...packet, timeNs: ms * MS });
+  const cases = [
+    {
+      name: "behind both ends",
+      packets: [
+        received(3, 4, "", { flags: fin, ack: 1005 }),
+        sent(4, 4, "", { flags: fin, ack: 5006 }),
+        received(5, 5, "", { ack: 1006 }),
+        late(ping, 2000),
+      ],
+    },
+    {
+      name: "under way when it was reset",
+      packets: [
+        sent(3, 4, "", { flags: Tcp.RST }),
+        received(4, 4, "x".repeat(1400), { ack: 1005 }),
+        received(5, 1404, "x".repeat(1400), { ack: 1005 }),
+      ],
+    },
+    { name: "a probe for life", packets: [sent(9000, 3, "", { ack: 5005 }), late(ping, 9001)] },
+    { name: "an acknowledgement of nothing", packets: [sent(9, 4, "", { ack: 900_005 })] },
+  ];
+  for (const { name, packets } of cases) {
+    const { seen } = replayBytes(pcapFile([...first, ...packets]));
+    assert.deepEqual(
+      [...new Set(seen.map(({ conn }) => conn))].filter((conn) => conn > 1),
+      [],
+      name,
+    );
   }
 });

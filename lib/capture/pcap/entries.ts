@@ -1,13 +1,13 @@
 /**
- * Entries for what a packet capture saw: the events of pcap.ts, written as the kernel side would.
+ * Entries for what a packet capture saw: the events of source.ts, written as the kernel side would.
  *
  * In: conversations and their bytes. Out: SocketEvents for the handler in charge. There is no
  * traced process in a capture: the client's end stands for it, with pid 0 and fd -1.
  */
-import { CLOSE_TOTALS_SIZE, CloseTotals, Cut, Entry, ENTRY_SIZE, EntryKind, Flag } from "./abi.ts";
-import { OPEN_NAMES_SIZE, OpenNames } from "./abi.ts";
-import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "./event.ts";
-import type { EventHandler } from "./source.ts";
+import { CLOSE_TOTALS_SIZE, CloseTotals, Cut, Entry, ENTRY_SIZE, EntryKind, Flag } from "../abi.ts";
+import { OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
+import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "../event.ts";
+import type { EventHandler } from "../source.ts";
 
 const TWO_32 = 4294967296;
 

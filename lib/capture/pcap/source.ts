@@ -6,17 +6,17 @@
  * link types, cut headers, missing fragments) is counted, never guessed; a damaged file gives its
  * good part, then `failure`.
  */
-import { FragmentTable, IpDatagram } from "./pcap_ip.ts";
-import { CapturedPacket, openPackets, type PacketReader } from "./pcap_file.ts";
-import { PcapConversations } from "./pcap_conversations.ts";
-import { PcapEntries } from "./pcap_entries.ts";
-import { findIp, LinkResult } from "./pcap_link.ts";
-import { RecordingError } from "./recording/format.ts";
-import type { RecordingInput } from "./recording/input.ts";
-import type { ReplaySource } from "./replay.ts";
-import type { BufferLoss, EventHandler, TraceStart } from "./source.ts";
-
-export { isPcap } from "./pcap_file.ts";
+import { RecordingError } from "../recording/format.ts";
+import type { RecordingInput } from "../recording/input.ts";
+import type { ReplaySource } from "../replay_source.ts";
+import type { BufferLoss, EventHandler, TraceStart } from "../source.ts";
+import { Turn } from "../turn.ts";
+import { PcapConversations } from "./conversations.ts";
+import { Layer, NotReadReason } from "./cursor.ts";
+import { PcapEntries } from "./entries.ts";
+import { CapturedPacket, openPackets, type PacketReader } from "./file.ts";
+import { Layers } from "./layers.ts";
+import { NotRead } from "./not_read.ts";
 
 const BATCH_PACKETS = 512;
 /** Capture on several CPUs writes packets a little out of order: this many are sorted by time. */
@@ -39,7 +39,7 @@ interface Waiting {
   wireBytes: number;
 }
 
-/** See openReplay() in replay.ts. */
+/** See openReplay() in ../replay.ts. */
 export class PcapSource implements ReplaySource {
   readonly format = "pcap";
   readonly facts = null;
@@ -49,8 +49,8 @@ export class PcapSource implements ReplaySource {
   readonly #input: RecordingInput;
   readonly #reader: PacketReader;
   readonly #packet = new CapturedPacket();
-  readonly #datagram = new IpDatagram();
-  readonly #fragments = new FragmentTable();
+  readonly #layers = new Layers();
+  readonly #notRead = new NotRead();
   readonly #entries = new PcapEntries(BASE);
   readonly #conversations = new PcapConversations(this.#entries);
   readonly #waiting: Waiting[] = [];
@@ -58,13 +58,11 @@ export class PcapSource implements ReplaySource {
   #nowNs = -Infinity;
   #nextTickNs = -Infinity;
   #starved = false;
+  #stopped = false;
   #counts = {
     packets: 0,
-    unknown_link: 0,
     not_ip: 0,
     not_tcp_or_udp: 0,
-    cut_headers: 0,
-    bad_headers: 0,
     out_of_order: 0,
   };
 
@@ -91,7 +89,8 @@ export class PcapSource implements ReplaySource {
     this.#entries.handler = handler;
     const before = this.#entries.count;
     try {
-      this.#readBatch();
+      if (this.#stopped) this.#finish(null);
+      else this.#readBatch();
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       this.#finish(error);
@@ -101,7 +100,7 @@ export class PcapSource implements ReplaySource {
   }
 
   async wait(): Promise<void> {
-    if (!this.#starved) {
+    if (!this.#starved || this.#stopped) {
       await new Promise((resolve) => setImmediate(resolve));
       return;
     }
@@ -114,8 +113,10 @@ export class PcapSource implements ReplaySource {
     }
   }
 
+  /** What is held back is handed out by the next drain(). */
   stop(): void {
-    this.ended = true;
+    this.#stopped = true;
+    this.#input.stop();
   }
 
   losses(): readonly BufferLoss[] {
@@ -125,11 +126,15 @@ export class PcapSource implements ReplaySource {
   counts(): Readonly<Record<string, number>> {
     return {
       ...this.#counts,
-      bad_headers: this.#counts.bad_headers + this.#conversations.badHeaders,
-      lost_fragments: this.#fragments.lost,
       duplicate_bytes: this.#conversations.duplicateBytes,
       gap_bytes: this.#conversations.gapBytes,
     };
+  }
+
+  notRead(): Readonly<Record<string, number>> {
+    const { lost } = this.#layers.fragments;
+    const all = this.#notRead.toJSON();
+    return lost === 0 ? all : { ...all, [NotReadReason.FRAGMENTS]: lost };
   }
 
   [Symbol.dispose](): void {
@@ -147,7 +152,8 @@ export class PcapSource implements ReplaySource {
 
   #readBatch(): void {
     this.#starved = false;
-    for (let i = 0; i < BATCH_PACKETS; i++) {
+    const turn = new Turn();
+    for (let i = 0; i < BATCH_PACKETS && !turn.isOver; i++) {
       const step = this.#reader.next(this.#packet);
       if (step === "packet") {
         this.#enqueue();
@@ -167,7 +173,7 @@ export class PcapSource implements ReplaySource {
   #finish(failure: RecordingError | null): void {
     while (this.#waiting.length > 0) this.#takeOldest();
     this.#conversations.finish();
-    this.#fragments.finish();
+    this.#layers.fragments.finish();
     this.ended = true;
     this.failure = failure;
   }
@@ -217,18 +223,19 @@ export class PcapSource implements ReplaySource {
 
   #take(packet: Waiting): void {
     const counts = this.#counts;
-    const { bytes, length } = packet;
+    const layers = this.#layers;
+    const { linkType, bytes, length, wireBytes } = packet;
     counts.packets++;
-    const at = findIp(packet.linkType, bytes, 0, length);
-    if (at < 0) {
-      if (at === LinkResult.NOT_IP) counts.not_ip++;
-      else if (at === LinkResult.CUT) counts.cut_headers++;
-      else counts.unknown_link++;
-      return;
+    const found = layers.read(linkType, bytes, length, wireBytes, this.#nowNs);
+    if (found === Layer.FOUND) {
+      if (this.#conversations.datagram(layers.datagram, this.#nowNs)) return;
+      const { payloadStart, payloadEnd, wireBytes: wanted } = layers.datagram;
+      const isCut = payloadEnd - payloadStart < wanted;
+      this.#notRead.add(isCut ? NotReadReason.CUT : NotReadReason.BAD);
+    } else if (found === Layer.NOT_READ) this.#notRead.add(layers.reason);
+    else if (found === Layer.NO_MESSAGE) {
+      if (layers.isIp) counts.not_tcp_or_udp++;
+      else counts.not_ip++;
     }
-    const datagram = this.#datagram;
-    if (!datagram.read(bytes, at, length, packet.wireBytes)) counts.bad_headers++;
-    else if (!this.#fragments.complete(datagram, this.#nowNs)) return;
-    else if (!this.#conversations.datagram(datagram, this.#nowNs)) counts.not_tcp_or_udp++;
   }
 }

@@ -3,12 +3,12 @@
  * the same streams again when segments are lost, repeated and reordered in the file.
  */
 import assert from "node:assert/strict";
-import type { TraceRecord } from "../../lib/record/record.ts";
-import { plugins } from "../../protocols/registry.ts";
-import { type Packet, pcapFile, readPcap, replayBytes, type Seen } from "../support/pcap.ts";
-import { replayRecords } from "../support/replay_records.ts";
-import { capture, isPossible, run, Server, tshark } from "../support/pcap_loopback.ts";
-import { freePort } from "../support/servers.ts";
+import type { TraceRecord } from "../../../lib/record/record.ts";
+import { plugins } from "../../../protocols/registry.ts";
+import { type Packet, pcapFile, readPcap, replayBytes, type Seen } from "../../support/pcap.ts";
+import { replayRecords } from "../../support/replay_records.ts";
+import { capture, isPossible, run, Server, tshark } from "../../support/pcap_loopback.ts";
+import { freePort } from "../../support/servers.ts";
 
 const TOOLS = ["tcpdump", "tshark"];
 

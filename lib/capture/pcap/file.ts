@@ -5,7 +5,7 @@
  * In: a RecordingInput. Out: one captured packet a call, a view into the input. It never looks into
  * a packet, and no length is believed before the bytes are there.
  */
-import type { RecordingInput } from "./recording/input.ts";
+import type { RecordingInput } from "../recording/input.ts";
 
 /** No capture program writes longer packets: tcpdump's largest snaplen, doubled twice. */
 const MAX_PACKET_BYTES = 1 << 20;

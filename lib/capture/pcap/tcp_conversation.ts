@@ -5,10 +5,10 @@
  * before the first byte, DATA, EOF where a FIN was reached, CLOSE once. It never waits for a
  * handshake: a capture may start in the middle.
  */
-import { Direction, Flag } from "./abi.ts";
-import type { Conversation, PcapEntries } from "./pcap_entries.ts";
-import type { IpDatagram } from "./pcap_ip.ts";
-import { uint16, uint32 } from "./pcap_link.ts";
+import { Direction, Flag } from "../abi.ts";
+import type { Conversation, PcapEntries } from "./entries.ts";
+import type { IpDatagram } from "./ip.ts";
+import { uint16, uint32 } from "./cursor.ts";
 import { type SegmentSink, TcpDirection } from "./tcp_direction.ts";
 
 const FIN = 1;
@@ -17,6 +17,8 @@ const RST = 4;
 const ACK = 16;
 /** How far held bytes may be dated back when their hole is given up. */
 const BACKDATE_NS = 10e6;
+/** Longer than segments overtake each other. */
+const QUIET_NS = 1e9;
 
 /** A TCP header and where its bytes are; reused. */
 export class TcpSegment {
@@ -90,11 +92,26 @@ export class TcpConversation implements SegmentSink {
     return this.egress.heldBytes + this.ingress.heldBytes;
   }
 
-  /** Does this SYN belong to this connection, or to a later one of the same addresses? */
-  accepts(syn: TcpSegment, direction: number): boolean {
+  /** Does this segment belong to this connection, or to a later one of the same addresses? */
+  accepts(segment: TcpSegment, direction: number, nowNs: number): boolean {
     const [sent, received] = this.#both(direction);
-    if (sent.isn >= 0) return sent.isn === syn.sequence;
-    return !this.closed && (received.isn >= 0 || sent.first === syn.dataSequence);
+    if (segment.isSyn) {
+      if (sent.isn >= 0) return sent.isn === segment.sequence;
+      return !this.closed && (received.isn >= 0 || sent.first === segment.dataSequence);
+    }
+    if (segment.isReset) return true;
+    const isQuiet = nowNs - this.lastNs > QUIET_NS;
+    const { dataSequence, totalBytes } = segment;
+    return sent.covers(dataSequence, totalBytes, isQuiet, this.closed) &&
+      (!segment.hasAck || received.covers(segment.ack, 0, isQuiet, this.closed));
+  }
+
+  /** Is this the first segment of the direction that was not heard yet? */
+  lacks(segment: TcpSegment, direction: number): boolean {
+    const [sent, received] = this.#both(direction);
+    if (this.closed || sent.heard || !received.started || !segment.hasAck) return false;
+    if (!received.isNear(segment.ack)) return false;
+    return sent.started ? sent.isNear(segment.dataSequence) : segment.isSyn;
   }
 
   /** Takes a segment sent in `direction`. */
@@ -102,6 +119,7 @@ export class TcpConversation implements SegmentSink {
     this.lastNs = nowNs;
     if (this.closed) return;
     const [sent, received] = this.#both(direction);
+    sent.heard = true;
     if (segment.isSyn && sent.isn < 0) this.#start(sent, segment);
     if (!sent.started && !segment.isReset) sent.startAt(segment.dataSequence);
     if (segment.hasAck && !segment.isReset) {
@@ -168,8 +186,7 @@ export class TcpConversation implements SegmentSink {
   }
 
   #start(sent: TcpDirection, syn: TcpSegment): void {
-    sent.isn = syn.sequence;
-    if (!sent.started) sent.startAt(syn.dataSequence);
+    sent.knowInitial(syn.sequence);
     // Bytes that were handed out before it had no flags: an event's flags never change again.
     if (this.#opened) return;
     this.facts.flags |= Flag.FRESH;

@@ -97,6 +97,7 @@ export class Pipeline {
       nowNs: 0,
       filters: isSelective(options.filter),
       losses: 0,
+      hasOpens: false,
       queuedBytes: 0,
       weighs: false,
       trackers: 0,

@@ -19,6 +19,7 @@ const KINDS = [
   "start",
   "container",
   "wall_clock",
+  "age",
 ] as const;
 const FIRST_USER_KIND = KINDS.indexOf("container");
 

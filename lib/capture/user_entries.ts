@@ -8,12 +8,14 @@
  *     CONTAINER  whose     container id, NUL, pod uid (both UTF-8, empty where there is none)
  *     WALL_CLOCK 0         Unix time of the trace's beginning, from the entry's time on: whole
  *                          seconds (float64), nanoseconds (uint32)
+ *     AGE        whose     of the unix socket `conn`, before its ENTRY_OPEN: nothing. `total` is 1
+ *                          where it is older than the trace, else 0
  */
 import type { Container } from "../record/record.ts";
 import type { EntryFields, SocketEvent } from "./event.ts";
 import type { WallStart } from "../clock.ts";
 
-export const UserKind = { CONTAINER: 128, WALL_CLOCK: 129 } as const;
+export const UserKind = { CONTAINER: 128, WALL_CLOCK: 129, AGE: 130 } as const;
 
 /** Longer ids are nobody's. */
 const MAX_CONTAINER_BYTES = 512;
@@ -35,6 +37,11 @@ export function containerIn(event: SocketEvent): Container | null {
   const [id = "", podUid = ""] = new TextDecoder().decode(payload).split("\0", 2);
   if (id === "") return null;
   return podUid === "" ? { id } : { id, pod_uid: podUid };
+}
+
+/** A unix socket that is used for the first time: was it there before the trace? */
+export function ageEntry(conn: number, pid: number, isOlder: boolean): EntryFields {
+  return { kind: UserKind.AGE, conn, pid, total: isOlder ? 1 : 0 };
 }
 
 /** The wall clock was stepped: from `timeNs` on the trace began at that time. */

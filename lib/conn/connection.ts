@@ -37,7 +37,8 @@ export class Connection implements TrackedConnection {
   /**
    * Nobody can tell whether it is fresh. A unix socket counts no bytes, ENTRY_OPEN stands for its
    * first operation seen and not for its making, children inherit sockets, and inode numbers come
-   * from a pool of each CPU, so that neither tells age. Its bytes decide: see ConnTracker.
+   * from a pool of each CPU, so that neither tells age. UserKind.AGE does, in recordings since it is
+   * told; in others its bytes decide: see ConnTracker.
    */
   isUntold = false;
   roleHint: Role | null = null;
@@ -55,6 +56,7 @@ export class Connection implements TrackedConnection {
   readonly #firstNs: number;
   /** The process at ENTRY_OPEN. */
   #openedBy: Owner | null = null;
+  #hasAge = false;
   #owner: Owner | null = null;
   #socket: ConnTracker | null = null;
   #plaintexts: Map<number, ConnTracker> | null = null;
@@ -72,6 +74,17 @@ export class Connection implements TrackedConnection {
     this.id = event.conn;
     this.#firstNs = event.timeNs;
     this.lastNs = event.timeNs;
+  }
+
+  /** It began while it was traced, and that was lost. */
+  get isUnopened(): boolean {
+    return !this.isOld && this.#openedBy === null && this.#context.hasOpens;
+  }
+
+  /** UserKind.AGE: is it older than the trace? */
+  aged(isOlder: boolean): void {
+    this.fresh = !isOlder;
+    this.#hasAge = true;
   }
 
   /** Known to have moved bytes before its first event. */
@@ -112,6 +125,7 @@ export class Connection implements TrackedConnection {
 
   /** ENTRY_OPEN. */
   open(event: SocketEvent, comm: string): void {
+    this.#context.hasOpens = true;
     this.#openedBy = this.#ownerOf(event, comm);
     if (this.#owner === null) {
       this.pid = event.pid;
@@ -280,7 +294,7 @@ export class Connection implements TrackedConnection {
     if ((event.flags & Flag.CLIENT) !== 0) this.roleHint = "client";
     else if ((event.flags & Flag.SERVER) !== 0) this.roleHint ??= "server";
     if (event.family === Family.UNIX) {
-      this.isUntold = !this.fresh;
+      this.isUntold = !this.fresh && !this.#hasAge;
       if (this.local === "") this.#setAddresses("unix:", "unix:");
       return;
     }

@@ -38,6 +38,8 @@ export interface TrackerContext {
   nowNs: number;
   /** Loss reports so far. */
   losses: number;
+  /** Has any ENTRY_OPEN been seen? Then each connection has one, unless it was lost. */
+  hasOpens: boolean;
   /** Data is left out by a filter: a connection without any is none of those asked for. */
   readonly filters: boolean;
   /** One session may keep this much of frames that wait for their other half. */

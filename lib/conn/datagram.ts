@@ -164,6 +164,7 @@ class Peer {
       transport: "datagram",
       requestStream: client ? this.#egress : this.#ingress,
       responseStream: client ? this.#ingress : this.#egress,
+      unseen: "mid_stream",
       start: "untold",
       inherited: null,
       pass: () => {},

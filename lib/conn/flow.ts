@@ -9,7 +9,7 @@ import type { SocketEvent } from "../capture/event.ts";
 import type { Stats } from "../stats.ts";
 import { Assembler, type AssemblyStats } from "../stream/assembler.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
-import { GAP_LOST, GAP_UNSEEN } from "../stream/gap.ts";
+import { GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackerContext } from "./context.ts";
 import type { Positions } from "./open_names.ts";
 
@@ -91,7 +91,8 @@ class FlowStats implements AssemblyStats {
   }
 
   gap(bytes: number, reason: number): void {
-    const why = this.withheld && reason === GAP_UNSEEN ? Cut.FILTERED : reason;
+    const isUnseen = reason === GAP_UNSEEN || reason === GAP_MISSING;
+    const why = this.withheld && isUnseen ? Cut.FILTERED : reason;
     if (why === Cut.PASSED) this.#stats.passedBytes += bytes;
     else if (why === Cut.FILTERED && this.hasProtocol) this.#stats.filteredMessage(bytes);
     else this.#stats.gap(bytes, why);
@@ -174,7 +175,7 @@ export class Flow {
       ? Cut.FILTERED
       : losses > this.#losses
       ? GAP_LOST
-      : GAP_UNSEEN;
+      : GAP_MISSING;
     this.#stats.gap(left, reason);
     if (this.#owner === null) return grew;
     this.stream.appendGap(left, reason, this.#lastNs, this.#owner);

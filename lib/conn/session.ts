@@ -45,6 +45,8 @@ export interface SessionPlace {
   readonly responseStream: ByteStream;
   /** What was seen of the beginning. */
   readonly start: Start;
+  /** Where it was not seen: why. */
+  readonly unseen: IncompleteReason;
   /** Of the protocol before this one. */
   readonly inherited: Inherited | null;
   /** As DriverReport.pass(). */
@@ -101,11 +103,11 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   constructor(protocol: Protocol<F, S, X, T>, trace: T, place: SessionPlace) {
     this.#protocol = protocol;
     this.#place = place;
-    const { context, transport, start } = place;
+    const { context, transport, start, unseen } = place;
     const { maxFrameBytes, pool } = context;
     this.#counts = context.stats.protocol(protocol.name);
     const state = protocol.createState(trace, place.inherited);
-    const pairing = new Pairing(start);
+    const pairing = new Pairing(start, unseen);
     const common = { protocol, transport, state, pairing, report: this, maxFrameBytes, pool };
     this.#requestDriver = new FrameDriver({
       ...common,
@@ -134,8 +136,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     };
     if (start !== "seen" && transport === "stream") this.#findStarts();
     if (start === "joined") {
-      this.#requestDriver.join();
-      this.#responseDriver.join();
+      this.#requestDriver.join(unseen);
+      this.#responseDriver.join(unseen);
     }
   }
 

@@ -23,6 +23,8 @@ export interface TrackedConnection extends TraceSubject {
   readonly isOld: boolean;
   /** Nobody can tell whether it is older than its first event. */
   readonly isUntold: boolean;
+  /** It began while it was traced, and that was lost. */
+  readonly isUnopened: boolean;
   readonly trace: ConnTrace | null;
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span;

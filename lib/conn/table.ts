@@ -71,6 +71,9 @@ export class ConnTable {
       case EntryKind.EXIT:
         this.#exit(event.pid);
         break;
+      case UserKind.AGE:
+        if (event.conn !== 0) this.#begin(event).aged(event.totalBytes > 0);
+        break;
       case UserKind.CONTAINER:
         this.#contain(event);
         break;
@@ -90,8 +93,13 @@ export class ConnTable {
     return true;
   }
 
-  /** After an ENTRY_CLOSE the same socket may connect anew, under the same id. */
   #open(event: SocketEvent): void {
+    this.#begin(event).open(event, this.#names.nameOf(event));
+    if (this.heldBytes > this.#limitBytes) this.#relieve();
+  }
+
+  /** After an ENTRY_CLOSE the same socket may connect anew, under the same id. */
+  #begin(event: SocketEvent): Connection {
     const before = this.#connections.get(event.conn);
     if (before?.hasEnded === true) {
       before.finish("closed");
@@ -99,8 +107,7 @@ export class ConnTable {
       this.#context.stats.closed++;
     }
     this.#retired.delete(event.conn);
-    this.#connectionOf(event).open(event, this.#names.nameOf(event));
-    if (this.heldBytes > this.#limitBytes) this.#relieve();
+    return this.#connectionOf(event);
   }
 
   #data(event: SocketEvent): void {

@@ -30,6 +30,8 @@ import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
 import { endOf, type FinalTotals, Flow } from "./flow.ts";
+import type { Start } from "../stitch/pairing.ts";
+import { incompleteOfGap } from "../stream/gap.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
@@ -69,6 +71,8 @@ export class ConnTracker {
   #passing = ALL_LOOKED_AT;
   /** Bytes before the first message were not seen, or not understood. */
   #midStream: boolean;
+  /** Why they were not seen. */
+  #unseen: IncompleteReason;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
   constructor(
@@ -83,6 +87,7 @@ export class ConnTracker {
     this.#egress = new Flow(context, true);
     this.#ingress = new Flow(context, false);
     this.#midStream = connection.isOld;
+    this.#unseen = connection.isOld ? "mid_stream" : "gap";
     this.#facts = {
       protocol: "unknown",
       role: undefined,
@@ -283,6 +288,7 @@ export class ConnTracker {
   #headOf(flow: Flow): Head {
     const stream = flow.stream;
     while (stream.shownBytes === 0 && stream.gapBytes > 0) {
+      if (!this.#connection.isOld) this.#unseen = incompleteOfGap(stream.gapReason);
       stream.passGap();
       this.#midStream = true;
     }
@@ -341,8 +347,8 @@ export class ConnTracker {
       transport: "stream",
       requestStream: (client ? this.#egress : this.#ingress).stream,
       responseStream: (client ? this.#ingress : this.#egress).stream,
-      // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
-      start: this.#midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
+      start: this.#startOf(),
+      unseen: this.#unseen,
       inherited,
       pass: (side, until) => this.#pass(side, until),
     });
@@ -356,6 +362,16 @@ export class ConnTracker {
       if (flow.ended) session.endSide(side, "closed");
     }
     this.#afterSession();
+  }
+
+  #startOf(): Start {
+    if (!this.#midStream && this.#connection.isUnopened) {
+      this.#midStream = true;
+      this.#unseen = "lost_events";
+    }
+    if (this.#midStream) return "joined";
+    // Of a unix socket no more may be known than that it looks fresh: pairing is careful, too.
+    return this.#connection.isUntold ? "untold" : "seen";
   }
 
   /** The socket's bytes up to there need only be counted. */
@@ -383,6 +399,7 @@ export class ConnTracker {
     this.#session = null;
     this.#totals = null;
     this.#midStream = false;
+    this.#unseen = "gap";
     const { to, opaque } = next;
     if (opaque !== undefined && to !== null) this.#connection.bequeath({ to, role, inherited });
     if (++this.#switches > MAX_SWITCHES) this.#giveUp("too many hand-overs");

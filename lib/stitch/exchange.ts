@@ -33,6 +33,10 @@ export interface Loss {
   readonly reason: IncompleteReason;
   /** The operation that moved this one's beginning also moved the end of one before it. */
   readonly behindRest: boolean;
+  /** Nothing tells that the other direction lost nothing by the same cause. */
+  readonly mayBeBoth: boolean;
+  /** Nothing before it was seen: the stream was joined here. */
+  readonly isJoin: boolean;
 }
 
 /** A frame with its span and what is missing from it. */

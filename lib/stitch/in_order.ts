@@ -11,6 +11,7 @@
  * | answered after that                  | the whole pair once more, "late"                     |
  * | unanswered while a response is begun | nothing yet: that may take its time                  |
  * | that is never answered               | "one_way"                                            |
+ * | paired while that is not certain     | a pair that says why (pairing.ts)                    |
  *
  * Where messages were lost, order alone would pair everything that follows with the wrong half, for
  * good: there realign.ts says what is known. Besides, a response that ended before the request in
@@ -20,9 +21,11 @@ import type { IncompleteReason } from "../record/record.ts";
 import type { EmitPair, StitchContext } from "./context.ts";
 import type { Timed } from "./exchange.ts";
 import type { Part, Roles } from "./fronts.ts";
+import { wholeNs } from "./habit.ts";
+import { mergeReasons } from "./halves.ts";
 import { STRAY_NS } from "./pairing.ts";
 import { dropFront } from "./queue.ts";
-import { isDoubtful, notePair, placeBehindLoss } from "./realign.ts";
+import { isDoubtful, placeBehindLoss } from "./realign.ts";
 
 /** Every request has one answer, and nothing is sent unasked. */
 const ONE_EACH: Roles<unknown> = {
@@ -88,6 +91,7 @@ class Turn<F> {
     while (this.#answered < responses.length) {
       this.#takeUnanswered();
       const response = responses[this.#answered] as Timed<F>;
+      if (!this.#context.pairing.isCertain) this.#settleAtRest(response);
       const fate = this.#placeLost(response) ?? this.#place(response);
       if (fate === "waits") break;
       this.#answered++;
@@ -108,12 +112,30 @@ class Turn<F> {
     }
   }
 
+  /** Was a request sent at rest, and nothing lost since? Then this is its response, beyond doubt. */
+  #settleAtRest(response: Timed<F>): void {
+    const { pairing } = this.#context;
+    const { habit } = pairing;
+    if (response.loss !== null || !this.#roles.isAnswer(response.frame)) return;
+    const at = habit.newest(this.#requests, this.#taken);
+    const request = this.#requests[at];
+    if (request === undefined || request.loss !== null) return;
+    if (wholeNs(request) > response.startNs) return;
+    if (at === this.#taken) {
+      const isRest = habit.isTurns && habit.beginsTurn(request);
+      if (!isRest && !habit.isOutOfSilence(request)) return;
+    } else if (!habit.isTurns) return;
+    while (this.#taken < at) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
+    pairing.settled();
+  }
+
   /** Behind a loss: hands over what cannot be placed. Null: the response goes by order. */
   #placeLost(response: Timed<F>): "done" | "waits" | null {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
     if (pairing.carried === null && !isDoubtful(request, response, pairing)) return null;
     pairing.isAligned = false;
+    pairing.isCertain = false;
     pairing.wasDisturbed ||= isLoss(response) || (request !== undefined && isLoss(request));
     if (response.loss !== null) this.#roles.lost();
     if (!this.#roles.isAnswer(response.frame)) {
@@ -135,6 +157,7 @@ class Turn<F> {
     if (fate === "wait") return "waits";
     if (fate === "pair") return null;
     this.#emit(null, response, pairing.reason);
+    pairing.habit.answered(response);
     return "done";
   }
 
@@ -147,13 +170,16 @@ class Turn<F> {
     if (part !== "answers") return part;
     if (request === undefined && mayWait) return "waits";
     if (request === undefined || isStranger) {
-      this.#emit(null, response, "mid_stream");
+      this.#emit(null, response, pairing.noRequest);
+      pairing.habit.answered(response);
       return part;
     }
-    notePair(this.#requests, this.#taken, response, pairing);
+    if (pairing.isCertain) pairing.habit.learn(this.#requests, this.#taken, response);
+    else response.incomplete = mergeReasons(response.incomplete, [], pairing.reason);
     this.#roles.paired(response.frame, request.frame);
     this.#emit(request, response, request.shown ? "late" : null);
     this.#take(request);
+    pairing.habit.answered(response);
     // Nothing is left over on either side: from here on, responses go with their requests.
     pairing.isAligned ||= this.#taken === this.#requests.length &&
       this.#answered + 1 === this.#responses.length;
@@ -175,7 +201,9 @@ class Turn<F> {
   }
 
   #take(request: Timed<F>): void {
-    if (request.shown) this.#context.pairing.shown--;
+    const { pairing } = this.#context;
+    if (request.shown) pairing.shown--;
+    pairing.habit.asked(request);
     this.#taken++;
   }
 
@@ -200,7 +228,9 @@ class Turn<F> {
     this.#requests.length = 0;
     this.#responses.length = 0;
     pairing.isAligned = false;
+    pairing.isCertain = false;
     pairing.joined = reason;
+    pairing.reason = reason;
     pairing.doubted = 0;
     pairing.shown = 0;
   }
@@ -228,7 +258,7 @@ class Turn<F> {
 
 /** Something was lost since it was joined. */
 function isLoss({ loss }: Timed<unknown>): boolean {
-  return loss !== null && loss.reason !== "mid_stream";
+  return loss !== null && !loss.isJoin;
 }
 
 function isLate({ endNs }: Timed<unknown>, context: StitchContext<unknown>): boolean {

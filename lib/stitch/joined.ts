@@ -13,12 +13,14 @@
  *
  * A client that overlaps its turns may look like that by chance: it is believed the third time, or
  * when a response has waited for a second. One that keeps the same number of requests under way all
- * the time looks like one that keeps none: order alone cannot tell these apart.
+ * the time looks like one that keeps none: so these pairs say that they are not certain, until
+ * silence, or the connection's end, tells that nothing is under way.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
 import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
-import { type Pairing, SILENCE_NS } from "./pairing.ts";
+import { SILENCE_NS } from "./habit.ts";
+import type { Pairing } from "./pairing.ts";
 
 /** So many requests must come when everything is answered, unless a response has waited that long. */
 const RESTS = 3;
@@ -32,14 +34,14 @@ export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {
   const losses = [requests[from]?.loss ?? null, responses[at]?.loss ?? null]
     .filter((loss) => loss !== null);
   if (losses.length === 0) return pairing.joined;
-  return losses.every(({ reason }) => reason === "mid_stream") ? "mid_stream" : null;
+  return losses.every(({ isJoin }) => isJoin) ? losses[0]?.reason ?? null : null;
 }
 
 /** What becomes of the response in front, where joinedBy(). */
 export function placeJoined<F>(fronts: Fronts<F>): Placement {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
-  pairing.reason = pairing.joined ?? "mid_stream";
+  pairing.reason = pairing.joined ?? pairing.reason;
   const request = requests[from];
   if (request === undefined) return BY_ORDER;
   if (response.startNs < request.startNs) return alone(response, pairing);
@@ -51,10 +53,11 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
     response.loss = null;
     return { drop: requests.length - from, fate: "alone" };
   }
-  if (surplus > 0) {
-    pairing.surplus = surplus;
+  if (surplus.count > 0) {
+    pairing.surplus = surplus.count;
     return alone(response, pairing);
   }
+  if (surplus.isCertain) pairing.settled();
   pairing.joined = null;
   response.loss = null;
   request.loss = null;
@@ -69,7 +72,12 @@ function alone<F>(response: Timed<F>, pairing: Pairing): Placement {
 }
 
 /** So many responses in front answer requests that were not seen. */
-function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
+interface Surplus {
+  readonly count: number;
+  readonly isCertain: boolean;
+}
+
+function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
   const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
   let [due, answers, surplus, rests, overlaps, next] = [0, 0, 0, 0, 0, from];
@@ -84,7 +92,9 @@ function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
         // An operation that made the one before whole is no answered connection's.
         const isRest = answers - due === surplus && request.startNs > before.endNs;
-        if (isRest && (++rests === RESTS || hasWaited)) return surplus;
+        if (isRest && (++rests === RESTS || hasWaited)) {
+          return { count: surplus, isCertain: false };
+        }
         if (!isRest && ++overlaps === MAX_OVERLAPS) return "never";
       }
       if (roles.due(request.frame) === "once") due++;
@@ -99,10 +109,13 @@ function surplusOf<F>(fronts: Fronts<F>): number | "unknown" | "never" {
 }
 
 /** No request tells: does silence, or the end? `surplus` is null while answers are due. */
-function atRest<F>(fronts: Fronts<F>, surplus: number | null): number | "unknown" | "never" {
+function atRest<F>(fronts: Fronts<F>, surplus: number | null): Surplus | "unknown" | "never" {
   const { requests, from, responses, context: { nowNs, requestTimeoutNs, ended } } = fronts;
   const newest = responses[responses.length - 1] as Timed<F>;
-  if (surplus !== null && (ended !== null || nowNs - newest.endNs >= SILENCE_NS)) return surplus;
+  const isQuiet = nowNs - newest.endNs >= SILENCE_NS;
+  if (surplus !== null && (ended !== null || isQuiet)) {
+    return { count: surplus, isCertain: isQuiet || ended === "closed" };
+  }
   const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;
   return ended !== null || late ? "never" : "unknown";
 }

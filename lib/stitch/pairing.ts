@@ -7,18 +7,19 @@
  * that stands in records where it does not. Plug-ins may read it, and write nothing.
  *
  *     unknown                          since                       until
+ *     isCertain = false                the middle, a loss          a request out of rest (habit.ts)
  *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair
  *     wasDisturbed                     a loss                      for good
  *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
  *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
  *                                      placed
  *     Timed.loss of a frame in front   a loss just before it       it is placed (realign.ts)
+ *
+ * Pairs that are made while isCertain is false carry `reason`.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Loss, Span, Timed } from "./exchange.ts";
-
-/** After so much silence nothing is taken to be under way: nobody is slower and still awaited. */
-export const SILENCE_NS = 1e9;
+import { Habit } from "./habit.ts";
 
 /** A response without its request waits this long for one that is still under way to user space. */
 export const STRAY_NS = 1e9;
@@ -32,6 +33,8 @@ export type Start =
   | "joined"; // its middle: there were
 
 export class Pairing {
+  /** Each response goes with the request that order gives it, beyond doubt. */
+  isCertain: boolean;
   /** Responses are known to go with their requests. */
   isAligned: boolean;
   /** Something was lost here once. */
@@ -43,11 +46,9 @@ export class Pairing {
   /** Responses that may still come to requests given up behind a loss: at most so many. */
   doubted = 0;
   /** Why something is not known: the loss last met. */
-  reason: IncompleteReason = "mid_stream";
-  /** A request was whole before one of an earlier turn was answered. */
-  overlaps = false;
-  /** Turns of several requests were seen. */
-  batches = false;
+  reason: IncompleteReason;
+  /** How it goes. */
+  readonly habit = new Habit();
   /** When the last message moved that was given up. */
   lastNs = -Infinity;
   /** So many requests in front were handed over as "no_response", and wait for a late answer. */
@@ -55,8 +56,28 @@ export class Pairing {
   /** A loss before something sent unasked: it is the next answer's. */
   carried: Loss | null = null;
 
-  constructor(start: Start = "seen") {
+  readonly #start: Start;
+
+  /** `reason`: why its beginning was not seen. */
+  constructor(start: Start = "seen", reason: IncompleteReason = "mid_stream") {
+    this.#start = start;
+    this.reason = reason;
     this.isAligned = start === "seen";
+    this.isCertain = start !== "joined";
+  }
+
+  /** It is known again whose the next response is: that of the request in front. */
+  settled(): void {
+    this.isCertain = true;
+    this.doubted = 0;
+    this.joined = null;
+    this.carried = null;
+  }
+
+  /** Why there is no request to a response. */
+  get noRequest(): IncompleteReason {
+    if (!this.isCertain) return this.reason;
+    return this.#start === "seen" ? "one_way" : "mid_stream";
   }
 
   /**

@@ -15,7 +15,7 @@
  *     the newest, several       as many responses as requests: theirs. Fewer: once the next turn's
  *                               came, these were the last ones; until then the response waits
  *
- * Where events were lost, both sides may have lost: there a response also waits for the next request,
+ * Where events were lost, or may have been, both sides may have lost: there a response also waits for the next request,
  * or the end of that side, which alone tell that none is missing.
  *
  * A connection seen to overlap its turns (a client that sends on while answers are due) tells
@@ -30,7 +30,8 @@
 import type { Timed } from "./exchange.ts";
 import { joinedBy, placeJoined } from "./joined.ts";
 import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
-import { type Pairing, SILENCE_NS } from "./pairing.ts";
+import { SILENCE_NS, wholeNs } from "./habit.ts";
+import type { Pairing } from "./pairing.ts";
 
 /** Is the order of the frames in front not enough to pair them? */
 export function isDoubtful<F>(
@@ -40,20 +41,6 @@ export function isDoubtful<F>(
 ): boolean {
   return pairing.doubted > 0 || pairing.joined !== null || response.loss !== null ||
     (request !== undefined && request.loss !== null);
-}
-
-/** To be called with each pair of the frames in front: learns how the connection goes. */
-export function notePair<F>(
-  requests: readonly Timed<F>[],
-  at: number,
-  response: Timed<F>,
-  pairing: Pairing,
-): void {
-  const next = requests[at + 1];
-  if (next === undefined) return;
-  const nextNs = wholeNs(next);
-  if (nextNs === wholeNs(requests[at] as Timed<F>)) pairing.batches = true;
-  else if (nextNs < response.startNs) pairing.overlaps = true;
 }
 
 /** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
@@ -68,7 +55,7 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
   // Nothing was asked before it: time says so without us.
   if (to === from) return isUnderWay(fronts) ? alone(responses, at, pairing) : BY_ORDER;
-  if (pairing.overlaps) {
+  if (pairing.habit.overlaps) {
     // Of lost requests nobody knows how many answers are due.
     const isKnown = response.loss !== null && !hasGap(fronts, from, to);
     return giveUp(fronts, to, isKnown ? countDue(fronts, from, to) : Infinity);
@@ -80,7 +67,7 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   }
   // Events are lost of both sides; the next request, or its side's end, tells that none is missing.
   const isWhole = next !== undefined || fronts.context.allRequests === true;
-  const isBlind = pairing.reason === "lost_events" && !isWhole;
+  const isBlind = (response.loss ?? requests[from]?.loss)?.mayBeBoth === true && !isWhole;
   return placeInTurn(fronts, to, isBlind);
 }
 
@@ -95,7 +82,7 @@ function isUnderWay<F>(
   if (request === undefined || request.loss === null) return false;
   const { startNs } = responses[at] as Timed<F>;
   return request.startNs <= startNs &&
-    (pairing.batches || pairing.overlaps || request.loss.behindRest);
+    (pairing.habit.batches || pairing.habit.overlaps || request.loss.behindRest);
 }
 
 /** Which of the newest turn's requests is answered: the number of responses tells. */
@@ -105,7 +92,7 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const turn = newestTurn(fronts, to);
   const due = countDue(fronts, turn, to);
   const { loss } = requests[turn] as Timed<F>;
-  const isBatch = loss !== null && (pairing.batches || loss.behindRest);
+  const isBatch = loss !== null && (pairing.habit.batches || loss.behindRest);
   if (due <= 1 && !isBlind && !isBatch) return settle(fronts, turn, to);
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
@@ -141,10 +128,12 @@ function alone<F>(
   at: number,
   pairing: Pairing,
 ): Placement {
+  const { mayBeBoth = false } = responses[at]?.loss ?? {};
   const next = responses[at + 1];
   // What could not be read behind a loss of events is no gap of its own.
   if (next !== undefined && (next.loss === null || pairing.reason === "lost_events")) {
-    next.loss = { reason: pairing.reason, behindRest: next.loss?.behindRest === true };
+    const behindRest = next.loss?.behindRest === true;
+    next.loss = { reason: pairing.reason, behindRest, mayBeBoth, isJoin: false };
   }
   return { drop: 0, fate: "alone" };
 }
@@ -189,11 +178,6 @@ function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
   let to = from;
   while (to < requests.length && wholeNs(requests[to] as Timed<F>) <= startNs) to++;
   return to;
-}
-
-/** When a request was whole, at the earliest: an end that was not seen may have moved at once. */
-function wholeNs<F>({ startNs, endNs, incomplete }: Timed<F>): number {
-  return incomplete.length === 0 ? endNs : startNs;
 }
 
 /** Where the newest turn begins; a part of it, when some of its requests were lost: the last one. */

@@ -10,7 +10,7 @@
 import { Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
-import { GAP_LOST, GAP_UNSEEN } from "./gap.ts";
+import { GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "./gap.ts";
 
 /** Missing bytes may come this much later than those behind them. */
 export const REORDER_NS = 100e6;
@@ -270,7 +270,7 @@ export class Assembler {
   #giveUp(losses: number): void {
     const first = this.#waiting?.[0];
     if (first === undefined) return;
-    const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_UNSEEN;
+    const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_MISSING;
     const missing = first.position - this.stream.end;
     if (missing > 0) this.#gap(missing, reason, first.timeNs, first.owner);
     this.#drain();

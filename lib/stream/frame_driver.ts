@@ -21,6 +21,7 @@ import type {
   IncompleteReason,
   Inner,
   Invalid,
+  Loss,
   ParseContext,
   ParseResult,
   Protocol,
@@ -28,7 +29,7 @@ import type {
 } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
 import type { DriverPlace, DriverReport } from "./driver_place.ts";
-import { GAP_REASONS, gapName, incompleteOfGap } from "./gap.ts";
+import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
 import { LARGEST_FIRST, Window } from "./window.ts";
 
@@ -71,6 +72,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #resyncFrom = 0;
   #afterGap = false;
   #gapReason: IncompleteReason = "gap";
+  #mayBeBoth = false;
+  #isJoin = false;
   /** When the last byte moved that no frame begins with. */
   #droppedNs = -Infinity;
   /** What was dropped before the frame in progress came with it. */
@@ -103,9 +106,10 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   }
 
   /** The stream is joined in its middle: frames before the first one were not seen. */
-  join(): void {
+  join(reason: IncompleteReason): void {
     this.#afterGap = true;
-    this.#gapReason = "mid_stream";
+    this.#gapReason = reason;
+    this.#isJoin = true;
   }
 
   /** Here begins no frame: the first one must be looked for. */
@@ -365,6 +369,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** Losses of ours go before all other causes: they are what can be mended. */
   #noteGap(): void {
+    if (this.#isJoin) return;
+    this.#mayBeBoth ||= isUntoldGap(this.#stream.gapReason);
     if (this.#gapReason === "lost_events") return;
     this.#gapReason = incompleteOfGap(this.#stream.gapReason);
   }
@@ -477,7 +483,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       frame,
       incomplete: this.#reasons ?? NOTHING,
       redacted: redacted ?? NOTHING,
-      loss: this.#afterGap ? { reason: this.#gapReason, behindRest: this.#behindRest } : null,
+      loss: this.#afterGap ? this.#lossBefore() : null,
       stream: streamId ?? 0,
       shown: false,
       heldBytes: unfoldedBytes,
@@ -486,8 +492,19 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#window.good();
     this.#afterGap = false;
     this.#gapReason = "gap";
+    this.#mayBeBoth = false;
+    this.#isJoin = false;
     this.#report.frame(this.#context.side, bytes);
     this.#finishFrame();
+  }
+
+  #lossBefore(): Loss {
+    return {
+      reason: this.#gapReason,
+      behindRest: this.#behindRest,
+      mayBeBoth: this.#mayBeBoth,
+      isJoin: this.#isJoin,
+    };
   }
 
   #finishFrame(): void {

@@ -3,10 +3,17 @@ import { Cut, CUTS } from "../capture/abi.ts";
 import type { IncompleteReason } from "../record/record.ts";
 
 /** Index is enum cut (0 stands for no known reason); then what only user space can tell. */
-export const GAP_REASONS: readonly string[] = ["unseen", ...CUTS.slice(1), "lost_events"];
+export const GAP_REASONS: readonly string[] = ["unseen", ...CUTS.slice(1), "lost_events", "unseen"];
 
 export const GAP_UNSEEN: number = Cut.UNSEEN;
 export const GAP_LOST: number = CUTS.length;
+/** Bytes that no event tells of: why is not known, and perhaps will be told later. */
+export const GAP_MISSING: number = CUTS.length + 1;
+
+/** May it be a loss of events, which are lost of both directions? */
+export function isUntoldGap(reason: number): boolean {
+  return reason === GAP_LOST || reason === GAP_MISSING;
+}
 
 /** What a message says that has lost bytes for that reason. */
 export function incompleteOfGap(reason: number): IncompleteReason {

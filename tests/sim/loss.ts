@@ -7,6 +7,7 @@
  */
 import { Cut, Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
+import { ageEntry } from "../../lib/capture/user_entries.ts";
 import { Pipeline } from "../../lib/pipeline.ts";
 import type { TraceRecord } from "../../lib/record/record.ts";
 import { Stats } from "../../lib/stats.ts";
@@ -115,18 +116,26 @@ export interface Scene {
   seed: number;
 }
 
-export function play(scene: Scene, keep?: (record: TraceRecord) => void): Figures {
-  const figures = new Figures();
+/** The entries that are left of a trace, and how many exchanges began in it. */
+export function stage(scene: Scene): { entries: EntryFields[]; exchanges: number } {
   const random = seeded(scene.seed);
-  let entries: Entry[] = [];
+  const entries: Entry[] = [];
+  let exchanges = 0;
   for (let conn = 1; conn <= CONNECTIONS; conn++) {
     const prefix = `c${conn}n`;
-    const operations = converse(scene.pattern, EXCHANGES, prefix, scene.tongue, random);
-    figures.exchanges += EXCHANGES;
-    entries.push(...entriesOf(conn, operations, scene, random));
+    const all = converse(scene.pattern, EXCHANGES, prefix, scene.tongue, random);
+    const from = scene.isJoined ? Math.floor(random() * all.length * 0.5) : 0;
+    exchanges += EXCHANGES - all.slice(0, from).reduce((sum, { asks }) => sum + asks, 0);
+    entries.push(...entriesOf(conn, all, from, scene, random));
   }
   entries.sort((a, b) => timeOf(a) - timeOf(b));
-  entries = lose(entries, scene, random);
+  return { entries: lose(entries, scene, random).map(({ fields }) => fields), exchanges };
+}
+
+export function play(scene: Scene, keep?: (record: TraceRecord) => void): Figures {
+  const figures = new Figures();
+  const { entries, exchanges } = stage(scene);
+  figures.exchanges = exchanges;
   const judge = (record: TraceRecord): void => {
     keep?.(record);
     judgeRecord(record, scene, figures);
@@ -141,7 +150,7 @@ export function play(scene: Scene, keep?: (record: TraceRecord) => void): Figure
     summaries: false,
   }, new Stats(), judge);
   const event = new SocketEvent();
-  for (const { fields } of entries) {
+  for (const fields of entries) {
     const bytes = encodeEntry(fields);
     if (!event.read(new Uint32Array(bytes.buffer), bytes, 0, bytes.length, START.base)) continue;
     pipeline.onEvent(event);
@@ -175,13 +184,14 @@ function judgeRecord(record: TraceRecord, scene: Scene, figures: Figures): void 
 function entriesOf(
   conn: number,
   operations: readonly Operation[],
+  first: number,
   scene: Scene,
   random: () => number,
 ): Entry[] {
   const { role, isUnix, isJoined, tongue } = scene;
   let flags: number = Flag.LAST_CHUNK | (role === "client" ? Flag.CLIENT : Flag.SERVER);
   if (!isUnix) flags |= Flag.TCP_POSITION;
-  if (!isJoined) flags |= Flag.FRESH;
+  if (!isJoined && !isUnix) flags |= Flag.FRESH;
   const common = {
     flags,
     conn,
@@ -194,21 +204,16 @@ function entriesOf(
     local: new Uint8Array([127, 0, 0, 1]),
     remote: new Uint8Array([10, 0, 0, 9]),
   };
-  const positions = isUnix ? [0, 0] : [2 ** 32 - 1000, Math.floor(random() * 2 ** 32)];
-  const first = isJoined ? Math.floor(random() * operations.length * 0.5) : 0;
+  const positions: [number, number] = [2 ** 32 - 1000, Math.floor(random() * 2 ** 32)];
   let cpu = Math.floor(random() * CPUS);
   const out: Entry[] = [];
   const put = (fields: EntryFields): number => out.push({ fields: { ...common, ...fields }, cpu });
-  const names = (): Uint8Array => {
+  const names = (of: readonly number[]): Uint8Array => {
     const payload = new Uint8Array(240);
     const view = new DataView(payload.buffer);
-    for (const [i, at] of positions.entries()) view.setBigUint64(8 * i, BigInt(at), true);
+    for (const [i, at] of of.entries()) view.setBigUint64(8 * i, BigInt(at), true);
     return payload;
   };
-  if (!isJoined) {
-    const timeNs = (operations[0]?.timeNs ?? 1) - 1;
-    put({ kind: EntryKind.OPEN, timeNs, payload: names() });
-  }
   for (const [i, { timeNs, side, bytes }] of operations.entries()) {
     const isEgress = (side === "request") === (role === "client");
     const direction = isEgress ? Direction.EGRESS : Direction.INGRESS;
@@ -216,10 +221,21 @@ function entriesOf(
     positions[direction] = isUnix ? position + bytes.length : (position + bytes.length) % 2 ** 32;
     if (random() < 0.01) cpu = Math.floor(random() * CPUS);
     if (i < first) continue;
+    if (i === first) {
+      // Its counters begin when it is seen first.
+      if (isUnix) {
+        positions.fill(0);
+        positions[direction] = bytes.length;
+      }
+      const before: [number, number] = [...positions];
+      before[direction] = position;
+      put({ kind: EntryKind.OPEN, timeNs, payload: names(isUnix ? [0, 0] : before) });
+    }
     const isCut = bytes.length > 20 && random() < 0.0005;
     const payload = isCut ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes;
     const cut = isCut ? Cut.SNAPLEN : 0;
-    put({ kind: EntryKind.DATA, timeNs, direction, position, payload, total: bytes.length, cut });
+    const at = i === first && isUnix ? 0 : position;
+    put({ kind: EntryKind.DATA, timeNs, direction, position: at, payload, total: bytes.length, cut });
   }
   return out;
 }
@@ -253,6 +269,10 @@ function lose(entries: readonly Entry[], scene: Scene, random: () => number): En
       // Whoever ran there goes on elsewhere; the ring's next entry, which tells, comes late.
       quietUntil[cpu] = scene.isToldLate ? timeNs + (300 + 900 * random()) * MS : timeNs;
       continue;
+    }
+    if (entry.fields.kind === EntryKind.OPEN && scene.isUnix) {
+      const { conn = 0, pid = 0 } = entry.fields;
+      out.push({ fields: { ...ageEntry(conn, pid, scene.isJoined), timeNs }, cpu });
     }
     out.push(entry);
   }

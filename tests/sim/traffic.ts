@@ -22,6 +22,8 @@ export interface Operation {
   timeNs: number;
   side: Side;
   bytes: Uint8Array;
+  /** Requests that begin in it. */
+  asks: number;
 }
 
 /** How a protocol says it. */
@@ -34,6 +36,7 @@ interface Said {
   timeNs: number;
   side: Side;
   text: string;
+  asks: number;
 }
 
 const MS = 1e6;
@@ -148,12 +151,13 @@ class Talk {
   /** What was said, some of it cut into several operations. */
   operations(): Operation[] {
     const out: Operation[] = [];
-    for (const { timeNs, side, text } of this.#said) {
+    for (const { timeNs, side, text, asks } of this.#said) {
       const bytes = encoder.encode(text);
       const isCut = bytes.length > 4 && this.#random() < 0.04;
       const at = isCut ? 1 + Math.floor(this.#random() * (bytes.length - 2)) : bytes.length;
-      out.push({ timeNs, side, bytes: bytes.subarray(0, at) });
-      if (at < bytes.length) out.push({ timeNs: timeNs + 1, side, bytes: bytes.subarray(at) });
+      out.push({ timeNs, side, asks, bytes: bytes.subarray(0, at) });
+      const rest = { timeNs: timeNs + 1, side, asks: 0 };
+      if (at < bytes.length) out.push({ ...rest, bytes: bytes.subarray(at) });
     }
     return out;
   }
@@ -196,6 +200,7 @@ class Talk {
   #say(side: Side, names: readonly string[], afterNs: number, text: (name: string) => string): void {
     if (names.length === 0) return;
     this.#wait(afterNs);
-    this.#said.push({ timeNs: this.#nowNs, side, text: names.map(text).join("") });
+    const asks = side === "request" ? names.length : 0;
+    this.#said.push({ timeNs: this.#nowNs, side, text: names.map(text).join(""), asks });
   }
 }

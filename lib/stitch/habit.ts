@@ -1,0 +1,87 @@
+/**
+ * How a connection goes, learnt from pairs that are beyond doubt; and what that tells where messages
+ * were lost. In: pairs, and whatever else was taken off the queues, in order. Out: whether all that
+ * was asked is answered when a request comes.
+ *
+ * A turn ends when all of it is answered. A client that waits for that is at rest whenever it sends
+ * after an answer; so is one that comes out of silence, whatever its habits. Of others nothing is
+ * known until then.
+ */
+import type { Span, Timed } from "./exchange.ts";
+
+/** After so much silence nothing is taken to be under way: nobody is slower and still awaited. */
+export const SILENCE_NS = 1e9;
+
+/** Turns in a row that make a habit: asked by one operation each, or by several. */
+const FEW_TURNS = 4;
+const MANY_TURNS = 32;
+
+export class Habit {
+  /** Turns of several requests were seen. */
+  batches = false;
+  /** A request was whole before one of an earlier operation was answered. */
+  overlaps = false;
+  /** A request was sent after an answer, while others were due: there are no turns. */
+  #sendsOn = false;
+  /** Turns seen so far. */
+  #turns = 0;
+  /** When the last request began that was taken, and when the last one, and the last answer, ended. */
+  #askedNs = -Infinity;
+  #askedEndNs = -Infinity;
+  #answeredNs = -Infinity;
+
+  /** Does the client wait for all answers of a turn? */
+  get isTurns(): boolean {
+    return !this.#sendsOn && this.#turns >= (this.overlaps ? MANY_TURNS : FEW_TURNS);
+  }
+
+  /** That request was paired, or given up. */
+  asked({ startNs, endNs }: Span): void {
+    this.#askedNs = startNs;
+    this.#askedEndNs = Math.max(endNs, this.#askedEndNs);
+  }
+
+  /** That answer was, too. */
+  answered({ endNs }: Span): void {
+    if (endNs > this.#answeredNs) this.#answeredNs = endNs;
+  }
+
+  /** A pair that is beyond doubt, before it is taken: of the request at `at`. */
+  learn(requests: readonly Timed<unknown>[], at: number, response: Span): void {
+    const request = requests[at] as Timed<unknown>;
+    if (this.beginsTurn(request)) this.#turns++;
+    if (requests.length === at + 1) return;
+    this.#learnFrom(request, requests[at + 1] as Timed<unknown>, response);
+    this.#learnFrom(request, requests[requests.length - 1] as Timed<unknown>, response);
+  }
+
+  /** The first request since an answer; with none before it that was not answered by then. */
+  beginsTurn({ startNs }: Span): boolean {
+    return this.#askedNs < this.#answeredNs && this.#answeredNs < startNs;
+  }
+
+  /** Did it come when nothing had moved for long? */
+  isOutOfSilence({ startNs }: Span): boolean {
+    return startNs - Math.max(this.#answeredNs, this.#askedEndNs) >= SILENCE_NS;
+  }
+
+  /** The oldest request from `from` on that was sent since the last answer. */
+  newest(requests: readonly Timed<unknown>[], from: number): number {
+    let at = from;
+    while (at < requests.length && (requests[at] as Span).startNs <= this.#answeredNs) at++;
+    return at;
+  }
+
+  #learnFrom(request: Timed<unknown>, later: Timed<unknown>, response: Span): void {
+    const [ns, laterNs] = [wholeNs(request), wholeNs(later)];
+    if (laterNs === ns) this.batches = true;
+    else if (laterNs < response.startNs) this.overlaps = true;
+    const isBetween = request.startNs < this.#answeredNs && this.#answeredNs < later.startNs;
+    if (isBetween && later.startNs < response.startNs) this.#sendsOn = true;
+  }
+}
+
+/** When a request was whole, at the earliest: an end that was not seen may have moved at once. */
+export function wholeNs<F>({ startNs, endNs, incomplete }: Timed<F>): number {
+  return incomplete.length === 0 ? endNs : startNs;
+}

@@ -15,6 +15,8 @@ export const SILENCE_NS = 1e9;
 /** Turns in a row that make a habit: asked by one operation each, or by several. */
 const FEW_TURNS = 4;
 const MANY_TURNS = 32;
+/** So many turns in a row must go by the habit before it is believed again. */
+const RESTS = 3;
 
 export class Habit {
   /** Turns of several requests were seen. */
@@ -29,10 +31,25 @@ export class Habit {
   #askedNs = -Infinity;
   #askedEndNs = -Infinity;
   #answeredNs = -Infinity;
+  /** Turns that went by the habit since it was doubted, and when the last one began. */
+  #rests = 0;
+  #restNs = -Infinity;
 
   /** Does the client wait for all answers of a turn? */
   get isTurns(): boolean {
     return !this.#sendsOn && this.#turns >= (this.overlaps ? MANY_TURNS : FEW_TURNS);
+  }
+
+  /** Something was lost, or contradicts: what was seen since then tells nothing. */
+  doubt(): void {
+    this.#rests = 0;
+  }
+
+  /** A turn begins while that is doubted. True once enough did, all answered and nothing else. */
+  rests({ startNs }: Span): boolean {
+    if (startNs > this.#restNs) this.#rests++;
+    this.#restNs = startNs;
+    return this.#rests >= RESTS;
   }
 
   /** That request was paired, or given up. */

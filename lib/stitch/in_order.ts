@@ -121,12 +121,13 @@ class Turn<F> {
     const request = this.#requests[at];
     if (request === undefined || request.loss !== null) return;
     if (wholeNs(request) > response.startNs) return;
-    if (at === this.#taken) {
-      const isRest = habit.isTurns && habit.beginsTurn(request);
-      if (!isRest && !habit.isOutOfSilence(request)) return;
-    } else if (!habit.isTurns) return;
-    while (this.#taken < at) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
-    pairing.settled();
+    if (at === this.#taken && habit.isOutOfSilence(request)) return pairing.settled();
+    if (!habit.isTurns) return;
+    if (at > this.#taken) {
+      habit.doubt();
+      while (this.#taken < at) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
+    }
+    if (habit.beginsTurn(request) && habit.rests(request)) pairing.settled();
   }
 
   /** Behind a loss: hands over what cannot be placed. Null: the response goes by order. */
@@ -136,6 +137,7 @@ class Turn<F> {
     if (pairing.carried === null && !isDoubtful(request, response, pairing)) return null;
     pairing.isAligned = false;
     pairing.isCertain = false;
+    pairing.habit.doubt();
     pairing.wasDisturbed ||= isLoss(response) || (request !== undefined && isLoss(request));
     if (response.loss !== null) this.#roles.lost();
     if (!this.#roles.isAnswer(response.frame)) {
@@ -172,6 +174,7 @@ class Turn<F> {
     if (request === undefined || isStranger) {
       this.#emit(null, response, pairing.noRequest);
       pairing.habit.answered(response);
+      pairing.habit.doubt();
       return part;
     }
     if (pairing.isCertain) pairing.habit.learn(this.#requests, this.#taken, response);

@@ -294,7 +294,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#fresh = 0;
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
-    stitch.answering = this.#responseDriver.waits;
+    stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
     this.#holdings.paired();
     if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();

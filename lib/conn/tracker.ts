@@ -153,8 +153,15 @@ export class ConnTracker {
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
-    for (const way of this.#requestsFirst()) {
-      this.#expire(way === "egress" ? this.#egress : this.#ingress);
+    // Both before a message of either is paired: it must be known that another waits behind a gap.
+    const hasGrown = this.#requestsFirst().map((way) => {
+      const { assembler } = this.#flowOf(way);
+      return assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses);
+    });
+    for (const [i, way] of this.#requestsFirst().entries()) {
+      const flow = this.#flowOf(way);
+      if (hasGrown[i] === true) this.#grew(flow);
+      if (flow.eof !== null) this.#checkEof(flow);
     }
     this.#session?.tick();
   }
@@ -190,6 +197,10 @@ export class ConnTracker {
   /** Behind a loss a response must not be paired before its request is let through. */
   #requestsFirst(): readonly ("egress" | "ingress")[] {
     return this.#facts.role === "client" ? ["egress", "ingress"] : ["ingress", "egress"];
+  }
+
+  #flowOf(way: "egress" | "ingress"): Flow {
+    return way === "egress" ? this.#egress : this.#ingress;
   }
 
   #leftOf(way: "egress" | "ingress", final: FinalTotals): number {
@@ -250,6 +261,7 @@ export class ConnTracker {
       if (head.bytes.length === 0) return;
       if (!fitsAny(plugins, "stream", head)) {
         this.#missed();
+        this.#midStream = true;
         if (this.#givenUp || !this.#dropTo(flow)) return;
       } else if (other.stream.shownBytes > 0) other.stream.clear();
       else this.#dropTo(flow);

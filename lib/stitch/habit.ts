@@ -5,7 +5,9 @@
  *
  * A turn ends when all of it is answered. A client that waits for that is at rest whenever it sends
  * after an answer; so is one that comes out of silence, whatever its habits. Of others nothing is
- * known until then.
+ * known until then: one that keeps the same number of requests under way all the time looks, in the
+ * order of its messages, like one that keeps none. Yet no server answers at once whenever it is asked
+ * and never while nobody asks, unless that is what it answers: by that a client's pauses tell.
  */
 import type { Span, Timed } from "./exchange.ts";
 
@@ -13,10 +15,31 @@ import type { Span, Timed } from "./exchange.ts";
 export const SILENCE_NS = 1e9;
 
 /** Turns in a row that make a habit: asked by one operation each, or by several. */
-const FEW_TURNS = 4;
+const FEW_TURNS = 3;
 const MANY_TURNS = 32;
 /** So many turns in a row must go by the habit before it is believed again. */
 const RESTS = 3;
+
+/** A pause is long when it is so many times as long as the server takes, before and after it. */
+const LONG = 4;
+/** So many more are long than are not. */
+const ENOUGH_PAUSES = 8;
+
+/** Do a client's pauses tell that nothing was under way in them? */
+export class Pauses {
+  #score = 0;
+  #pauseNs = 0;
+  #waitNs = 0;
+
+  /** A turn begins, `pauseNs` after the last answer, which came `waitNs` after the last request. */
+  tell(pauseNs: number, waitNs: number): boolean {
+    if (this.#pauseNs > LONG * Math.max(this.#waitNs, waitNs)) this.#score++;
+    else if (this.#score > 0) this.#score--;
+    this.#pauseNs = pauseNs;
+    this.#waitNs = waitNs;
+    return this.#score >= ENOUGH_PAUSES;
+  }
+}
 
 export class Habit {
   /** Turns of several requests were seen. */
@@ -34,6 +57,7 @@ export class Habit {
   /** Turns that went by the habit since it was doubted, and when the last one began. */
   #rests = 0;
   #restNs = -Infinity;
+  #pauses: Pauses | null = null;
 
   /** Does the client wait for all answers of a turn? */
   get isTurns(): boolean {
@@ -43,13 +67,17 @@ export class Habit {
   /** Something was lost, or contradicts: what was seen since then tells nothing. */
   doubt(): void {
     this.#rests = 0;
+    this.#pauses = null;
   }
 
   /** A turn begins while that is doubted. True once enough did, all answered and nothing else. */
   rests({ startNs }: Span): boolean {
-    if (startNs > this.#restNs) this.#rests++;
+    if (startNs <= this.#restNs) return false;
     this.#restNs = startNs;
-    return this.#rests >= RESTS;
+    this.#rests++;
+    this.#pauses ??= new Pauses();
+    const [pauseNs, waitNs] = [startNs - this.#answeredNs, this.#answeredNs - this.#askedNs];
+    return this.#pauses.tell(pauseNs, waitNs) || (this.isTurns && this.#rests >= RESTS);
   }
 
   /** That request was paired, or given up. */

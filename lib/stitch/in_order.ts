@@ -122,8 +122,8 @@ class Turn<F> {
     if (request === undefined || request.loss !== null) return;
     if (wholeNs(request) > response.startNs) return;
     if (at === this.#taken && habit.isOutOfSilence(request)) return pairing.settled();
-    if (!habit.isTurns) return;
     if (at > this.#taken) {
+      if (!habit.isTurns) return;
       habit.doubt();
       while (this.#taken < at) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
     }

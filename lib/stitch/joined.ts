@@ -11,19 +11,16 @@
  *                               fewer are: it is one of the same batch, or of a client that
  *                               overlaps its turns
  *
- * A client that overlaps its turns may look like that by chance: it is believed the third time, or
- * when a response has waited for a second. One that keeps the same number of requests under way all
- * the time looks like one that keeps none: so these pairs say that they are not certain, until
- * silence, or the connection's end, tells that nothing is under way.
+ * A client that overlaps its turns may look like that by chance, and one that keeps the same number
+ * of requests under way does so all the time: it is believed when its pauses tell (habit.ts), after
+ * silence, or at the connection's end. Once a response has waited for a second, pairs are handed over
+ * as they look, and say that they are not certain.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
 import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
-import { SILENCE_NS } from "./habit.ts";
+import { Pauses, SILENCE_NS } from "./habit.ts";
 import type { Pairing } from "./pairing.ts";
-
-/** So many requests must come when everything is answered, unless a response has waited that long. */
-const RESTS = 3;
 
 /** Requests that came while answers were due, after which nothing held is waited with any longer. */
 const MAX_OVERLAPS = 64;
@@ -80,7 +77,8 @@ interface Surplus {
 function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
   const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
-  let [due, answers, surplus, rests, overlaps, next] = [0, 0, 0, 0, 0, from];
+  let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
+  let pauses = new Pauses();
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
     if (i > at && response.loss !== null) return "never";
@@ -92,9 +90,11 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
         // An operation that made the one before whole is no answered connection's.
         const isRest = answers - due === surplus && request.startNs > before.endNs;
-        if (isRest && (++rests === RESTS || hasWaited)) {
-          return { count: surplus, isCertain: false };
+        const { endNs } = responses[i - 1] as Timed<F>;
+        if (isRest && pauses.tell(request.startNs - endNs, endNs - before.startNs)) {
+          return { count: surplus, isCertain: true };
         }
+        if (isRest && hasWaited) return { count: surplus, isCertain: false };
         if (!isRest && ++overlaps === MAX_OVERLAPS) return "never";
       }
       if (roles.due(request.frame) === "once") due++;
@@ -102,18 +102,29 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
     if (roles.isAnswer(response.frame)) answers++;
     if (answers - due > surplus) {
       surplus = answers - due;
-      rests = 0;
+      pauses = new Pauses();
     }
   }
-  return atRest(fronts, answers - due === surplus ? surplus : null);
+  const after = requests[next];
+  if (after !== undefined && after.loss !== null && next > from) return "never";
+  return atRest(fronts, answers - due === surplus ? surplus : null, after);
 }
 
-/** No request tells: does silence, or the end? `surplus` is null while answers are due. */
-function atRest<F>(fronts: Fronts<F>, surplus: number | null): Surplus | "unknown" | "never" {
-  const { requests, from, responses, context: { nowNs, requestTimeoutNs, ended } } = fronts;
+/**
+ * No request tells that was answered: does silence, up to the request `after` or until now, or the
+ * end? `surplus` is null while answers are due.
+ */
+function atRest<F>(
+  fronts: Fronts<F>,
+  surplus: number | null,
+  after: Timed<F> | undefined,
+): Surplus | "unknown" | "never" {
+  const { requests, from, responses, context } = fronts;
+  const { nowNs, requestTimeoutNs, ended, answering } = context;
   const newest = responses[responses.length - 1] as Timed<F>;
-  const isQuiet = nowNs - newest.endNs >= SILENCE_NS;
-  if (surplus !== null && (ended !== null || isQuiet)) {
+  const hasWaited = nowNs - newest.endNs >= SILENCE_NS;
+  if (surplus !== null && (ended !== null || hasWaited)) {
+    const isQuiet = !answering && (after?.startNs ?? nowNs) - newest.endNs >= SILENCE_NS;
     return { count: surplus, isCertain: isQuiet || ended === "closed" };
   }
   const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;

@@ -54,7 +54,7 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const to = sentBefore(fronts);
   pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
   // Nothing was asked before it: time says so without us.
-  if (to === from) return isUnderWay(fronts) ? alone(responses, at, pairing) : BY_ORDER;
+  if (to === from) return isUnderWay(fronts) ? alone(fronts) : BY_ORDER;
   if (pairing.habit.overlaps) {
     // Of lost requests nobody knows how many answers are due.
     const isKnown = response.loss !== null && !hasGap(fronts, from, to);
@@ -67,7 +67,7 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   }
   // Events are lost of both sides; the next request, or its side's end, tells that none is missing.
   const isWhole = next !== undefined || fronts.context.allRequests === true;
-  const isBlind = (response.loss ?? requests[from]?.loss)?.mayBeBoth === true && !isWhole;
+  const isBlind = mayBeBoth(fronts) && !isWhole;
   return placeInTurn(fronts, to, isBlind);
 }
 
@@ -100,12 +100,12 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
     if (answers > due) {
       // Nothing was lost that they could answer: parts of a torn response look like whole ones.
       const isTorn = loss === null || (responses[at] as Timed<F>).loss?.behindRest === true;
-      return isTorn ? giveUp(fronts, to, answers) : alone(responses, at, pairing);
+      return isTorn ? giveUp(fronts, to, answers) : alone(fronts);
     }
     if (answers === due && !isBlind) return settle(fronts, turn, to);
   }
   if (isOver && loss === null) return settle(fronts, skipDue(fronts, turn, due - answers), to);
-  if (end === "gap") return alone(responses, at, pairing);
+  if (end === "gap") return alone(fronts);
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
   if (!isOver && !late && ended === null) return { drop: 0, fate: "wait" };
@@ -123,19 +123,20 @@ function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
 }
 
 /** This response is nobody's that is known; the next one is in the same place. */
-function alone<F>(
-  responses: readonly Timed<F>[],
-  at: number,
-  pairing: Pairing,
-): Placement {
-  const { mayBeBoth = false } = responses[at]?.loss ?? {};
+function alone<F>(fronts: Fronts<F>): Placement {
+  const { responses, at, context: { pairing } } = fronts;
   const next = responses[at + 1];
   // What could not be read behind a loss of events is no gap of its own.
   if (next !== undefined && (next.loss === null || pairing.reason === "lost_events")) {
     const behindRest = next.loss?.behindRest === true;
-    next.loss = { reason: pairing.reason, behindRest, mayBeBoth, isJoin: false };
+    next.loss = { reason: pairing.reason, behindRest, mayBeBoth: mayBeBoth(fronts), isJoin: false };
   }
   return { drop: 0, fate: "alone" };
+}
+
+/** May requests be missing behind the last one, too? */
+function mayBeBoth<F>({ requests, from, responses, at }: Fronts<F>): boolean {
+  return (responses[at]?.loss ?? requests[from]?.loss)?.mayBeBoth === true;
 }
 
 /** Of so many responses, this one included, none can be placed. */

@@ -35,6 +35,8 @@ export interface Loss {
   readonly behindRest: boolean;
   /** Nothing tells that the other direction lost nothing by the same cause. */
   readonly mayBeBoth: boolean;
+  /** No part of a message was seen: whole ones are missing, one at least. */
+  readonly isWhole: boolean;
   /** Nothing before it was seen: the stream was joined here. */
   readonly isJoin: boolean;
 }

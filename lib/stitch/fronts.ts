@@ -11,6 +11,8 @@ export interface Placement {
   drop: number;
   /** "pair": by order, with the request then in front; "alone": given up; "wait": not yet known. */
   fate: "pair" | "alone" | "wait";
+  /** Beyond doubt. */
+  isCertain: boolean;
 }
 
 /** How requests are answered: once, as often as the server likes, never; or they say nothing. */
@@ -55,4 +57,4 @@ export interface Fronts<F> {
   readonly roles: Roles<F>;
 }
 
-export const BY_ORDER: Placement = { drop: 0, fate: "pair" };
+export const BY_ORDER: Placement = { drop: 0, fate: "pair", isCertain: false };

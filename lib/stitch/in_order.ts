@@ -136,8 +136,6 @@ class Turn<F> {
     const request = this.#requests[this.#taken];
     if (pairing.carried === null && !isDoubtful(request, response, pairing)) return null;
     pairing.isAligned = false;
-    pairing.isCertain = false;
-    pairing.habit.doubt();
     pairing.wasDisturbed ||= isLoss(response) || (request !== undefined && isLoss(request));
     if (response.loss !== null) this.#roles.lost();
     if (!this.#roles.isAnswer(response.frame)) {
@@ -147,7 +145,7 @@ class Turn<F> {
     }
     response.loss ??= pairing.carried;
     pairing.carried = null;
-    const { drop, fate } = placeBehindLoss({
+    const { drop, fate, isCertain } = placeBehindLoss({
       requests: this.#requests,
       from: this.#taken,
       responses: this.#responses,
@@ -157,6 +155,8 @@ class Turn<F> {
     });
     for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
     if (fate === "wait") return "waits";
+    if (isCertain) pairing.settled();
+    else pairing.doubt();
     if (fate === "pair") return null;
     this.#emit(null, response, pairing.reason);
     pairing.habit.answered(response);
@@ -231,7 +231,7 @@ class Turn<F> {
     this.#requests.length = 0;
     this.#responses.length = 0;
     pairing.isAligned = false;
-    pairing.isCertain = false;
+    pairing.doubt();
     pairing.joined = reason;
     pairing.reason = reason;
     pairing.doubted = 0;

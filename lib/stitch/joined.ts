@@ -44,28 +44,27 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   if (response.startNs < request.startNs) return alone(response, pairing);
   if (pairing.surplus > 0) return alone(response, pairing);
   const surplus = surplusOf(fronts);
-  if (surplus === "unknown") return { drop: 0, fate: "wait" };
+  if (surplus === "unknown") return { drop: 0, fate: "wait", isCertain: false };
   if (surplus === "never") {
     // What comes behind all of these is as if joined there.
     response.loss = null;
-    return { drop: requests.length - from, fate: "alone" };
+    return { drop: requests.length - from, fate: "alone", isCertain: false };
   }
   if (surplus.count > 0) {
     pairing.surplus = surplus.count;
     return alone(response, pairing);
   }
-  if (surplus.isCertain) pairing.settled();
   pairing.joined = null;
   response.loss = null;
   request.loss = null;
-  return BY_ORDER;
+  return { ...BY_ORDER, isCertain: surplus.isCertain };
 }
 
 /** Its request was not seen; the next one is in the same place. */
 function alone<F>(response: Timed<F>, pairing: Pairing): Placement {
   response.loss = null;
   if (pairing.surplus > 0) pairing.surplus--;
-  return { drop: 0, fate: "alone" };
+  return { drop: 0, fate: "alone", isCertain: false };
 }
 
 /** So many responses in front answer requests that were not seen. */

@@ -66,6 +66,12 @@ export class Pairing {
     this.isCertain = start !== "joined";
   }
 
+  /** It is not known whose the next responses are. */
+  doubt(): void {
+    this.isCertain = false;
+    this.habit.doubt();
+  }
+
   /** It is known again whose the next response is: that of the request in front. */
   settled(): void {
     this.isCertain = true;

@@ -108,7 +108,7 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   if (end === "gap") return alone(fronts);
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
-  if (!isOver && !late && ended === null) return { drop: 0, fate: "wait" };
+  if (!isOver && !late && ended === null) return { drop: 0, fate: "wait", isCertain: false };
   // The next turn's answers are its own.
   if (isOver) return giveUp(fronts, to, answers);
   return giveUp(fronts, to, loss !== null ? Infinity : due);
@@ -117,9 +117,23 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
 /** The response is the next one's of the requests from `first` on; those before had theirs lost. */
 function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
   const { requests, from, responses, at } = fronts;
+  const isCertain = isOnly(fronts, first) || isLast(fronts, first);
   (responses[at] as Timed<F>).loss = null;
   for (let i = first; i < to; i++) (requests[i] as Timed<F>).loss = null;
-  return { drop: first - from, fate: "pair" };
+  return { drop: first - from, fate: "pair", isCertain };
+}
+
+/** One answer is missing at least, and no more can be: order was certain, and one request remains. */
+function isOnly<F>(fronts: Fronts<F>, first: number): boolean {
+  const { requests, from, responses, at, context: { pairing } } = fronts;
+  if (!pairing.isCertain || responses[at]?.loss?.isWhole !== true) return false;
+  return countDue(fronts, from, first) === 1 && !hasGap(fronts, from, requests.length);
+}
+
+/** Both sides have come to their ends, and as many answers are left as requests. */
+function isLast<F>({ requests, responses, at, context }: Fronts<F>, first: number): boolean {
+  if (context.ended !== "closed" || !context.allRequests) return false;
+  return responses.length - at === requests.length - first;
 }
 
 /** This response is nobody's that is known; the next one is in the same place. */
@@ -129,9 +143,11 @@ function alone<F>(fronts: Fronts<F>): Placement {
   // What could not be read behind a loss of events is no gap of its own.
   if (next !== undefined && (next.loss === null || pairing.reason === "lost_events")) {
     const behindRest = next.loss?.behindRest === true;
-    next.loss = { reason: pairing.reason, behindRest, mayBeBoth: mayBeBoth(fronts), isJoin: false };
+    const { reason } = pairing;
+    const isBoth = mayBeBoth(fronts);
+    next.loss = { reason, behindRest, mayBeBoth: isBoth, isWhole: false, isJoin: false };
   }
-  return { drop: 0, fate: "alone" };
+  return { drop: 0, fate: "alone", isCertain: false };
 }
 
 /** May requests be missing behind the last one, too? */
@@ -149,7 +165,7 @@ function giveUp<F>(fronts: Fronts<F>, to: number, responses: number): Placement 
   for (let i = from; i < to; i++) {
     pairing.lastNs = Math.max(pairing.lastNs, (requests[i] as Timed<F>).endNs);
   }
-  return { drop: to - from, fate: "alone" };
+  return { drop: to - from, fate: "alone", isCertain: false };
 }
 
 function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
@@ -161,7 +177,7 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
       pairing.doubted = 0;
       request.loss = null;
       const placed = response.loss !== null ? placeBehindLoss({ ...fronts, from: i }) : BY_ORDER;
-      return { drop: i - from + placed.drop, fate: placed.fate };
+      return { ...placed, drop: i - from + placed.drop };
     }
     pairing.lastNs = Math.max(pairing.lastNs, request.endNs);
     if (request.loss !== null) pairing.doubted = Infinity;
@@ -170,7 +186,7 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
   response.loss = null;
   pairing.doubted--;
   pairing.lastNs = Math.max(pairing.lastNs, response.endNs);
-  return { drop: to - from, fate: "alone" };
+  return { drop: to - from, fate: "alone", isCertain: false };
 }
 
 /** Index behind the last request that was whole before the response began. */

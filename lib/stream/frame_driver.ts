@@ -74,6 +74,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #gapReason: IncompleteReason = "gap";
   #mayBeBoth = false;
   #isJoin = false;
+  /** As in Loss. */
+  #isWhole = true;
   /** When the last byte moved that no frame begins with. */
   #droppedNs = -Infinity;
   /** What was dropped before the frame in progress came with it. */
@@ -321,6 +323,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
     this.failures++;
+    this.#isWhole = false;
     this.#report.invalid(this.#context.side, result.reason, bytes, this.#stream.position);
     const half = this.#protocol.abandon(this.#context);
     if (half !== null) {
@@ -351,6 +354,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     const stream = this.#stream;
     const shown = stream.shownBytes;
     if (!this.#begun && shown === 0) return;
+    this.#isWhole = false;
     this.#begin();
     stream.consume(shown);
     if (stream.skipLeft > 0) stream.skipLeft = 0;
@@ -422,6 +426,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       if (to > 0) {
         this.#report.resync(this.#context.side, to);
         stream.consume(to);
+        this.#isWhole = false;
         this.#droppedNs = stream.lastNs;
       }
       if (to < until) {
@@ -494,6 +499,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#gapReason = "gap";
     this.#mayBeBoth = false;
     this.#isJoin = false;
+    this.#isWhole = true;
     this.#report.frame(this.#context.side, bytes);
     this.#finishFrame();
   }
@@ -503,6 +509,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       reason: this.#gapReason,
       behindRest: this.#behindRest,
       mayBeBoth: this.#mayBeBoth,
+      isWhole: this.#isWhole,
       isJoin: this.#isJoin,
     };
   }

@@ -10,7 +10,7 @@ function at(
   reason: IncompleteReason | null = null,
 ): Timed<string> {
   return timedFrame(frame, startNs, {
-    loss: reason === null ? null : { reason, behindRest: false, mayBeBoth: reason === "lost_events", isJoin: false },
+    loss: reason === null ? null : { reason, behindRest: false, mayBeBoth: reason === "lost_events", isWhole: true, isJoin: false },
   });
 }
 

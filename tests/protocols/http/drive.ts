@@ -150,7 +150,7 @@ class Drive {
 
   push(lane: Lane, frame: HttpFrame, redacted: readonly string[] = []): void {
     const { startNs, unitBytes, reasons, afterGap } = lane;
-    const loss: Loss | null = afterGap ? { reason: "gap", behindRest: false, mayBeBoth: false, isJoin: false } : null;
+    const loss: Loss | null = afterGap ? { reason: "gap", behindRest: false, mayBeBoth: false, isWhole: true, isJoin: false } : null;
     const span = { endNs: this.nowNs, bytes: unitBytes };
     lane.queue.push(timedFrame(frame, startNs, { ...span, incomplete: reasons, redacted, loss }));
     lane.afterGap = false;

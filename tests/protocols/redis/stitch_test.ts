@@ -180,7 +180,7 @@ Deno.test("stitch() aligns anew after lost replies", () => {
   connection.send("response", raw("$1\r\na\r\n"));
   const frame = connection.response.frames[0];
   assert.ok(frame);
-  frame.loss = { reason: "gap", behindRest: false, mayBeBoth: false, isJoin: false };
+  frame.loss = { reason: "gap", behindRest: false, mayBeBoth: false, isWhole: true, isJoin: false };
   const got = connection.end().map(({ exchange, incomplete }) => [
     exchange.request?.args[0],
     exchange.response?.type,

@@ -1,5 +1,5 @@
 /**
- * How a connection goes, learnt from pairs that are beyond doubt; and what that tells where messages
+ * How a connection goes, learnt from its pairs; and what that tells where messages
  * were lost. In: pairs, and whatever else was taken off the queues, in order. Out: whether all that
  * was asked is answered when a request comes.
  *
@@ -91,10 +91,10 @@ export class Habit {
     if (endNs > this.#answeredNs) this.#answeredNs = endNs;
   }
 
-  /** A pair that is beyond doubt, before it is taken: of the request at `at`. */
-  learn(requests: readonly Timed<unknown>[], at: number, response: Span): void {
+  /** A pair, before it is taken: of the request at `at`. What is not certain can only warn. */
+  learn(requests: readonly Timed<unknown>[], at: number, response: Span, isCertain: boolean): void {
     const request = requests[at] as Timed<unknown>;
-    if (this.beginsTurn(request)) this.#turns++;
+    if (isCertain && this.beginsTurn(request)) this.#turns++;
     if (requests.length === at + 1) return;
     this.#learnFrom(request, requests[at + 1] as Timed<unknown>, response);
     this.#learnFrom(request, requests[requests.length - 1] as Timed<unknown>, response);
@@ -107,7 +107,8 @@ export class Habit {
 
   /** Did it come when nothing had moved for long? */
   isOutOfSilence({ startNs }: Span): boolean {
-    return startNs - Math.max(this.#answeredNs, this.#askedEndNs) >= SILENCE_NS;
+    const lastNs = Math.max(this.#answeredNs, this.#askedEndNs);
+    return lastNs > -Infinity && startNs - lastNs >= SILENCE_NS;
   }
 
   /** The oldest request from `from` on that was sent since the last answer. */

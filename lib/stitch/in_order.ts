@@ -177,12 +177,13 @@ class Turn<F> {
       pairing.habit.doubt();
       return part;
     }
-    if (pairing.isCertain) pairing.habit.learn(this.#requests, this.#taken, response);
-    else response.incomplete = mergeReasons(response.incomplete, [], pairing.reason);
+    const { isCertain, habit } = pairing;
+    habit.learn(this.#requests, this.#taken, response, isCertain);
+    if (!isCertain) response.incomplete = mergeReasons(response.incomplete, [], pairing.reason);
     this.#roles.paired(response.frame, request.frame);
     this.#emit(request, response, request.shown ? "late" : null);
     this.#take(request);
-    pairing.habit.answered(response);
+    habit.answered(response);
     // Nothing is left over on either side: from here on, responses go with their requests.
     pairing.isAligned ||= this.#taken === this.#requests.length &&
       this.#answered + 1 === this.#responses.length;
@@ -226,8 +227,14 @@ class Turn<F> {
   /** More than can be kept: from here on the connection is like one that is joined in its middle. */
   #giveUpAll(reason: IncompleteReason): void {
     const { pairing } = this.#context;
-    for (const request of this.#requests) this.#show(request, reason);
-    for (const response of this.#responses) this.#emit(null, response, reason);
+    for (const request of this.#requests) {
+      this.#show(request, reason);
+      pairing.habit.asked(request);
+    }
+    for (const response of this.#responses) {
+      this.#emit(null, response, reason);
+      pairing.habit.answered(response);
+    }
     this.#requests.length = 0;
     this.#responses.length = 0;
     pairing.isAligned = false;

@@ -185,7 +185,7 @@ for (const role of ["server", "client"] as const) {
     });
     deepEqual(got, [
       ["/unanswered", null, ["lost_events"]],
-      ["/x", 200, undefined],
+      ["/x", 200, ["lost_events"]],
       ["/y", 200, undefined],
       ["/z", 200, undefined],
     ]);

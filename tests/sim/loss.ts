@@ -140,15 +140,20 @@ export function play(scene: Scene, keep?: (record: TraceRecord) => void): Figure
     keep?.(record);
     judgeRecord(record, scene, figures);
   };
-  const pipeline = new Pipeline(START, {
-    protocols: [scene.tongue.plugin],
-    showUnknown: false,
-    maxBodyBytes: 4096,
-    showSecrets: true,
-    requestTimeoutMs: null,
-    memoryLimitBytes: 64 << 20,
-    summaries: false,
-  }, new Stats(), judge);
+  const pipeline = new Pipeline(
+    START,
+    {
+      protocols: [scene.tongue.plugin],
+      showUnknown: false,
+      maxBodyBytes: 4096,
+      showSecrets: true,
+      requestTimeoutMs: null,
+      memoryLimitBytes: 64 << 20,
+      summaries: false,
+    },
+    new Stats(),
+    judge,
+  );
   const event = new SocketEvent();
   for (const fields of entries) {
     const bytes = encodeEntry(fields);
@@ -235,7 +240,15 @@ function entriesOf(
     const payload = isCut ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes;
     const cut = isCut ? Cut.SNAPLEN : 0;
     const at = i === first && isUnix ? 0 : position;
-    put({ kind: EntryKind.DATA, timeNs, direction, position: at, payload, total: bytes.length, cut });
+    put({
+      kind: EntryKind.DATA,
+      timeNs,
+      direction,
+      position: at,
+      payload,
+      total: bytes.length,
+      cut,
+    });
   }
   return out;
 }

@@ -197,7 +197,12 @@ class Talk {
     this.#say("response", names, 5 * US, (name) => this.#language.response(name));
   }
 
-  #say(side: Side, names: readonly string[], afterNs: number, text: (name: string) => string): void {
+  #say(
+    side: Side,
+    names: readonly string[],
+    afterNs: number,
+    text: (name: string) => string,
+  ): void {
     if (names.length === 0) return;
     this.#wait(afterNs);
     const asks = side === "request" ? names.length : 0;

@@ -10,7 +10,13 @@ function at(
   reason: IncompleteReason | null = null,
 ): Timed<string> {
   return timedFrame(frame, startNs, {
-    loss: reason === null ? null : { reason, behindRest: false, mayBeBoth: reason === "lost_events", isWhole: true, isJoin: false },
+    loss: reason === null ? null : {
+      reason,
+      behindRest: false,
+      mayBeBoth: reason === "lost_events",
+      isWhole: true,
+      isJoin: false,
+    },
   });
 }
 
@@ -46,7 +52,7 @@ const cases: Case[] = [
     requests: [],
     responses: [at("A", 3)],
     context: { nowNs: 2e9 },
-    want: ["-A mid_stream"],
+    want: ["-A one_way"],
   },
   {
     name: "a request has its time",
@@ -108,7 +114,7 @@ const cases: Case[] = [
     name: "requests were lost: their responses are nobody else's",
     requests: [at("b", 10, "gap")],
     responses: [at("A", 5), at("B", 12)],
-    want: ["-A mid_stream", "b-B"],
+    want: ["-A gap", "b-B"],
   },
   {
     name: "a response was lost: the next answers the latest request",

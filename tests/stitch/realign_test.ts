@@ -50,7 +50,13 @@ function run(
       continue;
     }
     const gone = lost[side];
-    const loss = gone === null ? null : { reason: gone, behindRest: false, mayBeBoth: gone === "lost_events", isWhole: true, isJoin: gone === "mid_stream" };
+    const loss = gone === null ? null : {
+      reason: gone,
+      behindRest: false,
+      mayBeBoth: gone === "lost_events",
+      isWhole: true,
+      isJoin: gone === "mid_stream",
+    };
     queues[side].push(timedFrame(name, ns, { loss }));
     lost[side] = null;
     const next = messages[i + 1];

@@ -76,6 +76,8 @@ class Lane {
   reasons: IncompleteReason[] = [];
   resyncing = false;
   afterGap = false;
+  /** Nothing of it was seen yet, and it is older. */
+  isJoining = false;
   readonly queue: Timed<HttpFrame>[] = [];
   readonly context: ParseContext<HttpState>;
 
@@ -104,6 +106,7 @@ class Drive {
     };
     for (const lane of [this.lanes.request, this.lanes.response]) {
       lane.resyncing = options.midStream ?? false;
+      lane.isJoining = lane.resyncing;
     }
   }
 
@@ -150,10 +153,20 @@ class Drive {
 
   push(lane: Lane, frame: HttpFrame, redacted: readonly string[] = []): void {
     const { startNs, unitBytes, reasons, afterGap } = lane;
-    const loss: Loss | null = afterGap ? { reason: "gap", behindRest: false, mayBeBoth: false, isWhole: true, isJoin: false } : null;
+    const { isJoining } = lane;
+    const loss: Loss | null = afterGap || isJoining
+      ? {
+        reason: isJoining ? "mid_stream" : "gap",
+        behindRest: false,
+        mayBeBoth: false,
+        isWhole: !isJoining,
+        isJoin: isJoining,
+      }
+      : null;
     const span = { endNs: this.nowNs, bytes: unitBytes };
     lane.queue.push(timedFrame(frame, startNs, { ...span, incomplete: reasons, redacted, loss }));
     lane.afterGap = false;
+    lane.isJoining = false;
     this.endUnit(lane);
   }
 

@@ -76,7 +76,7 @@ Deno.test("stitch() aligns anew when a request was lost", () => {
     req(get("/b")),
     res(ok("b")),
   ]);
-  assert.deepEqual(pairs(outcome), ["->a mid_stream", "/b>b"]);
+  assert.deepEqual(pairs(outcome), ["->a gap", "/b>b gap"]);
 });
 
 Deno.test("stitch() hands over what broke off with the connection", () => {

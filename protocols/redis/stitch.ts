@@ -21,7 +21,14 @@ import { dropFront } from "../../lib/stitch/queue.ts";
 import { isOlder, type Placement, STRAY_NS } from "../../lib/stitch/pairing.ts";
 import { isDoubtful, notePair, placeBehindLoss } from "../../lib/stitch/realign.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
-import { isPlausible, isSubscription, withholdReply } from "./commands.ts";
+import { isPlausible, isSubscription } from "./commands.ts";
+import {
+  isNotable,
+  mayTellSecrets,
+  withholdArgs,
+  withholdReply,
+  withholdStrings,
+} from "./secrets.ts";
 import {
   Kind,
   type PairState,
@@ -53,7 +60,7 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
   let taken = 0;
   let answered = 0;
   while (answered < responses.length) {
-    taken = takeUnanswered(requests, taken, out, pair);
+    taken = takeUnanswered(requests, taken, out, context);
     const response = responses[answered] as Timed<RedisFrame>;
     if (pair.lost !== null || isDoubtful(requests[taken], response, pair)) {
       const placed = placeLost(requests, taken, responses, answered, context, out);
@@ -70,9 +77,12 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
     answered++;
     // Nothing is left over on either side: from here on, replies go with their commands.
     const quiet = taken === requests.length && answered === responses.length;
-    if (quiet && fate === Fate.Paired) pair.aligned = true;
+    if (quiet && fate === Fate.Paired) {
+      pair.aligned = true;
+      context.state.isInside = false;
+    }
   }
-  taken = takeUnanswered(requests, taken, out, pair);
+  taken = takeUnanswered(requests, taken, out, context);
   taken = expire(requests, taken, context, out);
   dropFront(requests, taken);
   dropFront(responses, answered);
@@ -80,15 +90,15 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
 }
 
 /** Hands over the requests in front that are never answered. */
-function takeUnanswered(requests: Frames, from: number, out: Out, pair: PairState): number {
+function takeUnanswered(requests: Frames, from: number, out: Out, context: Context): number {
   let at = from;
   for (; at < requests.length; at++) {
     const request = requests[at] as Timed<RedisFrame>;
     const { frame } = request;
     if (frame.kind === Kind.Nothing) continue;
     if (frame.kind !== Kind.OneWay) break;
-    if (frame.request?.command === "REPLCONF") pair.replica = true; // ACK: a link that is up
-    emit(out, request, null, "one_way");
+    if (frame.request?.command === "REPLCONF") context.state.pair.replica = true; // ACK: a link that is up
+    emit(out, request, null, "one_way", context);
   }
   return at;
 }
@@ -122,7 +132,7 @@ function placeLost(
   for (const request of requests.slice(from, from + drop)) {
     const { kind } = request.frame;
     if (kind !== Kind.Nothing) {
-      emit(out, request, null, kind === Kind.OneWay ? "one_way" : pair.reason);
+      emit(out, request, null, kind === Kind.OneWay ? "one_way" : pair.reason, context);
     }
   }
   if (fate === "alone") emit(out, null, response, pair.reason, context);
@@ -151,17 +161,17 @@ function place(
   const { pair } = context.state;
   const { kind } = response.frame;
   if (kind === Kind.Nothing) return Fate.Taken;
-  if (kind === Kind.Push) return unasked(response, out);
-  if (pair.replica) return replicated(response, out);
-  if (kind === Kind.MonitorLine && pair.monitoring) return unasked(response, out);
+  if (kind === Kind.Push) return unasked(response, out, context);
+  if (pair.replica) return replicated(response, out, context);
+  if (kind === Kind.MonitorLine && pair.monitoring) return unasked(response, out, context);
   if (kind === Kind.Published && (pair.subscribed || isStranger(request, response, context))) {
     pair.subscribed = true;
-    return unasked(response, out);
+    return unasked(response, out, context);
   }
   if (kind === Kind.Confirmation) return confirm(request, response, context, out);
   if (kind === Kind.Rdb) {
     pair.replica = true;
-    if (request?.frame.request?.command !== "SYNC") return unasked(response, out);
+    if (request?.frame.request?.command !== "SYNC") return unasked(response, out, context);
   }
   return answer(request, response, context, out);
 }
@@ -220,18 +230,18 @@ function note(request: RedisFrame, response: RedisFrame, pair: PairState): void 
   }
 }
 
-function unasked(response: Timed<RedisFrame>, out: Out): Fate {
-  emit(out, null, response, "one_way");
+function unasked(response: Timed<RedisFrame>, out: Out, context: Context): Fate {
+  emit(out, null, response, "one_way", context);
   return Fate.Taken;
 }
 
 /** A primary sends commands to its replica, as arrays. */
-function replicated(response: Timed<RedisFrame>, out: Out): Fate {
+function replicated(response: Timed<RedisFrame>, out: Out, context: Context): Fate {
   const { reply } = response.frame;
   if (reply?.type === "array" && reply.value !== null) {
     response.frame.reply = asCommand(reply.value, reply.count ?? reply.value.length);
   }
-  return unasked(response, out);
+  return unasked(response, out, context);
 }
 
 function asCommand(items: Value[], count: number): RedisReply {
@@ -259,7 +269,7 @@ function confirm(
   if (pair.due > 0 && pair.verb === verb) {
     pair.due--;
     pair.subscribed = left > 0;
-    return unasked(response, out);
+    return unasked(response, out, context);
   }
   if (request === undefined || !asks) {
     const push = reply?.type === "push";
@@ -270,7 +280,7 @@ function confirm(
     if (request === undefined && waits && !verb.endsWith("UNSUBSCRIBE")) return Fate.Waits;
     if (request === undefined && waits && !pair.subscribed) return Fate.Waits;
     pair.subscribed = left > 0;
-    return unasked(response, out);
+    return unasked(response, out, context);
   }
   const fate = answer(request, response, context, out);
   if (fate !== Fate.Paired) return fate;
@@ -291,10 +301,10 @@ function expire(requests: Frames, from: number, context: Context, out: Out): num
     const { kind } = request.frame;
     if (kind === Kind.Nothing) continue;
     if (kind === Kind.OneWay) {
-      emit(out, request, null, "one_way");
+      emit(out, request, null, "one_way", context);
       continue;
     }
-    emit(out, request, null, context.ended ?? "no_response");
+    emit(out, request, null, context.ended ?? "no_response", context);
     const command = request.frame.request?.command ?? "";
     if (context.ended === null && !isSubscription(command)) context.state.pair.owed++;
   }
@@ -306,7 +316,7 @@ function emit(
   request: Timed<RedisFrame> | null,
   response: Timed<RedisFrame> | null,
   reason: IncompleteReason | null,
-  context?: Context,
+  context: Context,
 ): void {
   const command = request === null ? null : request.frame.request;
   const reply = response === null ? null : response.frame.reply;
@@ -316,8 +326,8 @@ function emit(
   if (reason !== null && !incomplete.includes(reason)) incomplete.push(reason);
   const redacted: string[] = [];
   if (request !== null) addNames(redacted, request);
-  if (context !== undefined && reply !== null && !context.state.options.showSecrets) {
-    if (withholdReply(command, reply)) redacted.push("response.value");
+  if (response !== null && reply !== null && !context.state.options.showSecrets) {
+    withholdFrom(response, reply, request, context.state, redacted);
   }
   out.push({
     exchange: { request: command, response: reply },
@@ -326,6 +336,32 @@ function emit(
     incomplete,
     redacted,
   });
+}
+
+/** Takes the secrets out of a reply, and names what it was. */
+function withholdFrom(
+  response: Timed<RedisFrame>,
+  reply: RedisReply,
+  request: Timed<RedisFrame> | null,
+  state: RedisState,
+  names: string[],
+): void {
+  if (reply.type === "command") {
+    for (const at of withholdArgs(reply)) names.push(`response.args[${at}]`);
+    return;
+  }
+  const command = request === null ? null : request.frame.request;
+  const isUsual = command !== null && !state.mayTell && reply.type !== "error";
+  if (isUsual && !isNotable(command)) return;
+  const isStray = command === null && (!state.isServerKnown || state.mayTell);
+  const tells = command !== null && (command.command === "EXEC" || mayTellSecrets(command));
+  const isCut = tells && response.incomplete.length > 0;
+  const isInner = state.mayTell && state.isInside && reply.type === "bulk_string";
+  const mayBePart = isStray || isCut || isInner;
+  const asks = request?.frame.queueAsks === true;
+  if ((mayBePart && withholdStrings(reply)) || withholdReply(command, reply, asks)) {
+    names.push(reply.type === "error" ? "response.message" : "response.value");
+  }
 }
 
 /** Names of withheld arguments; a command cut short comes without them. */

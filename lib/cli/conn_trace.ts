@@ -15,6 +15,7 @@ export interface ConnTraceOptions {
   connTraceFd?: number;
   connTraceLevel?: 1 | 2;
   logFile?: string;
+  showSecrets?: true;
   stirling_conn_trace_pid?: number;
   stirling_conn_trace_fd?: number;
   test_only_socket_trace_target_pid?: number;
@@ -50,6 +51,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
     };
   }
   const level = options.connTraceLevel ?? 2;
+  const { showSecrets } = options;
   const file = options.logFile === undefined ? null : new LogFile(options.logFile);
   let isEmpty = true;
   const write = (line: string): void => {
@@ -60,7 +62,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const whose = `pid ${pid}${fd === null ? "" : `, fd ${fd}`}`;
   return {
     silent: false,
-    open: (clock) => new TraceLog({ pid, fd, level }, clock, write),
+    open: (clock) => new TraceLog({ pid, fd, level, showSecrets }, clock, write),
     check: () => file?.check(),
     emptiness: () =>
       isEmpty ? `no connection of ${whose} to log; its children have pids of their own` : null,

@@ -13,6 +13,7 @@ import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
 import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
 import { HeaderFields } from "./types.ts";
+import { withholdTarget } from "./withhold.ts";
 
 const NOTHING: readonly never[] = [];
 
@@ -117,6 +118,7 @@ export function readHead(
     memo.anomalies = head.anomalies === null ? NOTHING : [...head.anomalies];
     memo.redacted = head.redacted;
   }
+  if (side === "request" && !showSecrets) withholdTarget(head);
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
   memo.fields = memo.head === null ? "" : fields;

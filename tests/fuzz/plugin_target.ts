@@ -1,0 +1,197 @@
+/**
+ * One plug-in by way of the real drivers, stitching and records: on both sides, with bytes that are
+ * damaged or another protocol's, with gaps, joined late.
+ *
+ * What must hold: the probe never takes back an answer; nothing throws; the records are the same a
+ * second time, however the bytes are chunked, and with every chunk overwritten once it was shown;
+ * nothing is kept at the end.
+ */
+import { WallClock } from "../../lib/clock.ts";
+import type { TrackerContext } from "../../lib/conn/context.ts";
+import { openSession, type Session } from "../../lib/conn/session.ts";
+import { Stats } from "../../lib/stats.ts";
+import { BufferPool } from "../../lib/stream/buffer_pool.ts";
+import { ByteStream } from "../../lib/stream/byte_stream.ts";
+import { GAP_UNSEEN } from "../../lib/stream/gap.ts";
+import { plugins } from "../../protocols/registry.ts";
+import type { Plugin, Side } from "../../protocols/protocol.ts";
+import { START } from "../support/events.ts";
+import type { Corpus } from "./corpus.ts";
+import { mutateSteps } from "./mutate.ts";
+import { checkOutputs, type Written } from "./outputs.ts";
+import type { Random } from "./random.ts";
+import { defineTarget, hold, holdSame, type Target } from "./target.ts";
+
+interface Step {
+  side: Side;
+  bytes: Uint8Array;
+  /** Bytes missing behind them. */
+  gapBytes: number;
+  afterNs: number;
+}
+
+interface PluginInput {
+  transport: "stream" | "datagram";
+  isJoined: boolean;
+  maxBodyBytes: number;
+  steps: Step[];
+  /** Sizes of chunks, by turns. */
+  cuts: number[];
+  width: number;
+  validate: boolean;
+}
+
+const OWNER = { pid: 100, fd: 5, comm: "fuzzed" };
+/** More chunks of a step would measure only how often the same bytes are looked at. */
+const MAX_CHUNKS = 200;
+const PROBED_BYTES = 64;
+
+export function pluginTarget(plugin: Plugin, corpus: Corpus): Target {
+  return defineTarget(
+    plugin.name,
+    (random) => makeInput(plugin, corpus, random),
+    (input: PluginInput) => checkPlugin(plugin, input),
+  );
+}
+
+function makeInput(plugin: Plugin, corpus: Corpus, random: Random): PluginInput {
+  const sample = corpus.sample(random, plugin.name);
+  const mutated = mutateSteps(sample.steps, random, corpus, plugin.name);
+  const hasGaps = sample.transport === "stream" && random.chance(0.15);
+  const steps = mutated.map(({ side, bytes }): Step => ({
+    side,
+    bytes,
+    gapBytes: hasGaps && random.chance(0.2) ? random.extreme() + 1 : 0,
+    afterNs: random.chance(0.05) ? random.pick([1e6, 1e9, 6e9, 40e9]) : 0,
+  }));
+  return {
+    transport: random.chance(0.97) ? sample.transport : random.pick(plugin.transports),
+    isJoined: random.chance(0.1),
+    maxBodyBytes: random.pick([4096, 4096, 0, 1, 7, 100, 1 << 20]),
+    steps,
+    cuts: Array.from({ length: random.small(8) }, () => random.small(64)),
+    width: random.pick([20, 80, 160, 1000]),
+    validate: random.chance(0.1),
+  };
+}
+
+function checkPlugin(plugin: Plugin, input: PluginInput): void {
+  for (const side of ["request", "response"] as const) {
+    const head = input.steps.find((step) => step.side === side)?.bytes;
+    if (head !== undefined) checkProbe(plugin, head, side);
+  }
+  const whole = { ...input, cuts: [] };
+  const written = drive(plugin, whole, false);
+  const want = linesOf(written);
+  holdSame(linesOf(drive(plugin, whole, true)), want, "a second time, overwritten");
+  const isChunked = input.transport === "stream" &&
+    input.steps.every(({ gapBytes }) => gapBytes === 0);
+  const chunked = linesOf(drive(plugin, input, true));
+  if (isChunked) holdSame(chunked, want, "chunked");
+  checkOutputs(written, Math.max(20, input.width), input.validate);
+}
+
+function linesOf(written: readonly Written[]): string[] {
+  return written.map((each) => JSON.stringify(each));
+}
+
+function checkProbe(plugin: Plugin, head: Uint8Array, side: Side): void {
+  let before: string = "unsure";
+  for (let length = 1; length <= Math.min(head.length, PROBED_BYTES); length++) {
+    const answer = plugin.probe(head.slice(0, length), side);
+    hold(before !== "no" || answer === "no", () => `probe(${side}) takes back no at ${length}`);
+    hold(before !== "yes" || answer !== "no", () => `probe(${side}) takes back yes at ${length}`);
+    before = answer;
+  }
+}
+
+/** Runs the steps through a session, chunk by chunk; the records. */
+function drive(plugin: Plugin, input: PluginInput, overwrite: boolean): Written[] {
+  const written: Written[] = [];
+  const context = contextOf(plugin, input, written);
+  const streams = { request: new ByteStream(context.pool), response: new ByteStream(context.pool) };
+  const session = openSession(plugin, {
+    context,
+    facts: {
+      protocol: plugin.name,
+      role: "server",
+      local: "127.0.0.1:80",
+      remote: "127.0.0.1:40000",
+      conn: 7,
+      library: "",
+    },
+    subject: { id: 7, pid: OWNER.pid, fd: OWNER.fd, lastNs: 0 },
+    trace: null,
+    transport: input.transport,
+    requestStream: streams.request,
+    responseStream: streams.response,
+    midStream: input.isJoined,
+    joined: input.isJoined,
+    pass: () => {},
+  });
+  for (const step of input.steps) {
+    context.nowNs += 1000 + step.afterNs;
+    if (step.afterNs > 0) session.tick();
+    feed(session, streams[step.side], step, input, context.nowNs, overwrite);
+    if (session.switchTo !== undefined) break;
+  }
+  if (session.switchTo === undefined) session.finish("closed", true);
+  else session.settle();
+  for (const stream of [streams.request, streams.response]) stream.clear();
+  hold(context.pool.lentBytes === 0, () => `${context.pool.lentBytes} bytes are still lent`);
+  hold(context.queuedFrames === 0, () => `${context.queuedFrames} frames are still queued`);
+  return written;
+}
+
+function feed(
+  session: Session,
+  stream: ByteStream,
+  step: Step,
+  input: PluginInput,
+  nowNs: number,
+  overwrite: boolean,
+): void {
+  const { side, bytes, gapBytes } = step;
+  const isDatagram = input.transport === "datagram";
+  const least = Math.ceil(bytes.length / MAX_CHUNKS);
+  for (let at = 0, turn = 0; at < bytes.length && session.switchTo === undefined; turn++) {
+    const cut = Math.max(input.cuts[turn % input.cuts.length] ?? Infinity, least, 1);
+    const chunk = bytes.slice(at, isDatagram ? bytes.length : at + cut);
+    stream.borrow(chunk, 0, chunk.length, nowNs, OWNER);
+    if (isDatagram) session.datagram(side);
+    else session.advance(side);
+    stream.keep();
+    if (overwrite) chunk.fill(0xaa);
+    at += chunk.length;
+  }
+  if (gapBytes === 0 || isDatagram || session.switchTo !== undefined) return;
+  stream.appendGap(gapBytes, GAP_UNSEEN, nowNs, OWNER);
+  session.advance(side);
+}
+
+function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): TrackerContext {
+  return {
+    plugins,
+    showUnknown: false,
+    role: undefined,
+    protocolOptions: { maxBodyBytes: input.maxBodyBytes, showSecrets: false },
+    requestTimeoutMs: null,
+    summaries: true,
+    maxFrameBytes: 16 << 20,
+    stats: new Stats(),
+    pool: new BufferPool(),
+    clock: new WallClock(START),
+    trace: null,
+    containers: new Map(),
+    emit: (record, summary) => {
+      hold(record.protocol === plugin.name, () => `record of ${record.protocol}`);
+      written.push([record, summary]);
+    },
+    verdict: () => {},
+    nowNs: 0,
+    filters: false,
+    losses: 0,
+    queuedFrames: 0,
+    trackers: 0,
+  };
+}

@@ -128,7 +128,8 @@ export class UnknownTotals {
     const [sent, received] = [this.#egress, this.#ingress];
     const request = asClient ? sent : received;
     const response = asClient ? received : sent;
-    if (request.span === null && response.span === null) return;
+    // Empty datagrams and the like are operations that moved nothing.
+    if (request.bytes === 0 && response.bytes === 0) return;
     if (context.role !== undefined && context.role !== facts.role) {
       context.stats.filteredRecords++;
       return;
@@ -147,7 +148,8 @@ export class UnknownTotals {
       },
       request: spanOf(request),
       response: spanOf(response),
-      incomplete,
+      // Nobody answered up to the end.
+      incomplete: response.bytes === 0 && incomplete.length === 0 ? ["closed"] : incomplete,
       redacted: [],
     };
     const record = buildRecord(stitched, facts, context.clock);

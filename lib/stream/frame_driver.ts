@@ -41,6 +41,8 @@ const NOTHING: readonly never[] = [];
 const MIN_PASS = 256 << 10;
 /** Told at once, at most: the kernel compares positions modulo 2^32. */
 const MAX_PASS = 1 << 30;
+/** A start that was found on fewer bytes is looked at again when there are more. */
+const SURE_BYTES = 64;
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
 
 export class FrameDriver<F, S, X extends Exchange> {
@@ -69,6 +71,8 @@ export class FrameDriver<F, S, X extends Exchange> {
   #afterSkip = false;
   #resyncing = false;
   #resyncFrom = 0;
+  /** The frame in front was looked for, and nothing of it was done with yet. */
+  #isFound = false;
   #afterGap = false;
   #gapReason: IncompleteReason = "gap";
   /** When the last byte moved that no frame begins with. */
@@ -89,7 +93,8 @@ export class FrameDriver<F, S, X extends Exchange> {
     maxFrameBytes: number,
   ) {
     this.#protocol = protocol;
-    this.#context = { side, transport, state, ended: transport === "datagram", gapBytes: 0 };
+    const ended = transport === "datagram";
+    this.#context = { side, transport, state, ended, gapBytes: 0, before: NOTHING };
     this.#stream = stream;
     this.#queue = queue;
     this.#report = report;
@@ -238,7 +243,15 @@ export class FrameDriver<F, S, X extends Exchange> {
       return false;
     }
     this.#needBytes = need;
+    if (this.#isFound && shown < SURE_BYTES) this.#lookAgain();
     return false;
+  }
+
+  /** Where a frame may start is told by few bytes, where one does by more: the same however they come. */
+  #lookAgain(): void {
+    this.#protocol.abandon(this.#context);
+    this.#finishFrame();
+    this.#resyncing = true;
   }
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
@@ -303,6 +316,8 @@ export class FrameDriver<F, S, X extends Exchange> {
   }
 
   #startResync(from: number): void {
+    this.#isFound = false;
+    this.#context.before = NOTHING;
     this.#finishFrame();
     this.#resyncing = true;
     this.#resyncFrom = from;
@@ -321,16 +336,20 @@ export class FrameDriver<F, S, X extends Exchange> {
       }
       this.#context.gapBytes = stream.gapBytes;
       const from = Math.min(this.#resyncFrom, shown);
-      const found = this.#protocol.findBoundary(stream.view(), from, this.#context);
+      const bytes = stream.view();
+      const found = this.#protocol.findBoundary(bytes, from, this.#context);
       const to = found >= from && found < shown ? Math.floor(found) : shown;
       this.#resyncFrom = 0;
       if (to > 0) {
         this.#report.resync(this.#context.side, to);
+        const { before = NOTHING } = this.#context;
+        this.#context.before = [...before, ...bytes.subarray(Math.max(0, to - 2), to)].slice(-2);
         stream.consume(to);
         this.#droppedNs = stream.lastNs;
       }
       if (to < shown) {
         this.#resyncing = false;
+        this.#isFound = true;
         return true;
       }
     }
@@ -338,6 +357,7 @@ export class FrameDriver<F, S, X extends Exchange> {
 
   #begin(): void {
     if (this.#begun) return;
+    this.#isFound = false;
     const stream = this.#stream;
     this.#begun = true;
     this.#startPosition = stream.position;

@@ -86,8 +86,9 @@ function converse(corpus: Corpus, random: Random, conn: number): EntryFields[] {
   for (const { side, bytes } of mutateSteps(steps, random, corpus, protocol)) {
     const how = random.below(20);
     if (how === 0) conversation.miss(side, random.small(1 << 20));
-    else if (how === 1) conversation.sayInChunks(side, bytes, random.small(512));
-    else if (how === 2) conversation.sayCut(side, bytes, bytes.length + random.small(1 << 16));
+    else if (how === 1) {
+      conversation.sayInChunks(side, bytes, Math.max(random.small(512), bytes.length >> 5));
+    } else if (how === 2) conversation.sayCut(side, bytes, bytes.length + random.small(1 << 16));
     else if (how === 3) conversation.lost(random.small(100)).say(side, bytes);
     else conversation.say(side, bytes);
     if (random.chance(0.02)) conversation.eof(side);

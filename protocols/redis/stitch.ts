@@ -57,7 +57,8 @@ export function stitch(requests: Frames, responses: Frames, context: Context): O
     const response = responses[answered] as Timed<RedisFrame>;
     if (pair.lost !== null || isDoubtful(requests[taken], response, pair)) {
       const placed = placeLost(requests, taken, responses, answered, context, out);
-      taken = placed.taken;
+      // What is in front now may be none that is answered.
+      taken = takeUnanswered(requests, placed.taken, out, pair);
       if (placed.fate === "wait") break;
       if (placed.fate === "alone") {
         answered++;

@@ -14,14 +14,20 @@ export type Done = Extract<Reply, { kind: "done" }>;
 
 export class Bench implements Disposable {
   readonly #url: URL;
+  readonly #hangMs: number;
   #worker: Worker | null = null;
 
-  constructor(url: URL = new URL("./worker.ts", import.meta.url)) {
+  constructor(url: URL = new URL("./worker.ts", import.meta.url), hangMs: number = HANG_MS) {
     this.#url = url;
+    this.#hangMs = hangMs;
   }
 
   /** One input; "hang" when it did not come back. */
-  async try(target: string, input: unknown, limitMs: number = HANG_MS): Promise<Tried | "hang"> {
+  async try(
+    target: string,
+    input: unknown,
+    limitMs: number = this.#hangMs,
+  ): Promise<Tried | "hang"> {
     const worker = await this.#open();
     const message: Try = { kind: "try", target, input };
     return await new Promise((resolve, reject) => {
@@ -75,7 +81,7 @@ export class Bench implements Disposable {
         const turn = Atomics.load(job.progress, 0);
         if (turn !== seen) sinceMs = performance.now();
         seen = turn;
-        if (performance.now() - sinceMs < HANG_MS) return;
+        if (performance.now() - sinceMs < this.#hangMs) return;
         clearInterval(timer);
         this[Symbol.dispose]();
         resolve("hang");

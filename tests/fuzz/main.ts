@@ -45,20 +45,22 @@ async function fuzz(
   settings: Settings,
   faults: Map<string, Fault>,
 ): Promise<void> {
+  const { seed, jobs } = settings;
   const rounds = Math.ceil(settings.seconds / (targets.length * ROUND_SECONDS));
   const seconds = settings.seconds / (targets.length * rounds);
-  const benches = Array.from({ length: settings.jobs }, () => new Bench());
+  const benches = Array.from({ length: jobs }, () => new Bench());
   const sums = new Map(targets.map(({ name }) => [name, { turns: 0, next: 0, seconds: 0 }]));
   for (let round = 0; round < rounds; round++) {
-    for (const { name } of targets) {
+    for (const target of targets) {
+      const { name } = target;
       const onFault = (fault: Fault): void => {
         const key = `${name}: ${fault.signature}`;
         if (faults.has(key)) return;
         faults.set(key, fault);
         console.log(`${name}: turn ${fault.turn}: ${fault.text}\n`);
+        if (fault.turn >= 0) write(target, seed, fault, inputOf(target, seed, fault.turn));
       };
       const sum = sums.get(name) ?? { turns: 0, next: 0, seconds: 0 };
-      const { seed, jobs } = settings;
       const turns = Infinity;
       const done = await Promise.all(
         benches.map((bench, i) =>
@@ -95,11 +97,16 @@ async function save(target: Target, seed: number, fault: Fault): Promise<void> {
     const tried = await bench.try(target.name, candidate, limitMs);
     return (tried === "hang" ? "hang" : tried.signature) === fault.signature;
   }, () => performance.now() > until);
+  const path = write(target, seed, fault, input);
+  console.log(`${target.name}: ${fault.signature}\n    ./build.sh fuzz --replay ${path}`);
+}
+
+function write(target: Target, seed: number, fault: Fault, input: unknown): string {
   Deno.mkdirSync(FOLDER, { recursive: true });
   const path = `${FOLDER}${target.name}-${seed}-${fault.turn}.json`;
   const text = fault.text.split("\n", 3).join("\n");
   Deno.writeTextFileSync(path, encodeInput({ target: target.name, fault: text, input }));
-  console.log(`${target.name}: ${fault.signature}\n    ./build.sh fuzz --replay ${path}`);
+  return path;
 }
 
 async function replay(path: string): Promise<number> {

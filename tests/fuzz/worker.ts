@@ -36,6 +36,9 @@ export type Reply =
 /** Caches are warm by then. */
 const WARM_TURNS = 1000;
 
+/** Most inputs take a millisecond, and all are tried several times over. */
+const SLOW_MS = 2000;
+
 const targets = new Map<string, Target>(
   (await loadTargets()).map((target) => [target.name, target]),
 );
@@ -46,7 +49,7 @@ self.onmessage = ({ data }: MessageEvent<Job | Try>): void => {
   if (data.kind === "job") work(target, data);
   else {
     const began = performance.now();
-    const fault = faultOf(target, data.input);
+    const fault = timedFaultOf(target, data.input);
     reply({ kind: "tried", ...fault, ms: performance.now() - began });
   }
 };
@@ -66,6 +69,18 @@ function faultOf(target: Target, input: unknown): { signature: string | null; te
   }
 }
 
+/** An input that takes long is tried again: the machine may have had other things to do. */
+function timedFaultOf(target: Target, input: unknown): ReturnType<typeof faultOf> {
+  let least = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const began = performance.now();
+    const fault = faultOf(target, input);
+    least = Math.min(least, performance.now() - began);
+    if (fault.signature !== null || least < SLOW_MS) return fault;
+  }
+  return { signature: "slow", text: `it takes ${Math.round(least)} ms` };
+}
+
 function work(target: Target, job: Job): void {
   const began = performance.now();
   const end = began + job.seconds * 1000;
@@ -75,7 +90,8 @@ function work(target: Target, job: Job): void {
   for (; turns < job.turns && performance.now() < end; turn += job.step, turns++) {
     Atomics.store(job.progress, 0, turn);
     if (turns === WARM_TURNS) heapBefore = heapUsed();
-    const { signature, text } = faultOf(target, inputOf(target, job.seed, turn));
+    const input = inputOf(target, job.seed, turn);
+    const { signature, text } = timedFaultOf(target, input);
     if (signature !== null) reply({ kind: "fault", turn, signature, text });
   }
   const heapGrowth = turns > 2 * WARM_TURNS ? heapUsed() - heapBefore : 0;

@@ -188,7 +188,11 @@ function disturb(entries: EntryFields[], random: Random, corpus: Corpus): void {
   }
   // What the pipeline takes for granted of these is checked where they are read.
   const least = entry.kind === EntryKind.OPEN ? 240 : entry.kind === EntryKind.CLOSE ? 32 : 0;
-  if ((entry.payload?.length ?? 0) < least) entry.payload = random.bytes(least).fill(0, 0, 32);
+  const payload = new Uint8Array(Math.max(least, entry.payload?.length ?? 0));
+  payload.set(entry.payload ?? []);
+  // Positions and totals of 64 bits: as large as a position may be.
+  for (let i = 6; i < Math.min(least, 32); i += 8) payload.fill(0, i, i + 2);
+  if (least > 0) entry.payload = payload;
   entries[at] = entry;
 }
 

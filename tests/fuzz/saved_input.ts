@@ -12,7 +12,7 @@ const BYTES = "base64:";
 export function encodeInput(saved: SavedInput): string {
   const replacer = (_key: string, value: unknown): unknown =>
     value instanceof Uint8Array ? BYTES + value.toBase64() : value;
-  return `${JSON.stringify(saved, replacer, 1)}\n`;
+  return `${JSON.stringify(saved, replacer, 2)}\n`;
 }
 
 export function decodeInput(text: string): SavedInput {

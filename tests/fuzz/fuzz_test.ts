@@ -24,6 +24,17 @@ Deno.test("every protocol of the registry is fuzzed", () => {
   for (const { name } of plugins) assert.ok(names.includes(name), name);
 });
 
+// Inputs that broke something once, each as small as it became.
+for (const { name } of Deno.readDirSync(new URL("./found", import.meta.url))) {
+  Deno.test(`fuzz: ${name} holds again`, () => {
+    const text = Deno.readTextFileSync(new URL(`./found/${name}`, import.meta.url));
+    const { target, input } = decodeInput(text);
+    const found = targets.find((each) => each.name === target);
+    assert.ok(found, target);
+    found.check(input);
+  });
+}
+
 for (const target of targets) {
   Deno.test(`fuzz ${target.name}: what must hold does, seed ${SEED}`, () => {
     const turns = TURNS[target.name] ?? USUAL_TURNS;

@@ -148,8 +148,7 @@ export class UnknownTotals {
       },
       request: spanOf(request),
       response: spanOf(response),
-      // Nobody answered up to the end.
-      incomplete: response.bytes === 0 && incomplete.length === 0 ? ["closed"] : incomplete,
+      incomplete,
       redacted: [],
     };
     const record = buildRecord(stitched, facts, context.clock);

@@ -126,6 +126,8 @@ export interface ParseContext<S> {
   ended: boolean;
   /** Bytes that are missing directly behind those shown; 0 when they simply have not come yet. */
   gapBytes: number;
+  /** findBoundary(): the bytes, two at most, that were dropped directly before; none where unknown. */
+  before: readonly number[];
   /** What is known of which response answers which request. */
   pairing: Pairing;
 }
@@ -188,7 +190,9 @@ export interface Protocol<F, S, X extends Exchange, T> {
   /**
    * The first offset >= `from` where a frame starts, or may start once more bytes are there;
    * `bytes.length` when there is none. Called after a gap, after garbage and mid-stream; the
-   * parser's half-read frame of that side is forgotten by then (see abandon).
+   * parser's half-read frame of that side is forgotten by then (see abandon). Where a frame must stand
+   * behind a line end, `context.before` tells it for offset 0. Asked again, from 0, while few bytes of
+   * the start that it found are there.
    */
   findBoundary(bytes: Uint8Array, from: number, context: ParseContext<S>): number;
   /**

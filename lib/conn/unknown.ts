@@ -165,7 +165,8 @@ export class UnknownTotals {
     const [sent, received] = [this.#egress, this.#ingress];
     const request = asClient ? sent : received;
     const response = asClient ? received : sent;
-    if (request.span === null && response.span === null) return;
+    // Empty datagrams and the like are operations that moved nothing.
+    if (request.bytes === 0 && response.bytes === 0) return;
     if (incomplete.includes("mid_stream")) request.isLate = response.isLate = true;
     if (context.role !== undefined && context.role !== facts.role) {
       context.stats.filteredRecords++;

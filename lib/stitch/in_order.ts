@@ -133,6 +133,8 @@ class Turn<F> {
       roles: this.#roles,
     });
     for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
+    // What is in front now may be none that is answered.
+    this.#takeUnanswered();
     if (fate === "wait") return "waits";
     if (fate === "pair") return null;
     this.#emit(null, response, pairing.reason);

@@ -38,6 +38,8 @@ const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
 const MIN_PASS = 256 << 10;
 /** Told at once, at most: the kernel compares positions modulo 2^32. */
 const MAX_PASS = 1 << 30;
+/** A start that was found on fewer bytes is looked at again when there are more. */
+const SURE_BYTES = 64;
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
 const TOO_MANY: Invalid = { kind: "invalid", reason: "too_many_nested_streams" };
 
@@ -69,6 +71,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #afterSkip = false;
   #resyncing = false;
   #resyncFrom = 0;
+  /** The frame in front was looked for, and nothing of it was done with yet. */
+  #isFound = false;
   #afterGap = false;
   #gapReason: IncompleteReason = "gap";
   /** When the last byte moved that no frame begins with. */
@@ -93,6 +97,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       inner: nested === undefined ? null : nested.id,
       ended: this.#ended,
       gapBytes: 0,
+      before: NOTHING,
       pairing,
     };
     this.#origin = place.stream.position;
@@ -311,8 +316,16 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       return false;
     }
     this.#needBytes = need;
+    if (this.#isFound && seen === shown && shown < SURE_BYTES) this.#lookAgain();
     this.#window.ask(need);
     return seen < shown;
+  }
+
+  /** Where a frame may start is told by few bytes, where one does by more: the same however they come. */
+  #lookAgain(): void {
+    this.#protocol.abandon(this.#context);
+    this.#finishFrame();
+    this.#resyncing = true;
   }
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
@@ -377,6 +390,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   }
 
   #startResync(from: number): void {
+    this.#isFound = false;
+    this.#context.before = NOTHING;
     this.#finishFrame();
     this.#resyncing = true;
     this.#resyncFrom = from;
@@ -415,11 +430,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       this.#resyncFrom = 0;
       if (to > 0) {
         this.#report.resync(this.#context.side, to);
+        const { before } = this.#context;
+        this.#context.before = [...before, ...bytes.subarray(Math.max(0, to - 2), to)].slice(-2);
         stream.consume(to);
         this.#droppedNs = stream.lastNs;
       }
       if (to < until) {
         this.#resyncing = false;
+        this.#isFound = true;
         return true;
       }
     }
@@ -427,6 +445,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #begin(): void {
     if (this.#begun) return;
+    this.#isFound = false;
     const stream = this.#stream;
     this.#begun = true;
     this.#startPosition = stream.position;

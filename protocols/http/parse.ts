@@ -259,8 +259,8 @@ function peek(
   head: Head,
   context: Context,
 ): Result {
-  const shape = bytes.length > at ? statusLineShape(bytes, at) : "unsure";
   const there = bytes.length - at;
+  const shape = there > 0 ? statusLineShape(bytes.subarray(0, at + PEEK_BYTES), at) : "unsure";
   if (shape !== "no" && there >= PEEK_BYTES) {
     return finish(bytes, at, at, reader, head, context, false);
   }
@@ -329,7 +329,8 @@ function parseChunks(
     case Step.DONE:
       return finish(bytes, at, progress.at, reader, head, context, false);
     case Step.INVALID:
-      return invalid(reader, progress.reason);
+      // What is before the bad bytes belonged to the message, however they came.
+      return progress.at > 0 ? skip(reader, progress.at) : invalid(reader, progress.reason);
     default:
       return goOn(bytes, reader, progress.at);
   }

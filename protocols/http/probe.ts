@@ -47,7 +47,9 @@ export function findBoundary(
   context: ParseContext<HttpState>,
 ): number {
   disturb(context.state, context.side);
-  return context.side === "request" ? findRequest(bytes, from) : findResponse(bytes, from);
+  if (context.side === "response") return findResponse(bytes, from);
+  const before = from > 0 ? bytes[from - 1] : context.before?.at(-1);
+  return findRequest(bytes, from, before === LF || before === undefined);
 }
 
 function findResponse(bytes: Uint8Array, from: number): number {
@@ -57,14 +59,14 @@ function findResponse(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-function findRequest(bytes: Uint8Array, from: number): number {
+function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): number {
   let line = from;
   while (line < bytes.length) {
     const found = bytes.indexOf(LF, line);
     const end = found < 0 ? bytes.length : found;
     // All starts within one line share its end, so one look at the end spares the whole line.
     if (found < 0 || endsInVersion(bytes, line, end)) {
-      const start = findInLine(bytes, line, end, found >= 0);
+      const start = findInLine(bytes, line, end, found >= 0, line > from || startsLine);
       if (start >= 0) return start;
     }
     line = end + 1;
@@ -78,12 +80,18 @@ function endsInVersion(bytes: Uint8Array, line: number, lineFeed: number): boole
   return end - line >= 12 && bytes[end - 9] === SP && bytes[end - 8] === 0x48;
 }
 
-/** The first start of a request in [line, end); -1 when there is none. */
-function findInLine(bytes: Uint8Array, line: number, end: number, isWhole: boolean): number {
+/** The first start of a request in [line, end), which may be the rest of a line; -1 when there is none. */
+function findInLine(
+  bytes: Uint8Array,
+  line: number,
+  end: number,
+  isWhole: boolean,
+  startsLine: boolean,
+): number {
   const first = afterControls(bytes, line, end);
   const tail = isWhole ? end - 12 : end - 1;
   for (let i = first; i <= tail; i++) {
-    const length = i === line ? anyMethod(bytes, i, end) : knownMethod(bytes, i, end);
+    const length = i === line && startsLine ? anyMethod(bytes, i, end) : knownMethod(bytes, i, end);
     if (length === 0) continue;
     const target = i + length + 1;
     // The method, or what stands behind it, is not all there yet.
@@ -113,7 +121,8 @@ function anyMethod(bytes: Uint8Array, at: number, end: number): number {
   if (known !== 0) return known;
   let space = at;
   while (space < end && isCapital(bytes[space] as number)) {
-    if (space > at && knownMethod(bytes, space, end) !== 0) return 0;
+    const inner = space > at ? knownMethod(bytes, space, end) : 0;
+    if (inner !== 0) return inner > 0 ? 0 : -1;
     space++;
   }
   const length = space - at;

@@ -145,10 +145,10 @@ export function findHeadEnd(bytes: Uint8Array, start: number, from: number): num
       continue;
     }
     if (byte === LF) {
+      if (i > start && bytes[i - 1] === LF) return i + 1;
       const next = bytes[i + 1];
       if (next === LF) return i + 2;
       if (next === CR && bytes[i + 2] === LF) return i + 3;
-      if (i > start && bytes[i - 1] === LF) return i + 1;
     } else if (byte === CR && i > start && bytes[i - 1] === LF && bytes[i + 1] === LF) return i + 2;
     i++;
   }

@@ -318,17 +318,23 @@ export function findBoundary(bytes: Uint8Array, from: number, context: Context):
   side.scanned = 0;
   if (context.side === "response") state.isInside = true;
   else if (state.inMulti) state.mayTell = state.queueAsks = true;
-  const start = isCandidate(bytes, from, context.side) && (from === 0 || afterLine(bytes, from));
-  if (start) return from;
+  const { before } = context;
+  const isStart = from > 1
+    ? bytes[from - 1] === LF && bytes[from - 2] === CR
+    : endsLine([...before, ...bytes.subarray(0, from)]);
+  if (isStart && isCandidate(bytes, from, context.side)) return from;
   for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (at > 0 && bytes[at - 1] !== CR) continue;
+    const isEnd = at > 0 ? bytes[at - 1] === CR : endsLine([...before, LF]);
+    if (!isEnd) continue;
     if (at + 1 < bytes.length && isCandidate(bytes, at + 1, context.side)) return at + 1;
   }
   return bytes.length;
 }
 
-function afterLine(bytes: Uint8Array, at: number): boolean {
-  return at >= 2 && bytes[at - 1] === LF && bytes[at - 2] === CR;
+/** Do these bytes end a line, as far as they are known? */
+function endsLine(last: readonly number[]): boolean {
+  const [lf = LF, cr = CR] = [last.at(-1), last.at(-2)];
+  return lf === LF && cr === CR;
 }
 
 /** The bytes at `at` begin, as far as they are there, as a frame of that side does. */

@@ -17,6 +17,8 @@ const MAX_LINES = 16;
 const MAX_INLINE = 256;
 /** A command of an unknown name, or words of replies, that hold this long are believed. */
 const ENOUGH = 1024;
+/** A string of this length is not waited for. */
+const LONG_STRING = 64;
 /** What a server sends to subscribers: to who joins late a list of words like a command. */
 const PUBLISHED: ReadonlySet<string> = new Set(["message", "pmessage", "smessage"]);
 
@@ -234,8 +236,10 @@ function probeString(head: Uint8Array, at: number, type: number): Answer {
   const line = countLine(head, at, type);
   if (typeof line === "string") return line;
   if (line.value < 0) return line.value === -1 && type === Resp.Bulk ? "yes" : "no";
+  // The beginning of a long one is enough, and no later byte may take that back.
+  if (line.value >= LONG_STRING) return head.length > line.end ? "yes" : "unsure";
   const end = line.end + line.value;
-  if (end + 2 > head.length) return head.length > line.end ? "yes" : "unsure";
+  if (end + 2 > head.length) return "unsure";
   return head[end] === CR && head[end + 1] === LF ? "yes" : "no";
 }
 

@@ -1,4 +1,4 @@
-/** The protocols that this build knows, in the order in which they are tried. One line each. */
+/** The protocols that this build knows, one line each; the order decides only how they are listed. */
 import { dns } from "./dns/mod.ts";
 import { http } from "./http/mod.ts";
 import type { Plugin } from "./protocol.ts";

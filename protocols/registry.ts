@@ -3,5 +3,6 @@ import { dns } from "./dns/mod.ts";
 import { http } from "./http/mod.ts";
 import type { Plugin } from "./protocol.ts";
 import { redis } from "./redis/mod.ts";
+import { tls } from "./tls/mod.ts";
 
-export const plugins: readonly Plugin[] = [http, redis, dns];
+export const plugins: readonly Plugin[] = [http, redis, dns, tls];

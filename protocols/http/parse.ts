@@ -11,7 +11,13 @@ import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
 import { type Head, readHead } from "./head.ts";
 import { Name } from "./names.ts";
-import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
+import {
+  findHeadEnd,
+  MAX_EMPTY,
+  requestLineShape,
+  skipEmptyLines,
+  statusLineShape,
+} from "./shape.ts";
 import {
   disturb,
   type HttpState,
@@ -25,8 +31,6 @@ import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 /** Largest head. Servers stop at 8 to 64 KiB. */
 const MAX_HEAD = 256 * 1024;
-/** Bytes of empty lines before a head. */
-const MAX_EMPTY = 64;
 /** Interim responses that are listed. */
 const MAX_INTERIM = 16;
 /** So much of an unfinished first line is judged before its end is there. */

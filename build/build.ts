@@ -5,7 +5,7 @@
 import { EXECUTABLE, executable, howMade } from "./executable.ts";
 import { recordSchema } from "./schema.ts";
 import { Stamps } from "./stamps.ts";
-import { bpfObject, bundle, gate, libbpf, typeCheck } from "./steps.ts";
+import { bpfObject, bundle, gate, libbpf, threads, typeCheck } from "./steps.ts";
 import { asRoot, BuildError, DIST, message, OBJ, runVisible } from "./tools.ts";
 
 /** Brings dist/sockeye up to date; one build at a time. */
@@ -15,7 +15,7 @@ export async function build(options: { readonly typeCheck: boolean }): Promise<v
   using lock = Deno.openSync(`${DIST}.build.lock`, { write: true, create: true });
   await lock.lock(true);
   const stamps = new Stamps();
-  const steps = [bpfObject(), libbpf(), gate(), recordSchema(), bundle()];
+  const steps = [bpfObject(), libbpf(), gate(), threads(), recordSchema(), bundle()];
   if (options.typeCheck) steps.push(typeCheck());
   const results = await Promise.allSettled(steps.map((step) => stamps.bring(step)));
   const failures = results.flatMap((each) => each.status === "rejected" ? [each.reason] : []);

@@ -21,6 +21,7 @@ import {
   STUB,
   stub,
   SYSTEM_CALLS,
+  THREADS,
 } from "./steps.ts";
 import {
   BuildError,
@@ -54,6 +55,7 @@ export function executable(stamps: Stamps): Step {
       BPF_OBJECT,
       LIBBPF,
       GATE,
+      THREADS,
       BUNDLE,
       `${ROOT}build/packed`,
       SYSTEM_CALLS,
@@ -117,12 +119,14 @@ async function probeDownload(): Promise<void> {
 async function compiled(): Promise<void> {
   const folder = `${OBJ}compile/`;
   Deno.mkdirSync(folder, { recursive: true });
-  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF, GATE]) {
+  for (const file of [BUNDLE, BPF_OBJECT, LIBBPF, GATE, THREADS]) {
     Deno.copyFileSync(file, folder + file.slice(DIST.length));
   }
   const args = ["compile", "--quiet", "--allow-all", "--no-prompt", "--no-config", "--no-lock"];
   args.push("--no-remote", "--no-npm", "--no-check", "--no-code-cache", V8_FLAGS);
-  args.push("--include", "sockeye.bpf.o", "--include", "libbpf.so", "--include", "gate");
+  for (const asset of ["sockeye.bpf.o", "libbpf.so", "gate", "threads.so"]) {
+    args.push("--include", asset);
+  }
   const options = { cwd: folder, env: { DENO_NO_PACKAGE_JSON: "1" }, timeoutMs: COMPILE_MS };
   await putInPlace((output) =>
     run(Deno.execPath(), [...args, "--output", output, "sockeye.js"], options)
@@ -159,6 +163,7 @@ async function packed(stamps: Stamps): Promise<void> {
       ["sockeye.bpf.o", Deno.readFileSync(BPF_OBJECT)],
       ["libbpf.so", Deno.readFileSync(LIBBPF)],
       ["gate", Deno.readFileSync(GATE)],
+      ["threads.so", Deno.readFileSync(THREADS)],
     ]),
   });
   await putInPlace((output) => writeExecutable(output, pieces));

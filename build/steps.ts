@@ -1,7 +1,8 @@
 /**
  * The steps of a build: BPF object, libbpf, gate, type check and bundle, each independent of the others.
  *
- * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/gate, dist/sockeye.js. executable.ts makes the
+ * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/gate, dist/threads.so, dist/sockeye.js;
+ * executable.ts makes the
  * executable of them.
  */
 import { RULES_FOLDER, writeInferRules } from "./infer_rules.ts";
@@ -14,6 +15,7 @@ const CLANG_FILE = `/usr/bin/${CLANG}`;
 export const BPF_OBJECT = `${DIST}sockeye.bpf.o`;
 export const LIBBPF = `${DIST}libbpf.so`;
 export const GATE = `${DIST}gate`;
+export const THREADS = `${DIST}threads.so`;
 export const BUNDLE = `${DIST}sockeye.js`;
 /** Parts of the packed executable; made only when it is. */
 export const PACKED_PROGRAM = `${OBJ}program.js`;
@@ -89,6 +91,24 @@ export function libbpf(): Step {
       const whole = ["-Wl,--whole-archive", renamed, "-Wl,--no-whole-archive"];
       await run(CLANG, ["-shared", "-o", temporary, shims, ...whole, elf, zlib, ...linkFlags]);
       Deno.renameSync(temporary, LIBBPF);
+    },
+  };
+}
+
+/** ffi/every_thread.c, which needs libc only, of any age. */
+export function threads(): Step {
+  const source = `${ROOT}ffi/every_thread.c`, temporary = `${OBJ}threads.so`;
+  const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-s"];
+  flags.push("-Wl,--build-id=none", "-Wl,-z,defs", "-Wl,-z,now", "-Wl,-z,relro");
+  return {
+    name: "threads",
+    inputs: [source],
+    tools: [CLANG_FILE],
+    options: flags,
+    outputs: [THREADS],
+    async run() {
+      await run(CLANG, [...flags, "-o", temporary, source]);
+      Deno.renameSync(temporary, THREADS);
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * The files that travel inside the executable: the BPF object, the self-contained libbpf, the gate
- * before COMMAND, and in the packed one the program's own text.
+ * before COMMAND, a library of one function (ffi/every_thread.c), and in the packed one the program's
+ * own text.
  *
  * In: an asset's name. Out: its bytes, from wherever this program runs: the packed executable (its
  * own tail), the executable of `deno compile` (its virtual file system), or the repository (dist/).
@@ -10,7 +11,7 @@
  * the index, JSON `{"NAME": [OFFSET, LENGTH], …}` with offsets from the start of the file.
  */
 
-export type AssetName = "sockeye.bpf.o" | "libbpf.so" | "gate";
+export type AssetName = "sockeye.bpf.o" | "libbpf.so" | "gate" | "threads.so";
 
 const MAGIC = "SOCKEYE\n";
 const TAIL_BYTES = 4 + MAGIC.length;

@@ -1,6 +1,6 @@
 /**
  * The plug-in contract: what a protocol must say so that the common parts can find, cut, pair and
- * print its messages. A plug-in imports this file, lib/wire/, lib/stitch/ and lib/secrets, and
+ * print its messages. A plug-in imports this file, lib/wire/, lib/stitch/ and lib/secrets/, and
  * nothing else.
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives

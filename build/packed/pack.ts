@@ -16,6 +16,7 @@ import { DENO_ENVIRONMENT, KEPT_VARIABLES, V8_FLAGS } from "./environment.ts";
 const DENO_ARGUMENTS = [
   "run",
   "--allow-all",
+  "--no-prompt",
   "--no-config",
   "--no-lock",
   "--no-remote",

@@ -40,7 +40,11 @@ import { Turn } from "./turn.ts";
  * Throws RecordingError when it cannot be opened, is none of them, or is too new.
  */
 export function openReplay(path: string): ReplaySource {
-  const input = new RecordingInput(path);
+  return replayOf(new RecordingInput(path));
+}
+
+/** The same of a file that is open already; the source closes it. */
+export function replayOf(input: RecordingInput): ReplaySource {
   try {
     input.unpack();
     if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);

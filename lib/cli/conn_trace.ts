@@ -5,9 +5,10 @@
 import type { WallClock } from "../clock.ts";
 import type { ConnTrace } from "../conn/trace.ts";
 import { TraceLog } from "../conn/trace_log.ts";
-import { systemReason } from "../system_reason.ts";
-import { OperatorError, quote, usageError } from "./errors.ts";
+import type { OutputFile } from "../output_file.ts";
+import { quote, usageError } from "./errors.ts";
 import { tell } from "./messages.ts";
+import { cannotWrite, openNamed } from "./named_files.ts";
 
 /** The seed's spellings stand beside ours. */
 export interface ConnTraceOptions {
@@ -15,6 +16,7 @@ export interface ConnTraceOptions {
   connTraceFd?: number;
   connTraceLevel?: 1 | 2;
   logFile?: string;
+  showSecrets?: true;
   stirling_conn_trace_pid?: number;
   stirling_conn_trace_fd?: number;
   test_only_socket_trace_target_pid?: number;
@@ -24,6 +26,8 @@ export interface ConnTraceOptions {
 export interface ConnTraceLog extends Disposable {
   /** Null when none are wanted. `clock` dates its lines. */
   open(clock: WallClock): ConnTrace | null;
+  /** Empties --log-file. */
+  begin(): void;
   /** No connection is logged. */
   readonly silent: boolean;
   /** Throws when --log-file could not be written. */
@@ -32,7 +36,7 @@ export interface ConnTraceLog extends Disposable {
   emptiness(): string | null;
 }
 
-/** Checks the options and opens --log-file, mode 0600. */
+/** Checks the options and opens --log-file. */
 export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const pid = options.connTracePid ?? options.stirling_conn_trace_pid ??
     options.test_only_socket_trace_target_pid ?? null;
@@ -44,12 +48,14 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
     return {
       silent: true,
       open: () => null,
+      begin: () => {},
       check: () => {},
       emptiness: () => null,
       [Symbol.dispose]: () => {},
     };
   }
   const level = options.connTraceLevel ?? 2;
+  const { showSecrets } = options;
   const file = options.logFile === undefined ? null : new LogFile(options.logFile);
   let isEmpty = true;
   const write = (line: string): void => {
@@ -60,7 +66,8 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const whose = `pid ${pid}${fd === null ? "" : `, fd ${fd}`}`;
   return {
     silent: false,
-    open: (clock) => new TraceLog({ pid, fd, level }, clock, write),
+    open: (clock) => new TraceLog({ pid, fd, level, showSecrets }, clock, write),
+    begin: () => file?.begin(),
     check: () => file?.check(),
     emptiness: () =>
       isEmpty ? `no connection of ${whose} to log; its children have pids of their own` : null,
@@ -80,17 +87,16 @@ function refuseAlone(option: string, given: number | string | null): void {
 class LogFile {
   readonly #path: string;
   #failure: unknown = null;
-  readonly #file: Deno.FsFile;
+  readonly #file: OutputFile;
   readonly #encoder = new TextEncoder();
 
   constructor(path: string) {
     this.#path = path;
-    try {
-      this.#file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
-      if (this.#file.statSync().isFile) Deno.chmodSync(path, 0o600);
-    } catch (error) {
-      throw this.#cannotWrite(error, "name a file that you may write, in a folder that exists");
-    }
+    this.#file = openNamed("--log-file", path);
+  }
+
+  begin(): void {
+    this.#file.begin();
   }
 
   write(line: string): void {
@@ -104,15 +110,10 @@ class LogFile {
   }
 
   check(): void {
-    if (this.#failure !== null) throw this.#cannotWrite(this.#failure, null);
+    if (this.#failure !== null) throw cannotWrite("--log-file", this.#path, this.#failure);
   }
 
   close(): void {
-    this.#file.close();
-  }
-
-  #cannotWrite(cause: unknown, hint: string | null): OperatorError {
-    const message = `Cannot write to --log-file ${quote(this.#path)}: ${systemReason(cause)}`;
-    return new OperatorError(message, hint, 1, { cause });
+    this.#file[Symbol.dispose]();
   }
 }

@@ -17,6 +17,7 @@ import { Observer } from "../doctor/observe.ts";
 import { pidOutside, processTree, takeSnapshot } from "../doctor/process.ts";
 import { stagesOf } from "../doctor/stages.ts";
 import { judge } from "../doctor/verdict.ts";
+import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
 import { type Report, reportJson, reportText } from "./doctor_report.ts";
@@ -24,6 +25,7 @@ import { examineFile } from "./doctor_saved.ts";
 import { OperatorError, usageError } from "./errors.ts";
 import { answer, openLog } from "./messages.ts";
 import type { DoctorOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { selectProtocols } from "./protocols.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -38,8 +40,8 @@ export async function doctor(options: DoctorOptions, file?: string): Promise<num
   const log = openLog({ quiet: options.quiet, verbose: 0 });
   const wanted = wantedOf(options, only);
   const facts = file === undefined
-    ? await examine(existing(options.pid), options, wanted, (text) => log.info(text))
-    : await examineFile(file, options, wanted);
+    ? await examine(existing(options.pid), options, wanted, log)
+    : await examineFile(file, options, wanted, log);
   const stages = stagesOf(facts, plugins);
   const verdict = judge(facts);
   const report: Report = { facts, stages, verdict };
@@ -71,8 +73,9 @@ async function examine(
   pid: number,
   options: DoctorOptions,
   wanted: Wanted,
-  say: (text: string) => void,
+  log: Log,
 ): Promise<DoctorFacts> {
+  const say = (text: string): void => log.info(text);
   const observer = new Observer();
   using source = openSource(pid, options, say);
   const kernelCounts = openDiag(pid);
@@ -86,6 +89,7 @@ async function examine(
   };
   using _signals = onEndSignal(conclude);
   const before = snapshot(pid, options, diag);
+  giveUp(log, ["events", "processes", "examination"]);
   const startMs = performance.now();
   const timer = setTimeout(conclude, durationMs);
   say(`ready: watching pid ${pid} for ${durationMs / 1000} s, ${source.way} way; Ctrl-C ends`);

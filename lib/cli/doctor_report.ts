@@ -98,12 +98,13 @@ function connJson(conn: ConnFacts, facts: DoctorFacts): object {
     cut: Object.fromEntries(conn.cut),
     gaps: Object.fromEntries(conn.gaps),
     frames: conn.frames,
-    invalid: conn.invalid.map(({ side, reason, position, count, bytes }) => ({
+    invalid: conn.invalid.map(({ side, reason, position, count, bytes, withheld }) => ({
       side,
       reason,
       position,
       count,
       bytes_base64: base64(bytes, 0, bytes.length),
+      withheld: withheld === 0 ? undefined : withheld,
     })),
     resyncs: conn.resyncs,
     records: conn.records,

@@ -7,14 +7,17 @@ import { plugins } from "../../protocols/registry.ts";
 import { EntryKind } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { describeNotRead } from "../capture/pcap/not_read.ts";
-import { openReplay } from "../capture/replay.ts";
+import { RecordingInput } from "../capture/recording/input.ts";
+import { replayOf } from "../capture/replay.ts";
 import type { ReplaySource } from "../capture/replay_source.ts";
 import type { DoctorFacts, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
+import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
 import { quote, usageError } from "./errors.ts";
 import type { DoctorOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { refuseProcesses } from "./replay.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -25,9 +28,13 @@ export async function examineFile(
   file: string,
   options: DoctorOptions,
   wanted: Wanted,
+  log: Log,
 ): Promise<DoctorFacts> {
   refuseCapture(options, file);
-  using source = openReplay(file);
+  const input = new RecordingInput(file);
+  // Its first byte may be hostile.
+  giveUp(log, ["output"]);
+  using source = replayOf(input);
   const limitNs = options.duration === undefined ? Infinity : options.duration * 1e6;
   const pids = options.pid === undefined ? [] : [options.pid];
   if (source.start.way === "pcap") refuseProcesses({ pid: pids, comm: options.comm }, file);

@@ -2,13 +2,13 @@
  * --stats and --stats-file: what a trace counted, while it runs and at its end.
  *
  * In: Stats. Out: a line on stderr now and then (drawn anew in place where nothing else uses the
- * terminal), every counter that is not zero at the end, and all of them as JSON in a file, mode 0600.
+ * terminal), every counter that is not zero at the end, and all of them as JSON in a file.
  */
 import { formatSize } from "../sink/format.ts";
+import type { OutputFile } from "../output_file.ts";
 import type { Stats, StatsJson } from "../stats.ts";
-import { systemReason } from "../system_reason.ts";
-import { OperatorError, quote } from "./errors.ts";
 import { tell } from "./messages.ts";
+import { cannotWrite, openNamed } from "./named_files.ts";
 
 /** On a terminal of its own the line is drawn anew this often; else it is a line for the log. */
 const REDRAW_MS = 1000;
@@ -80,27 +80,17 @@ export function statsLines(counters: Nested, path = "stats"): string[] {
   );
 }
 
-/** Told before the trace rather than at its end: can the file be written? */
-export function prepareStatsFile(options: StatsOptions): void {
-  if (options.statsFile !== undefined) writeStatsFile(options.statsFile, "");
+/** --stats-file, opened before the trace and written at its end; null without the option. */
+export function openStatsFile(options: StatsOptions): OutputFile | null {
+  const { statsFile } = options;
+  return statsFile === undefined ? null : openNamed("--stats-file", statsFile);
 }
 
-export function saveStats(options: StatsOptions, stats: FinalStats): void {
-  if (options.statsFile !== undefined) {
-    writeStatsFile(options.statsFile, `${JSON.stringify(stats, null, 2)}\n`);
-  }
-}
-
-function writeStatsFile(path: string, text: string): void {
+export function saveStats(file: OutputFile, options: StatsOptions, stats: FinalStats): void {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(stats, null, 2)}\n`);
   try {
-    Deno.writeTextFileSync(path, text, { mode: 0o600 });
-    if (Deno.statSync(path).isFile) Deno.chmodSync(path, 0o600);
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
   } catch (error) {
-    throw new OperatorError(
-      `Cannot write to --stats-file ${quote(path)}: ${systemReason(error)}`,
-      "name a file that you may write, in a folder that exists",
-      1,
-      { cause: error },
-    );
+    throw cannotWrite("--stats-file", options.statsFile ?? "", error);
   }
 }

@@ -183,7 +183,7 @@ function diagnosticOptions(name: string) {
       new Option("--conn-trace-level <level>", "1: changes of state, 2: every step (default)")
         .argParser((text) => level(text) === "1" ? 1 : 2),
     )
-    .option("--log-file <file>", "write these logs to this file, mode 0600, not to stderr")
+    .option("--log-file <file>", "write these logs to this file, not to stderr")
     .option("--stats", "print counters of every stage, at the end and live on a terminal")
     .option("--stats-file <file>", "write the counters to this file at the end, as JSON")
     .addOption(
@@ -205,7 +205,7 @@ function recordOptions(name: string) {
       "ndjson, or table (default on a terminal)",
       choice("--output", ["ndjson", "table"]),
     )
-    .option("--output-file <file>", "write records to this file, mode 0600")
+    .option("--output-file <file>", "write records to this file")
     .addOption(
       new Option("--max-body <size>", "bytes shown of a body or value")
         .default(4 * KIB, "4KiB").argParser(size("--max-body", 0, 16 * MIB)),
@@ -228,7 +228,7 @@ function recordOptions(name: string) {
 /** What only a live trace has. */
 function liveOptions(name: string) {
   return addCapture(diagnosticOptions(name).optionsGroup("Capture:"))
-    .option("-w, --record <file>", "save the events, too, for sockeye replay; mode 0600");
+    .option("-w, --record <file>", "save the events, too, for sockeye replay");
 }
 
 /** `words` are left over on the line: a trace takes none, and says so better than a parser can. */

@@ -1,12 +1,14 @@
 /**
  * `sockeye replay FILE`: the records of a recording or packet capture. In: options and a file.
- * Out: records. It needs neither root nor the kernel, and never loads ffi/.
+ * Out: records. It needs neither root nor the kernel; of ffi/ it loads what gives up privileges.
  */
 import type { RecordingFacts } from "../capture/recording/format.ts";
-import { openReplay } from "../capture/replay.ts";
+import { RecordingInput } from "../capture/recording/input.ts";
+import { replayOf } from "../capture/replay.ts";
 import { quote, usageError } from "./errors.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { prepare, Session } from "./session.ts";
 import { onEndSignal } from "./signals.ts";
 
@@ -14,11 +16,18 @@ import { onEndSignal } from "./signals.ts";
 export async function replay(options: OutputOptions, file: string): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
-  using source = openReplay(file);
+  let session: Session | null = null;
+  using _signals = onEndSignal(() => session?.run.stop("asked"));
+  const input = new RecordingInput(file);
+  // Its first byte may be hostile.
+  prepared.begin();
+  giveUp(log, ["output"]);
+  using source = replayOf(input);
   const pids = targetPids(options);
-  if (source.start.way === "pcap") refuseProcesses({ pid: pids, comm: options.comm }, file);
-  const session = new Session(source, options, prepared, {
-    targeted: source.start.way === "pcap" || pids.length + options.comm.length > 0 ||
+  const isCapture = source.start.way === "pcap";
+  if (isCapture) refuseProcesses({ pid: pids, comm: options.comm }, file);
+  session = new Session(source, options, prepared, {
+    targeted: isCapture || pids.length + options.comm.length > 0 ||
       wasTargeted(source.facts?.filters),
     patient: true,
     filter: {
@@ -28,7 +37,6 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
       ports: options.port,
     },
   });
-  using _signals = onEndSignal(() => session.run.stop("asked"));
   await session.work();
   session.conclude(log, {}, source);
   if (source.failure !== null) throw source.failure;

@@ -12,27 +12,37 @@ import type { Log } from "../log.ts";
 import { Pipeline, type PipelineOptions } from "../pipeline.ts";
 import type { Summary, TraceRecord } from "../record/record.ts";
 import { Run } from "../run.ts";
+import type { OutputFile } from "../output_file.ts";
 import type { Sink } from "../sink/sink.ts";
 import { Stats } from "../stats.ts";
 import { type ConnTraceLog, openConnTrace } from "./conn_trace.ts";
-import { prepareStatsFile, saveStats, showLiveStats, statsLines } from "./live_stats.ts";
+import { openStatsFile, saveStats, showLiveStats, statsLines } from "./live_stats.ts";
 import type { OutputOptions } from "./options.ts";
 import { type Selection, selectProtocols } from "./protocols.ts";
-import { checkWritten, openSink, outputFormat } from "./sinks.ts";
-import { formatSummary, ownCpuSeconds } from "./summary.ts";
+import { checkWritten, openRecordsFile, openSink, outputFormat } from "./sinks.ts";
+import { formatSummary, openOwnCpu } from "./summary.ts";
 
 /** What is checked and opened before the source: nothing is attached for options that cannot work. */
 export interface Prepared {
   readonly selection: Selection;
   readonly connTrace: ConnTraceLog;
+  readonly statsFile: OutputFile | null;
   readonly sink: Sink;
+  /** Everything else is right, too: what was in the files goes. */
+  begin(): void;
 }
 
 export function prepare(options: OutputOptions): Prepared {
   const selection = selectProtocols(options.protocol, plugins);
   const connTrace = openConnTrace(options);
-  prepareStatsFile(options);
-  return { selection, connTrace, sink: openSink(options) };
+  const statsFile = openStatsFile(options);
+  const recordsFile = openRecordsFile(options);
+  const begin = (): void => {
+    recordsFile?.begin();
+    statsFile?.begin();
+    connTrace.begin();
+  };
+  return { selection, connTrace, statsFile, sink: openSink(options, recordsFile), begin };
 }
 
 /** What differs between a live trace and a replay. */
@@ -52,24 +62,27 @@ export class Session {
   readonly #options: OutputOptions;
   readonly #sink: Sink;
   readonly #connTrace: ConnTraceLog;
+  readonly #statsFile: OutputFile | null;
   readonly #stats = new Stats();
   readonly #pipeline: Pipeline;
   readonly #only: ReadonlySet<string> | null;
   readonly #shown = new Map<string, number>();
   readonly #recorder: Recorder | null;
   readonly #startMs = performance.now();
-  readonly #startCpu = ownCpuSeconds();
+  readonly #cpu = openOwnCpu();
+  readonly #startCpu = this.#cpu.seconds();
 
   constructor(
     source: CaptureSource,
     options: OutputOptions,
-    { selection, connTrace, sink }: Prepared,
+    { selection, connTrace, statsFile, sink }: Prepared,
     parts: SessionParts,
   ) {
     this.#source = source;
     this.#options = options;
     this.#sink = sink;
     this.#connTrace = connTrace;
+    this.#statsFile = statsFile;
     this.#only = selection.only;
     this.#recorder = parts.recorder ?? null;
     this.run = new Run(source, [sink], {
@@ -129,14 +142,14 @@ export class Session {
     const notRead = saved?.notRead() ?? {};
     const replay = saved === null ? {} : { ...saved.counts(), not_read: notRead };
     const stats = { ...this.#stats.toJSON(), kernel: kernelCounters, replay };
-    saveStats(this.#options, stats);
+    if (this.#statsFile !== null) saveStats(this.#statsFile, this.#options, stats);
     if (this.run.endReason === "reader_gone") return;
     if (this.#options.stats === true) {
       for (const line of statsLines({ ...stats })) {
         log.error(line);
       }
     }
-    const cpu = ownCpuSeconds();
+    const cpu = this.#cpu.seconds();
     const facts = {
       records: this.#shown,
       stats,

@@ -1,10 +1,12 @@
 /** Chooses how and where records are written. In: --output, --output-file. Out: a Sink. */
 import { NdjsonSink } from "../sink/ndjson.ts";
-import { openOutputFile, openStdout, type Output } from "../sink/output.ts";
+import { openOutput, openStdout } from "../sink/output.ts";
+import type { OutputFile } from "../output_file.ts";
 import type { Sink } from "../sink/sink.ts";
 import { TableSink, terminalScreen } from "../sink/table.ts";
 import { systemReason } from "../system_reason.ts";
 import { OperatorError, quote } from "./errors.ts";
+import { openNamed } from "./named_files.ts";
 import type { OutputOptions } from "./options.ts";
 
 /** Without --output: a table for a terminal, NDJSON for programs and files. */
@@ -13,26 +15,19 @@ export function outputFormat(options: OutputOptions): "ndjson" | "table" {
   return options.outputFile === undefined && Deno.stdout.isTerminal() ? "table" : "ndjson";
 }
 
-/** Opens the way out; the file of --output-file is made anew. */
-export function openSink(options: OutputOptions): Sink {
-  const toTerminal = options.outputFile === undefined && Deno.stdout.isTerminal();
-  const output = options.outputFile === undefined ? openStdout() : openFile(options.outputFile);
+/** The file of --output-file; null without the option. */
+export function openRecordsFile(options: OutputOptions): OutputFile | null {
+  const { outputFile } = options;
+  return outputFile === undefined ? null : openNamed("--output-file", outputFile);
+}
+
+/** The way out of records: into that file, or to stdout. */
+export function openSink(options: OutputOptions, file: OutputFile | null): Sink {
+  const toTerminal = file === null && Deno.stdout.isTerminal();
+  const output = file === null ? openStdout() : openOutput(file);
   return outputFormat(options) === "table"
     ? new TableSink(output, terminalScreen(toTerminal))
     : new NdjsonSink(output, toTerminal);
-}
-
-function openFile(path: string): Output {
-  try {
-    return openOutputFile(path);
-  } catch (error) {
-    throw new OperatorError(
-      `Cannot write to --output-file ${quote(path)}: ${systemReason(error)}`,
-      "name a file that you may write, in a folder that exists",
-      1,
-      { cause: error },
-    );
-  }
 }
 
 /** Throws when records could not be written: a full disk, mostly. */

@@ -104,14 +104,24 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** User and system time of this process, all threads, in seconds; null without /proc. */
-export function ownCpuSeconds(): number | null {
+/** CPU seconds of this process so far, from a file that is open before reading is given up. */
+export function openOwnCpu(): { seconds(): number | null } {
+  const buffer = new Uint8Array(4096);
+  let file: Deno.FsFile | null = null;
   try {
-    const stat = Deno.readTextFileSync("/proc/self/stat");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // Fields 14 and 15 of proc(5), in USER_HZ, which is 100 on every Linux that Deno runs on.
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    file = Deno.openSync("/proc/self/stat");
   } catch {
-    return null;
+    // Not known, then.
   }
+  return {
+    seconds: () => {
+      file?.seekSync(0, Deno.SeekMode.Start);
+      const length = file?.readSync(buffer) ?? null;
+      if (length === null) return null;
+      const stat = new TextDecoder().decode(buffer.subarray(0, length));
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      // Fields 14 and 15 of proc(5), in USER_HZ, which is 100 on every Linux that Deno runs on.
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { prepareText } from "../wire/text.ts";
 import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
+import { giveUp } from "./privileges.ts";
 import { prepare, Session } from "./session.ts";
 import { EndSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
@@ -39,11 +40,14 @@ export async function trace(
     ? CommandProcess.hold(command, options.outputFile !== undefined)
     : null;
   if (held !== null) source.addTarget(held.pid);
-  // Everything is attached and COMMAND waits: whatever is needed for that can be given up here.
   signals.react((signal) => {
     session.run.stop("asked");
     held?.passOn(signal);
   });
+  // All is open, attached and started; whatever comes now may be hostile.
+  prepared.begin();
+  recorder?.begin();
+  giveUp(log, ["output", "events", "processes"], held?.pid);
   await signals.turn();
   if (signals.first === null) {
     log.info(readyLine(options, name, source));

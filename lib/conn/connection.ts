@@ -127,7 +127,7 @@ export class Connection implements TrackedConnection {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
-    this.trace?.opened(this, this.isUntold ? null : this.fresh);
+    this.trace?.opened(this, this.isUntold ? null : this.fresh, this.#starts);
   }
 
   /** ENTRY_EOF. */
@@ -272,7 +272,10 @@ export class Connection implements TrackedConnection {
 
   #watch(): void {
     const trace = this.#context.trace;
-    if (trace !== null) this.trace = trace.wants(this.pid, this.fd) ? trace : null;
+    if (trace === null) return;
+    const isLate = this.trace === null && this.owners.length > 0;
+    this.trace = trace.wants(this.pid, this.fd) ? trace : null;
+    if (isLate) this.trace?.joined(this);
   }
 
   #learn(event: SocketEvent): void {

@@ -96,6 +96,7 @@ export class ConnTracker {
 
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
+    this.#totals?.hintStart(egress, ingress);
     this.#egress.hintStart(egress, this.#context.losses);
     this.#ingress.hintStart(ingress, this.#context.losses);
   }

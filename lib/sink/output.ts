@@ -5,6 +5,7 @@
  * bounded queue; what does not fit is dropped and counted.
  */
 import { JsonBuffer } from "../wire/json.ts";
+import { isRegularFile, type OutputFile } from "../output_file.ts";
 
 /** Larger batches fill a pipe and make its reader and us take turns. */
 const BATCH_BYTES = 16 * 1024;
@@ -197,21 +198,7 @@ export function openStdout(): Output {
     : new StreamOutput(Deno.stdout);
 }
 
-/**
- * --output-file: made anew with mode 0600, since records may hold what others must not read.
- * Throws what the system says.
- */
-export function openOutputFile(path: string): Output {
-  const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
-  if (!isRegularFile(path)) return new StreamOutput(file);
-  Deno.chmodSync(path, 0o600);
-  return new FileOutput(file);
-}
-
-function isRegularFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+/** The way out into a file of --output-file. */
+export function openOutput(file: OutputFile): Output {
+  return file.isRegular ? new FileOutput(file) : new StreamOutput(file);
 }

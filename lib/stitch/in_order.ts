@@ -32,6 +32,7 @@ const ONE_EACH: Roles<unknown> = {
   fits: () => true,
   paired: () => {},
   lost: () => {},
+  rested: () => {},
 };
 
 type Queue<F> = Timed<F>[];
@@ -154,9 +155,13 @@ class Turn<F> {
     this.#roles.paired(response.frame, request.frame);
     this.#emit(request, response, request.shown ? "late" : null);
     this.#take(request);
-    // Nothing is left over on either side: from here on, responses go with their requests.
-    pairing.isAligned ||= this.#taken === this.#requests.length &&
+    const isRest = this.#taken === this.#requests.length &&
       this.#answered + 1 === this.#responses.length;
+    if (isRest) {
+      // From here on, responses go with their requests.
+      pairing.isAligned = true;
+      this.#roles.rested();
+    }
     return part;
   }
 

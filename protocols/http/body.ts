@@ -11,6 +11,7 @@ import { base64, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
 import type { Head } from "./head.ts";
 import { Name } from "./names.ts";
 import type { HttpContent } from "./types.ts";
+import { withholdForm } from "./withhold.ts";
 
 /** Coded bytes kept of one body. */
 const MAX_CODED_BYTES = 1024 * 1024;
@@ -129,31 +130,45 @@ function showBody(
       if (decoded.complete) into.body_decoded_bytes = decoded.decodedBytes;
       const shown = decoded.bytes;
       const isAll = decoded.complete && shown.length === decoded.decodedBytes;
-      showText(into, shown, 0, shown.length, isAll, options.maxBodyBytes);
+      showText(into, head, options, shown, 0, shown.length, isAll);
       return -1;
     }
     if (decoded === "corrupt") head.note("corrupt_content_coding");
   }
   into.body_bytes = sizeBytes;
-  return showText(into, bytes, start, end, isWhole, options.maxBodyBytes);
+  return showText(into, head, options, bytes, start, end, isWhole);
 }
 
 function showText(
   into: HttpContent,
+  head: Head,
+  options: ProtocolOptions,
   bytes: Uint8Array,
   start: number,
   end: number,
   isWhole: boolean,
-  maxBytes: number,
 ): number {
+  const maxBytes = options.maxBodyBytes;
   const isCut = !isWhole || end - start > maxBytes;
   const cut = Math.min(end, start + maxBytes);
-  const textEnd = isCut ? utf8CutBefore(bytes, start, cut) : cut;
   if (cut > start) {
-    const text = utf8(bytes, start, textEnd);
-    if (text !== null) into.body = text;
-    else into.body_base64 = base64(bytes, start, cut);
+    const plain = options.showSecrets ? null : withholdForm(head, bytes, start, cut);
+    if (plain === null) showBytes(into, bytes, start, cut, isCut);
+    else showBytes(into, plain, 0, plain.length, isCut);
   }
   if (isCut) into.body_truncated = true;
   return cut - start;
+}
+
+function showBytes(
+  into: HttpContent,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isCut: boolean,
+): void {
+  if (end === start) return;
+  const text = utf8(bytes, start, isCut ? utf8CutBefore(bytes, start, end) : end);
+  if (text !== null) into.body = text;
+  else into.body_base64 = base64(bytes, start, end);
 }

@@ -22,6 +22,7 @@ import {
   versionStart,
 } from "./shape.ts";
 import { HeaderFields } from "./types.ts";
+import { withholdTarget } from "./withhold.ts";
 
 const NOTHING: readonly never[] = [];
 
@@ -126,6 +127,7 @@ export function readHead(
     memo.anomalies = head.anomalies === null ? NOTHING : [...head.anomalies];
     memo.redacted = head.redacted;
   }
+  if (side === "request" && !showSecrets) withholdTarget(head);
   // Anomalies of the first line are not the fields'.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
   memo.fields = memo.head === null ? "" : fields;

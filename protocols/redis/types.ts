@@ -75,6 +75,8 @@ export type RedisReply =
 /** One command. `command` is upper case; a subcommand is `args[0]`. A withheld argument is null. */
 export interface RedisRequest {
   command: string;
+  /** The name is cut: what the arguments are is not known. */
+  command_truncated?: true;
   args: Value[];
   /** How many arguments were sent, when `args` shows fewer. */
   args_count?: number;
@@ -109,6 +111,8 @@ export interface RedisFrame {
   kind: Kind;
   request: RedisRequest | null;
   reply: RedisReply | null;
+  /** EXEC of a queue in which a command asks for secrets. */
+  queueAsks?: true;
 }
 
 export interface RedisExchange extends Exchange {
@@ -142,6 +146,14 @@ export interface RedisState {
   response: SideState;
   replyMode: ReplyMode;
   inMulti: boolean;
+  /** Since MULTI, or the last EXEC, a command asked for secrets, or was not seen. */
+  queueAsks: boolean;
+  /** One side sent what only it can send: a command, or a reply that is none. */
+  isServerKnown: boolean;
+  /** A command that was seen may tell secrets, or one was not seen. */
+  mayTell: boolean;
+  /** What is read of the server may be the inside of a reply; until pairing is aligned again. */
+  isInside: boolean;
   granted: Granted;
 }
 
@@ -164,6 +176,10 @@ export function createState(options: ProtocolOptions): RedisState {
     response: { reader: new ValueReader(options.maxBodyBytes, false), scanned: 0 },
     replyMode: "on",
     inMulti: false,
+    queueAsks: false,
+    isServerKnown: false,
+    mayTell: false,
+    isInside: false,
     granted: { subscribed: false, monitoring: false, replica: false, due: 0, verb: "" },
   };
 }

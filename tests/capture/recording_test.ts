@@ -108,11 +108,22 @@ Deno.test("openReplay() takes the end of a connection without totals, as a sweep
   });
 });
 
-Deno.test("Recorder makes its file unreadable for others, one that was there before too", () => {
+Deno.test("Recorder makes its file unreadable for others", () => {
   withFile((path) => {
-    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
     new Recorder(path, start, facts).close();
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  });
+});
+
+Deno.test("Recorder leaves a file alone until it begins, and keeps its mode", () => {
+  withFile((path) => {
+    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
+    Deno.chmodSync(path, 0o644);
+    new Recorder(path, start, facts)[Symbol.dispose]();
+    assert.equal(Deno.readTextFileSync(path), "was here");
+    new Recorder(path, start, facts).begin();
+    assert.notEqual(Deno.readTextFileSync(path).slice(0, 8), "was here");
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o644);
   });
 });
 

@@ -1,7 +1,7 @@
 /** --stats: the line, the list, and the file. */
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { Cut } from "../../lib/capture/abi.ts";
-import { saveStats, statsLine, statsLines } from "../../lib/cli/live_stats.ts";
+import { openStatsFile, saveStats, statsLine, statsLines } from "../../lib/cli/live_stats.ts";
 import { Stats } from "../../lib/stats.ts";
 
 function counted(): Stats {
@@ -41,12 +41,14 @@ Deno.test("statsLines() lists what is not zero, by stage, protocol and reason", 
   ]);
 });
 
-Deno.test("saveStats() writes every counter as JSON, mode 0600", async () => {
+Deno.test("saveStats() writes every counter as JSON, mode 0600 in a new file", async () => {
   const folder = await Deno.makeTempDir();
   const statsFile = `${folder}/stats.json`;
-  await Deno.writeTextFile(statsFile, "old", { mode: 0o644 });
   const stats = { ...counted().toJSON(), kernel: { data_lost: 0 } };
-  saveStats({ statsFile }, stats);
+  const file = openStatsFile({ statsFile });
+  ok(file !== null);
+  saveStats(file, { statsFile }, stats);
+  file[Symbol.dispose]();
   deepEqual(JSON.parse(await Deno.readTextFile(statsFile)), JSON.parse(JSON.stringify(stats)));
   equal(((await Deno.stat(statsFile)).mode ?? 0) & 0o777, 0o600);
   await Deno.remove(folder, { recursive: true });

@@ -21,7 +21,7 @@ import {
 type Way = typeof WAYS[number];
 
 const ENDS = ["client", "server"] as const;
-const SUPPORT = new URL("../support", import.meta.url).pathname;
+const SUPPORT = new URL("../support/", import.meta.url).pathname;
 
 /** What dnsmasq knows; every other name under test is NXDOMAIN. */
 const ZONE = [

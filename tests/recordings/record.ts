@@ -12,7 +12,7 @@ import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
 import { replayRecords, toNdjson } from "../support/replay_records.ts";
 
-const ROOT = new URL(".", import.meta.url).pathname;
+const ROOT = new URL("./", import.meta.url).pathname;
 
 function writeGolden(folder: string): void {
   let options = {};

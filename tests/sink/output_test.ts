@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import { FileOutput, openOutputFile, StreamOutput } from "../../lib/sink/output.ts";
+import { FileOutput, StreamOutput } from "../../lib/sink/output.ts";
 
 /** A writer that takes `take` bytes a call, once opened. */
 class Reader {
@@ -106,19 +106,4 @@ Deno.test("FileOutput keeps the error of a full disk", async () => {
   await output.finish();
   equal(output.failure, full);
   equal(output.readerGone, false);
-});
-
-Deno.test("openOutputFile() makes the file anew with mode 0600", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = `${folder}/records.ndjson`;
-    await Deno.writeTextFile(path, "old and longer\n", { mode: 0o644 });
-    const output = openOutputFile(path);
-    output.write("new\n", 1);
-    await output.finish();
-    equal(await Deno.readTextFile(path), "new\n");
-    equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 });

@@ -1,6 +1,6 @@
 /** Where the repository and its products are, for tests that run them. */
 
-export const REPOSITORY: string = new URL("../..", import.meta.url).pathname;
+export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
 export const EXECUTABLE = `${REPOSITORY}dist/sockeye`;
 export const LIBBPF = `${REPOSITORY}dist/libbpf.so`;
 

@@ -9,7 +9,7 @@ import { openReplay } from "../../lib/capture/replay.ts";
 import { Background, run } from "./process.ts";
 import { type SeenRecord, startTracer } from "./tracer.ts";
 
-const PROGRAMS = new URL("../e2e/programs", import.meta.url).pathname;
+const PROGRAMS = new URL("../e2e/programs/", import.meta.url).pathname;
 const TWO_32 = 4294967296;
 
 /** An operation: one or more entries. */

@@ -1,6 +1,6 @@
 /** The recordings of the test suite: tests/recordings/<protocol>/<case>. */
 
-export const RECORDINGS: string = new URL("../recordings", import.meta.url).pathname;
+export const RECORDINGS: string = new URL("../recordings/", import.meta.url).pathname;
 
 /** "http/gzip" and the others, in order. */
 export function recordings(): string[] {

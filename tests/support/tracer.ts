@@ -30,7 +30,7 @@ export interface SeenRecord {
   redacted?: string[];
 }
 
-const ROOT = new URL("../..", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
 /** The executable under test; the environment may name another build. */
 export const SOCKEYE: string = Deno.env.get("SOCKEYE") ?? `${ROOT}dist/sockeye`;
 /** Both capture ways: every count must be exact in each. */

@@ -7,6 +7,7 @@ import { PRIVILEGES } from "../../../ffi/bpf_error.ts";
 import { openLibbpf } from "../../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
+import { type Capability, capabilityMask, namesOf } from "../../privileges/capabilities.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
 import { openLive } from "./source.ts";
 import { cgroup2Root, hasHostPids, readFirstLine, readText } from "./machine.ts";
@@ -28,15 +29,6 @@ export interface ProbeOptions {
 }
 
 const LEAST_KERNEL = [5, 10] as const;
-const CAPABILITIES = {
-  CAP_NET_ADMIN: 12,
-  CAP_SYS_PTRACE: 19,
-  CAP_SYS_ADMIN: 21,
-  CAP_IPC_LOCK: 14,
-  CAP_PERFMON: 38,
-  CAP_BPF: 39,
-} as const;
-type Capability = keyof typeof CAPABILITIES;
 /** CAP_SYS_ADMIN stands for all of them. */
 const NEEDED = ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"] as const;
 
@@ -214,13 +206,6 @@ function atLeast(major: number, minor: number): boolean {
   return ourMajor > major || (ourMajor === major && ourMinor >= minor);
 }
 
-/** CapEff of /proc/self/status: a bit mask in hexadecimal. */
 function effectiveCapabilities(): Set<Capability> {
-  const status = readText("/proc/self/status") ?? "";
-  const mask = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  const held = new Set<Capability>();
-  for (const name of Object.keys(CAPABILITIES) as Capability[]) {
-    if ((mask >> BigInt(CAPABILITIES[name])) & 1n) held.add(name);
-  }
-  return held;
+  return new Set(namesOf(capabilityMask(readText("/proc/self/status") ?? "", "CapEff")));
 }

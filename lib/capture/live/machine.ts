@@ -60,6 +60,20 @@ export function readFirstLine(path: string): string | null {
   return readText(path)?.split("\n", 1)[0] ?? null;
 }
 
+/**
+ * What tells one file from others, however it is named; null when it is not there. Each network
+ * namespace has files of its own in /proc/PID/net, which anybody may look at: the link
+ * /proc/PID/ns/net is for those only who may trace the process.
+ */
+export function fileIdentity(path: string): string | null {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
+  }
+}
+
 /** Where a symbolic link points; null when it cannot be read. */
 export function readLink(path: string): string | null {
   try {
@@ -75,11 +89,11 @@ export function readLink(path: string): string | null {
  */
 export function livingFolder(pid: number): string {
   const own = `/proc/${pid}`;
-  if (readLink(`${own}/ns/net`) !== null) return own;
+  if (fileIdentity(`${own}/net/unix`) !== null) return own;
   try {
     for (const { name } of Deno.readDirSync(`${own}/task`)) {
       const folder = `${own}/task/${name}`;
-      if (readLink(`${folder}/ns/net`) !== null) return folder;
+      if (fileIdentity(`${folder}/net/unix`) !== null) return folder;
     }
   } catch {
     // It has ended as a whole.

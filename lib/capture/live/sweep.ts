@@ -5,7 +5,7 @@
  */
 import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { livingFolder, readLink, readText } from "./machine.ts";
+import { fileIdentity, livingFolder, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /** A connection that ends silently. */
@@ -108,7 +108,7 @@ function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
   const seen = new Set<string>();
   for (const who of [Deno.pid, ...pids]) {
     const folder = livingFolder(who);
-    const namespace = readLink(`${folder}/ns/net`);
+    const namespace = fileIdentity(`${folder}/net/unix`);
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
     for (const { name, column } of TABLES) {

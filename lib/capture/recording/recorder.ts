@@ -1,7 +1,7 @@
 /**
  * Saves the events of a trace (format.ts).
  *
- * In: each event on its way to the pipeline. Out: a file of mode 0600. It costs one copy of the
+ * In: each event on its way to the pipeline. Out: a file (output_file.ts). It costs one copy of the
  * entry an event, and one write a block of 256 KiB or of one second; it never looks into payload
  * and never reorders.
  */
@@ -19,6 +19,7 @@ import {
   type RecordingFacts,
 } from "./format.ts";
 import type { BufferLoss, TraceStart } from "../source.ts";
+import { OutputFile } from "../../output_file.ts";
 import { systemReason } from "../../system_reason.ts";
 
 const BLOCK_BYTES = 256 * 1024;
@@ -32,7 +33,9 @@ export class Recorder implements Disposable {
   #blockNs = 0;
   #blockTime = { low: 0, high: 0 };
   #head = new Uint8Array(BLOCK_HEAD_BYTES);
-  #file: Deno.FsFile | null;
+  #file: OutputFile | null;
+  /** What the file begins with; null once it is written. */
+  #fileHead: Uint8Array | null;
   #bytes = 0;
   #events = 0;
 
@@ -43,7 +46,15 @@ export class Recorder implements Disposable {
     readonly compression: Compression = "none",
   ) {
     this.#file = openForWriting(path);
-    this.#write(encodeFileHead(start, facts));
+    this.#fileHead = encodeFileHead(start, facts);
+  }
+
+  /** Empties the file and writes its head; the first event does so otherwise. */
+  begin(): void {
+    const head = this.#fileHead;
+    if (head === null) return;
+    this.#fileHead = null;
+    this.#write(head);
   }
 
   /** Bytes written so far, blocks in progress excluded. */
@@ -79,11 +90,12 @@ export class Recorder implements Disposable {
   close(losses: readonly BufferLoss[] = []): { bytes: number; events: number } {
     if (this.#file !== null) {
       try {
+        this.begin();
         this.flush();
         const end = JSON.stringify({ events: this.#events, losses });
         this.#writeBlock(BlockType.END, new TextEncoder().encode(end), 0);
       } finally {
-        this.#file?.close();
+        this.#file?.[Symbol.dispose]();
         this.#file = null;
       }
     }
@@ -97,7 +109,7 @@ export class Recorder implements Disposable {
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
     } finally {
-      this.#file?.close();
+      this.#file?.[Symbol.dispose]();
       this.#file = null;
     }
   }
@@ -110,6 +122,7 @@ export class Recorder implements Disposable {
   }
 
   #writeBlock(type: number, raw: Uint8Array, events: number): void {
+    this.begin();
     const stored = compress(raw, this.compression);
     const compression = COMPRESSIONS.indexOf(this.compression);
     const [rawLength, storedLength] = [raw.length, stored.length];
@@ -127,20 +140,16 @@ export class Recorder implements Disposable {
       this.#bytes += bytes.length;
     } catch (cause) {
       // A block that is only half there must not be followed by another one.
-      this.#file.close();
+      this.#file[Symbol.dispose]();
       this.#file = null;
       throw new RecordingError("write", this.path, systemReason(cause), this.#bytes, { cause });
     }
   }
 }
 
-function openForWriting(path: string): Deno.FsFile {
+function openForWriting(path: string): OutputFile {
   try {
-    const options = { write: true, create: true, truncate: true, mode: 0o600 };
-    const file = Deno.openSync(path, options);
-    // A file that was there before keeps its mode otherwise.
-    if (file.statSync().isFile) Deno.chmodSync(path, 0o600);
-    return file;
+    return new OutputFile(path);
   } catch (cause) {
     throw new RecordingError("write", path, systemReason(cause), null, { cause });
   }

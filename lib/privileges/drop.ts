@@ -1,0 +1,96 @@
+/**
+ * Gives up what is not needed any more, before hostile bytes are read. In: what is still to be done
+ * (needs.ts). Out: a line for each step, done or not and why. What cannot be given up on this kernel
+ * is no reason to stop; nothing here throws.
+ *
+ * To be called once everything is open, attached and started: nothing can be taken back.
+ */
+import { OwnProcess } from "../../ffi/own_process.ts";
+import { type AssetName, readAsset } from "../assets.ts";
+import { capabilityMask, maskOf, namesOf } from "./capabilities.ts";
+import { encodeFilter } from "./filter.ts";
+import { allow, type NeedName } from "./needs.ts";
+
+/** One thing given up. */
+export interface Step {
+  readonly name: string;
+  readonly done: boolean;
+  /** What holds now, or why it does not. */
+  readonly detail: string;
+}
+
+export interface DropOptions {
+  readonly needs: readonly NeedName[];
+  /** Processes that may still be signalled, beside ourselves. */
+  readonly signals?: readonly number[];
+  readonly assets?: (name: AssetName) => Uint8Array;
+}
+
+const RUNTIME_PERMISSIONS = ["net", "run", "write", "env", "import", "sys", "read", "ffi"] as const;
+
+export function dropPrivileges(options: DropOptions): readonly Step[] {
+  const needs = [...options.needs];
+  if (needs.includes("processes") && hidesProcesses(read("/proc/self/mountinfo"))) {
+    needs.push("hiddenProcesses");
+  }
+  const allowance = allow(needs, [Deno.pid, ...options.signals ?? []]);
+  const steps: Step[] = [];
+  const step = (name: string, refusal: string | null, holds: string): void => {
+    steps.push({ name, done: refusal === null, detail: refusal ?? holds });
+  };
+  const status = read("/proc/self/status");
+  const keep = maskOf(allowance.capabilities) & capabilityMask(status, "CapPrm");
+  try {
+    const assets = options.assets ?? readAsset;
+    using process = new OwnProcess(new Uint8Array(assets("threads.so")));
+    step("memory", process.hideMemory(), "no core files, not to be looked at");
+    const done = process.limitThreads({
+      keep,
+      bounding: boundingMask(status),
+      readable: allowance.landlock ? [...allowance.reads] : null,
+    });
+    step("capabilities", done.capabilities, `kept: ${namesOf(keep).join(", ") || "none"}`);
+    step("bounding set", done.bounding, "the same");
+    step("new privileges", done.noNewPrivileges, "none, whatever is executed");
+    const where = `opens ${[...allowance.reads].join(", ") || "nothing"} to read, nothing to write`;
+    const without = allowance.landlock ? done.landlock : "other processes are to be examined";
+    step("Landlock", without, where);
+    const filter = process.filterCalls(encodeFilter(allowance.rules, Deno.build.arch));
+    step("system calls", filter, "no exec, no new socket, no file opened for writing, no ptrace");
+  } catch (error) {
+    step("privileges", error instanceof Error ? error.message : String(error), "");
+  }
+  step(...revokePermissions(allowance.reads));
+  return steps;
+}
+
+/** The runtime lets nobody read /proc who has not every permission: there the filter does it alone. */
+function revokePermissions(reads: ReadonlySet<string>): [string, string | null, string] {
+  const name = "runtime permissions";
+  if (reads.size > 0) return [name, "reading /proc takes all of them; the kernel refuses", ""];
+  for (const permission of RUNTIME_PERMISSIONS) Deno.permissions.revokeSync({ name: permission });
+  return [name, null, `without ${RUNTIME_PERMISSIONS.join(", ")}`];
+}
+
+/** A process without CAP_SETPCAP keeps its bounding set, which without new privileges means nothing. */
+function boundingMask(status: string): bigint {
+  const CAP_SETPCAP = 8n;
+  const effective = capabilityMask(status, "CapEff");
+  return ((effective >> CAP_SETPCAP) & 1n) === 1n ? capabilityMask(status, "CapBnd") : 0n;
+}
+
+/** Is /proc mounted so that it shows everybody their own processes only? */
+export function hidesProcesses(mountinfo: string): boolean {
+  return mountinfo.split("\n").some((line) => {
+    const [, , , , folder] = line.split(" ");
+    return folder === "/proc" && /[ ,]hidepid=(?!0|off)/.test(line);
+  });
+}
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}

@@ -25,16 +25,18 @@ import {
 import { Direction, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
+import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
+import type { Positions } from "./open_names.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
+import { PROBE_BYTES } from "./detect.ts";
+import { FirstBytes } from "./first_bytes.ts";
 import { endOf, type FinalTotals, Flow } from "./flow.ts";
+import { MAX_MISSES, Prober, type Told } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
-/** Operations without a match after which a connection is given up. */
-const MAX_MISSES = 64;
 /** Failures without one frame after which a protocol is refused. */
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
@@ -55,20 +57,23 @@ export class ConnTracker {
     remote: string;
     conn: number;
     library: string;
+    proxy: Proxy | undefined;
   };
   readonly #plaintext: number;
   readonly #egress: Flow;
   readonly #ingress: Flow;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
-  #firstSpeaker: Role | null = null;
-  #misses = 0;
+  readonly #prober: Prober;
+  /** What the session began with, until the other direction has confirmed it. */
+  #unconfirmed: FirstBytes | null = null;
+  #plugin: Started | null = null;
+  /** Bytes that moved before the protocol in progress began. */
+  #before: Positions = { egress: 0, ingress: 0 };
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
   #passing = ALL_LOOKED_AT;
-  /** Bytes before the first message were not seen, or not understood. */
-  #midStream: boolean;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
   constructor(
@@ -82,7 +87,7 @@ export class ConnTracker {
     this.#plaintext = plaintext;
     this.#egress = new Flow(context, true);
     this.#ingress = new Flow(context, false);
-    this.#midStream = connection.isOld;
+    this.#prober = new Prober(context, connection, this.#egress, this.#ingress);
     this.#facts = {
       protocol: "unknown",
       role: undefined,
@@ -90,6 +95,7 @@ export class ConnTracker {
       remote: connection.remote,
       conn: connection.id,
       library: source === 0 ? "" : SOURCES[source] ?? "",
+      proxy: connection.proxy,
     };
     context.trackers++;
   }
@@ -111,13 +117,17 @@ export class ConnTracker {
     this.#facts.remote = remote;
   }
 
+  proxyLearnt(proxy: Proxy): void {
+    this.#facts.proxy = proxy;
+  }
+
   data(event: SocketEvent, owner: Owner): void {
     if (this.state === "closed") return;
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
     const egress = event.direction === Direction.EGRESS;
-    this.#firstSpeaker ??= egress ? "client" : "server";
     const flow = egress ? this.#egress : this.#ingress;
+    this.#prober.spoke(flow);
     flow.add(event, owner, this.#context.losses);
     const other = egress ? this.#ingress : this.#egress;
     // As #requestsFirst(): what came behind a loss of requests may have had its time.
@@ -163,7 +173,7 @@ export class ConnTracker {
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
-    if (final !== null) this.#totals?.settle(final.totals, this.#connection.span());
+    if (final !== null) this.#totals?.settle(this.#sinceBefore(final), this.#connection.span());
     for (const way of this.#requestsFirst()) {
       const flow = way === "egress" ? this.#egress : this.#ingress;
       // Of a connection given up the kernel tells totals only.
@@ -215,7 +225,7 @@ export class ConnTracker {
   #grew(flow: Flow): void {
     if (this.#givenUp) flow.stream.clear();
     else if (this.#session === null) this.#probe(flow);
-    else {
+    else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, flow)) {
       this.#session.advance(this.#sideOf(flow));
       this.#afterSession();
     }
@@ -225,90 +235,47 @@ export class ConnTracker {
 
   #probe(flow: Flow): void {
     if (this.state === "new") this.#moveTo("probing", "data");
-    const { plugins } = this.#context;
-    const other = flow === this.#egress ? this.#ingress : this.#egress;
-    // Each turn drops bytes of one direction, so that there are few.
-    for (let turn = 0; turn < 4; turn++) {
-      if (this.#probeOperation(flow)) return;
-      const found = this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
-      if (found === "unsure") return;
-      if (found !== "no") {
-        this.#start(found.plugin, found.role);
-        return;
-      }
-      const head = this.#headOf(flow);
-      if (this.#totals !== null && looksLikeTls(head.bytes)) {
-        if (!this.#totals.tls) this.#connection.trace?.tlsSeen(this.#connection);
-        this.#totals.tls = true;
-        this.#giveUp("tls");
-        return;
-      }
-      if (head.bytes.length === 0) return;
-      if (!fitsAny(plugins, "stream", head)) {
-        this.#missed();
-        if (this.#givenUp || !this.#dropTo(flow)) return;
-      } else if (other.stream.shownBytes > 0) other.stream.clear();
-      else this.#dropTo(flow);
-      this.#midStream = true;
+    const { misses } = this.#prober;
+    const told: Told = this.#prober.look(flow);
+    if (this.#prober.misses > misses && this.state === "probing") {
+      this.#moveTo("unknown", "no protocol matches");
     }
-    this.#clearFlows();
+    if (told === "unsure") return;
+    if (told === "hopeless") this.#giveUp("no protocol matches");
+    else if (told !== "tls") this.#start(told.plugin, told.role);
+    else {
+      if (this.#totals?.tls === false) {
+        this.#connection.trace?.tlsSeen(this.#connection);
+        this.#totals.tls = true;
+      }
+      this.#giveUp("tls");
+    }
   }
 
   /**
-   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
-   * True when a message begins there.
+   * The other direction's first bytes: do they fit what the first ones were taken for? If not, both are
+   * read again: as what fits both; or anew, where the one that should have asked was seen to answer, or
+   * the one that should answer asks. True when that was done.
    */
-  #probeOperation(flow: Flow): boolean {
-    const before = flow.operationStart - flow.stream.position;
-    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
-    const none: Head = { bytes: new Uint8Array(0), full: false };
-    const bytes = flow.stream.view().subarray(before, before + PROBE_BYTES);
-    const head: Head = { bytes, full: bytes.length === PROBE_BYTES };
-    const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
-    if (found === "unsure" || found === "no") return false;
-    flow.stream.consume(before);
-    this.#start(found.plugin, found.role);
+  #revise(first: FirstBytes, flow: Flow): boolean {
+    const [session, plugin] = [this.#session, this.#plugin];
+    if (flow === first.flow) this.#unconfirmed = null;
+    if (session === null || plugin === null || flow === first.flow) return false;
+    const head = flow.stream.view().subarray(0, PROBE_BYTES);
+    const answer = plugin.probe(head, this.#sideOf(flow));
+    if (answer === "unsure" && first.isAll) return false;
+    this.#unconfirmed = null;
+    if (answer !== "no" || !first.isAll) return false;
+    const isEgress = flow === this.#egress;
+    const found = this.#prober.detect(isEgress ? head : first.bytes, isEgress ? first.bytes : head);
+    const isOdd = this.#facts.role !== (this.#prober.firstSpeaker ?? this.#facts.role);
+    if (typeof found === "string" && !isOdd && !this.#prober.asks(head)) return false;
+    session.discard();
+    first.restore();
+    this.#forgetProtocol(plugin.name, "contradicted by the answer");
+    if (typeof found !== "string") this.#start(found.plugin, found.role);
+    else this.#probe(flow);
     return true;
-  }
-
-  #detect(egress: Head, ingress: Head): Detected<Started> | "unsure" | "no" {
-    const connection = this.#connection;
-    return detect(this.#context.plugins, "stream", egress, ingress, {
-      role: connection.roleHint,
-      localPort: connection.localPort,
-      remotePort: connection.remotePort,
-      firstSpeaker: this.#midStream ? null : this.#firstSpeaker,
-    });
-  }
-
-  #headOf(flow: Flow): Head {
-    const stream = flow.stream;
-    while (stream.shownBytes === 0 && stream.gapBytes > 0) {
-      stream.passGap();
-      this.#midStream = true;
-    }
-    const bytes = stream.view();
-    // One that ended unsure still may be told by the other: a short request, then shutdown().
-    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0;
-    return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
-  }
-
-  /** Drops what no protocol starts with; true when the latest operation is left to look at. */
-  #dropTo(flow: Flow): boolean {
-    const stream = flow.stream;
-    const before = flow.operationStart - stream.position;
-    if (before > 0 && before < stream.shownBytes) {
-      stream.consume(before);
-      return true;
-    }
-    stream.clear();
-    return false;
-  }
-
-  #missed(): void {
-    this.#misses++;
-    if (this.state === "probing") this.#moveTo("unknown", "no protocol matches");
-    if (this.#misses >= MAX_MISSES) this.#giveUp("no protocol matches");
   }
 
   #giveUp(why: string): void {
@@ -328,6 +295,7 @@ export class ConnTracker {
   // Parsing.
 
   #start(plugin: Started, role: Role, inherited: Inherited | null = null): void {
+    this.#plugin = plugin;
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
     const client = role === "client";
@@ -343,7 +311,7 @@ export class ConnTracker {
       requestStream: (client ? this.#egress : this.#ingress).stream,
       responseStream: (client ? this.#ingress : this.#egress).stream,
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
-      start: this.#midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
+      start: this.#prober.midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
       inherited,
       pass: (side, until) => this.#pass(side, until),
     });
@@ -351,6 +319,10 @@ export class ConnTracker {
     trace?.protocolDecided(this.#connection, plugin.name, role);
     this.#passing = ALL_LOOKED_AT;
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
+    const [sent, received] = [this.#egress.stream.shownBytes, this.#ingress.stream.shownBytes];
+    this.#unconfirmed = inherited !== null || (sent > 0 && received > 0)
+      ? null
+      : FirstBytes.of(sent > 0 ? this.#egress : this.#ingress);
     for (const side of ["request", "response"] as const) {
       session.advance(side);
       const flow = client === (side === "request") ? this.#egress : this.#ingress;
@@ -372,9 +344,11 @@ export class ConnTracker {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
-    else if (session.frames > 0) this.#totals = null;
+    else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
     // Once bitten: another protocol's bytes must not be lost to the same mistake.
-    else if (session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) this.#refuse();
+    else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
+      this.#refuse();
+    }
   }
 
   #handOver(session: Session, next: Handover): void {
@@ -383,7 +357,8 @@ export class ConnTracker {
     const role = this.#facts.role ?? "client";
     this.#session = null;
     this.#totals = null;
-    this.#midStream = false;
+    this.#unconfirmed = null;
+    this.#prober.midStream = false;
     const { to, opaque } = next;
     if (opaque !== undefined && to !== null) this.#connection.bequeath({ to, role, inherited });
     if (++this.#switches > MAX_SWITCHES) this.#giveUp("too many hand-overs");
@@ -400,12 +375,9 @@ export class ConnTracker {
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
-    this.#facts.protocol = "unknown";
-    this.#facts.role = undefined;
-    this.#firstSpeaker = null;
-    this.#misses = 0;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
+    this.#before = { egress: this.#egress.takenBytes, ingress: this.#ingress.takenBytes };
+    this.#prober.startOver();
+    this.#setUnknown();
     this.#moveTo("probing", "another protocol begins");
     for (const flow of [this.#egress, this.#ingress]) {
       if (flow.stream.shownBytes > 0) this.#grew(flow);
@@ -413,21 +385,35 @@ export class ConnTracker {
   }
 
   #refuse(): void {
-    const protocol = this.#facts.protocol;
-    this.#context.stats.refuse(protocol);
-    this.#connection.trace?.protocolRefused(this.#connection, protocol, "no valid frame");
-    this.#totals?.refuse(protocol, "no_valid_frame");
     this.#session?.settle();
-    this.#session = null;
-    this.#facts.protocol = "unknown";
-    this.#facts.role = undefined;
-    this.#midStream = true;
+    this.#forgetProtocol(this.#facts.protocol, "no valid frame");
+    this.#prober.midStream = true;
     this.#wasRefused = true;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
     this.#clearFlows();
     this.#moveTo("unknown", "no valid frame");
-    this.#missed();
+    if (++this.#prober.misses >= MAX_MISSES) this.#giveUp("no protocol matches");
+  }
+
+  #forgetProtocol(protocol: string, why: string): void {
+    this.#context.stats.refuse(protocol);
+    this.#connection.trace?.protocolRefused(this.#connection, protocol, why);
+    this.#totals?.refuse(protocol, why.replaceAll(" ", "_"));
+    this.#session = null;
+    this.#unconfirmed = null;
+    this.#setUnknown();
+  }
+
+  #setUnknown(): void {
+    this.#facts.protocol = "unknown";
+    this.#facts.role = undefined;
+    this.#egress.hasProtocol = false;
+    this.#ingress.hasProtocol = false;
+  }
+
+  /** What moved since the protocol in progress began. */
+  #sinceBefore({ totals }: FinalTotals): Positions {
+    const { egress, ingress } = this.#before;
+    return { egress: totals.egress - egress, ingress: totals.ingress - ingress };
   }
 
   #report(reason: "closed" | "trace_end"): void {

@@ -19,7 +19,9 @@ import {
   requestLineShape,
   skipEmptyLines,
   SP,
+  spacesEnd,
   statusLineShape,
+  tokenEnd,
 } from "./shape.ts";
 
 /** A known method and so many bytes of a request target are enough. */
@@ -35,13 +37,18 @@ export function probe(head: Uint8Array, side: Side): Probe {
   const enough = start + PROBE_BYTES, limit = start + PROBE_LINE;
   const early = requestLineShape(head, start, Math.min(head.length, enough));
   if (early !== "unsure" || head.length < enough) return early;
-  const isLine = isPlain(head, start, enough);
-  if (isLine && knownMethod(head, start, enough) > 0) return "yes";
+  if (isPlain(head, start, enough) && knownMethod(head, start, enough) > 0) return "yes";
   const shape = requestLineShape(head, start, Math.min(head.length, limit));
   if (shape !== "unsure") return shape;
   if (head.length >= limit) return "no";
-  // A word, and a long one behind it: the other side tells it from other text.
-  return isLine ? "likely" : "unsure";
+  return isLongTarget(head, start, enough) ? "likely" : "unsure";
+}
+
+/** A word, and a path that is too long to see its end: the other side tells it from other text. */
+function isLongTarget(head: Uint8Array, start: number, end: number): boolean {
+  const target = spacesEnd(head, tokenEnd(head, start, end), end);
+  return head[target] === 0x2f && isPlain(head, target, end) &&
+    head.subarray(target, end).indexOf(SP) < 0;
 }
 
 /** As Protocol.findBoundary. A request may start in the middle of a line: bodies end anywhere. */

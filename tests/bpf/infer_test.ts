@@ -12,8 +12,8 @@ import { bytes, type Head, InferRules } from "../support/infer.ts";
 /** Prefixes up to here are tried, one by one. */
 const MAX_PREFIX = 200;
 const SIDES: Side[] = ["request", "response"];
-/** Told by its record header in lib/conn/, without a plug-in. */
-const NO_PLUGIN = ["tls"];
+/** Told by their headers in lib/conn/, without a plug-in. */
+const NO_PLUGIN = ["proxy", "tls"];
 
 /** What tests/protocols/NAME/samples.ts exports. */
 interface Samples {

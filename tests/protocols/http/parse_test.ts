@@ -284,7 +284,7 @@ Deno.test("parseFrame() switches after 101 and after CONNECT", () => {
   const table = [
     { upgrade: "WebSocket", status: "101 Switching Protocols", method: "GET", want: "websocket" },
     { upgrade: "h2c", status: "101 Switching Protocols", method: "GET", want: null },
-    { upgrade: "x", status: "200 OK", method: "CONNECT", want: null },
+    { upgrade: "x", status: "200 OK", method: "CONNECT", want: "*" },
     { upgrade: "websocket", status: "426 Upgrade Required", method: "GET", want: undefined },
     { upgrade: "x", status: "403 Forbidden", method: "CONNECT", want: undefined },
   ];

@@ -67,7 +67,14 @@ for (const way of WAYS) {
     const telnet = (port: number, stdin: string): Promise<unknown> =>
       run("curl", [...curl, `telnet://127.0.0.1:${port}`], { stdin, allowFailure: true });
     const { port } = unknown.addr;
-    const args = ["--capture", way, "--port", `${tinyproxy.port}`];
+    const args = [
+      "--capture",
+      way,
+      "--port",
+      `${tinyproxy.port}`,
+      "--protocol",
+      "http,redis,unknown",
+    ];
     const records = await traced(args, async (tracer) => {
       const urls = ["/1", "/2", "/3"].map((path) => `http://127.0.0.1:${nginx.port}${path}`);
       await run("curl", [...curl, ...urls]);

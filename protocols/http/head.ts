@@ -11,7 +11,16 @@ import { weigh } from "../../lib/wire/weight.ts";
 import type { Anomaly } from "./anomalies.ts";
 import { readFields } from "./fields.ts";
 import { Name } from "./names.ts";
-import { CR, isRequestLine, LF, SP, statusLineShape, tokenEnd } from "./shape.ts";
+import {
+  CR,
+  isRequestLine,
+  LF,
+  SP,
+  spacesEnd,
+  statusLineShape,
+  tokenEnd,
+  versionStart,
+} from "./shape.ts";
 import { HeaderFields } from "./types.ts";
 import { withholdTarget } from "./withhold.ts";
 
@@ -146,18 +155,24 @@ function readRequestLine(
 ): boolean {
   if (!isRequestLine(bytes, start, lineFeed)) return false;
   const end = lineEnd(head, bytes, lineFeed);
+  const version = versionStart(bytes, start, lineFeed);
   const space = tokenEnd(bytes, start, end);
+  const target = spacesEnd(bytes, space, version);
+  let targetEnd = version - 1;
+  while (bytes[targetEnd - 1] === SP) targetEnd--;
   head.method = text.substring(0, space - start);
-  head.version = versionOf(bytes[end - 1] as number);
+  head.version = text.substring(version + 5 - start, version + 8 - start);
+  if (head.version !== "1.1" && head.version !== "1.0") head.note("unusual_version");
+  if (target > space + 1 || targetEnd < version - 1 || version + 8 < end) head.note("extra_spaces");
   let bits = 0;
-  for (let i = space + 1; i < end - 9; i++) {
+  for (let i = target; i < targetEnd; i++) {
     const byte = bytes[i] as number;
-    if (byte < SP) return false;
     if (byte === SP) head.note("space_in_target");
+    else if (byte < SP || byte === 0x7f) head.note("control_character");
     bits |= byte;
   }
-  const plain = text.substring(space + 1 - start, end - 9 - start);
-  head.path = bits < 128 ? plain : utf8(bytes, space + 1, end - 9) ?? plain;
+  const plain = text.substring(target - start, targetEnd - start);
+  head.path = bits < 128 ? plain : utf8(bytes, target, targetEnd) ?? plain;
   return true;
 }
 

@@ -140,7 +140,7 @@ Deno.test("sockeye --version and --help answer on stdout with exit code 0", asyn
 
 Deno.test("sockeye protocols lists every name of the registry, and unknown", async () => {
   const { stdout, code } = await sockeye(["protocols"]);
-  for (const name of [...plugins.map(({ name }) => name), "unknown"]) {
+  for (const name of [...plugins.flatMap(({ names }) => names), "unknown"]) {
     match(stdout, new RegExp(`^${name} `, "m"));
   }
   equal(code, 0);

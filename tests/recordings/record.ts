@@ -22,7 +22,7 @@ function writeGolden(folder: string): void {
   if (saved.protocols === undefined && records.some(({ protocol }) => protocol === "unknown")) {
     // Such a record says what was tried: protocols of later shall not change it.
     const protocols = plugins.map(({ name }) => name);
-    const pinned = JSON.stringify({ ...saved, protocols }, null, 2);
+    const pinned = JSON.stringify({ ...saved, protocols });
     Deno.writeTextFileSync(`${folder}/options.json`, `${pinned}\n`);
   }
   Deno.writeTextFileSync(`${folder}/golden.ndjson`, toNdjson(records));

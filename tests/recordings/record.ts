@@ -12,21 +12,30 @@
 import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
 import { plugins } from "../../protocols/registry.ts";
-import { pipelineOptions, readOptions, RECORDINGS, recordings } from "../support/recordings.ts";
+import {
+  pipelineOptions,
+  readOptions,
+  RECORDINGS,
+  recordings,
+  type SavedOptions,
+} from "../support/recordings.ts";
 import { replayRecords, toNdjson } from "../support/replay_records.ts";
 
 function writeGolden(folder: string): void {
   const saved = readOptions(folder);
-  const options = pipelineOptions(saved, plugins);
-  const records = replayRecords(`${folder}/events.rec`, options);
-  if (saved.protocols === undefined && records.some(({ protocol }) => protocol === "unknown")) {
-    // Such a record says what was tried: protocols of later shall not change it.
-    const protocols = plugins.map(({ name }) => name);
-    const pinned = JSON.stringify({ ...saved, protocols });
-    Deno.writeTextFileSync(`${folder}/options.json`, `${pinned}\n`);
-  }
+  const records = replayRecords(`${folder}/events.rec`, pipelineOptions(saved, plugins));
+  pinProtocols(folder, saved, records.some(({ protocol }) => protocol === "unknown"));
   Deno.writeTextFileSync(`${folder}/golden.ndjson`, toNdjson(records));
   console.log(`${folder}: ${records.length} records`);
+}
+
+/** A record of an unknown protocol says what was tried: protocols of later shall not change it. */
+function pinProtocols(folder: string, saved: SavedOptions, isUnknown: boolean): void {
+  if (isUnknown === (saved.protocols !== undefined)) return;
+  const protocols = isUnknown ? plugins.map(({ name }) => name) : undefined;
+  const options = JSON.stringify({ ...saved, protocols });
+  if (options === "{}") Deno.removeSync(`${folder}/options.json`);
+  else Deno.writeTextFileSync(`${folder}/options.json`, `${options}\n`);
 }
 
 /** Copies a trace of either format as one recording, compressed. */

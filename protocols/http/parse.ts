@@ -9,7 +9,8 @@ import { weigh } from "../../lib/wire/weight.ts";
 import { ANY, type Frame, type ParseContext, type ParseResult, type Remains } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
-import { type Head, readHead } from "./head.ts";
+import type { Head } from "./head.ts";
+import { readHead } from "./read_head.ts";
 import { Name } from "./names.ts";
 import {
   findHeadEnd,

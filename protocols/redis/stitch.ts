@@ -25,15 +25,8 @@ import {
   withholdReply,
   withholdStrings,
 } from "./secrets.ts";
-import {
-  type Granted,
-  Kind,
-  type RedisExchange,
-  type RedisFrame,
-  type RedisReply,
-  type RedisState,
-  type Value,
-} from "./types.ts";
+import type { Granted, RedisState } from "./state.ts";
+import { Kind, type RedisExchange, type RedisFrame, type RedisReply, type Value } from "./types.ts";
 
 type Response = Timed<RedisFrame>;
 type Request = Timed<RedisFrame> | undefined;

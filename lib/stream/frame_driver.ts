@@ -386,12 +386,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#noteGap();
     this.#report.gap(this.#context.side, this.#stream.gapBytes, gapName(this.#stream.gapReason));
     this.#stream.passGap();
+    this.#isFound = false;
     this.#startResync(0);
   }
 
   #startResync(from: number): void {
+    // Of what was taken since, nothing is known any more.
+    if (!this.#isFound) this.#context.before = NOTHING;
     this.#isFound = false;
-    this.#context.before = NOTHING;
     this.#finishFrame();
     this.#resyncing = true;
     this.#resyncFrom = from;

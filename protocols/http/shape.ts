@@ -72,7 +72,8 @@ function isStatusByte(nth: number, byte: number): boolean {
  */
 export function requestLineShape(bytes: Uint8Array, at: number, end: number): Shape {
   const space = tokenEnd(bytes, at, Math.min(end, at + MAX_METHOD + 1));
-  if (space === end) return space - at <= MAX_METHOD ? "unsure" : "no";
+  if (space - at > MAX_METHOD) return "no";
+  if (space === end) return "unsure";
   if (space === at || bytes[space] !== SP) return "no";
   for (let i = space + 1; i < end; i++) {
     const byte = bytes[i] as number;
@@ -94,7 +95,7 @@ export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): 
   const end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
   const version = end - 8;
   if (version - at < 4 || bytes[version - 1] !== SP || !isVersion(bytes, version)) return false;
-  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD + 1));
+  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD));
   return space > at && bytes[space] === SP && space + 1 < version - 1 &&
     (bytes[space + 1] as number) > SP;
 }

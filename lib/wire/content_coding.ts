@@ -5,7 +5,8 @@
  * as much as asked for, and how much there is of it where that is cheap to know. Never throws on
  * traffic. What it decodes is bounded by what it is given: a few bytes may stand for gigabytes.
  */
-import { shrinkBrotliWindow } from "./brotli_window.ts";
+import { decodeBrotli } from "./brotli/decode.ts";
+import { readDictionary } from "./brotli/dictionary.ts";
 
 /** What node:zlib's streams are made of: they stop when a buffer is full, where its functions fail. */
 interface Handle {
@@ -32,8 +33,8 @@ interface Zlib {
   createGunzip: Open;
   createInflate: Open;
   createInflateRaw: Open;
-  createBrotliDecompress: Open;
   createZstdDecompress: Open;
+  brotliDecompressSync: (content: Uint8Array) => Uint8Array;
 }
 
 // A built-in module costs milliseconds to load: only traffic that needs it does.
@@ -42,9 +43,14 @@ function loaded(): Zlib {
   return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
 }
 
+let words: Uint8Array | undefined;
+function dictionary(): Uint8Array {
+  return words ??= readDictionary(loaded().brotliDecompressSync);
+}
+
 /** Flush at the end of what is there, and at the end of all, as zlib.h and zstd.h number them. */
 const ZLIB_FLUSH = { beginning: 2, whole: 4 };
-const OTHER_FLUSH = { beginning: 1, whole: 2 };
+const ZSTD_FLUSH = { beginning: 1, whole: 2 };
 /** zlib.h: the input ended before the content did. */
 const Z_BUF_ERROR = -5;
 
@@ -66,8 +72,8 @@ export interface Decoded {
   /** So many bytes were decoded. */
   decodedBytes: number;
   /**
-   * These are all. Of br and zstd that were given as whole content, and are cut nevertheless, the
-   * decoder does not tell.
+   * These are all. Of zstd that was given as whole content, and is cut nevertheless, the decoder does
+   * not tell.
    */
   complete: boolean;
 }
@@ -135,12 +141,10 @@ function removeCoding(
       return hasZlibHeader(bytes)
         ? inflate(z.createInflate, bytes, complete, maxBytes, work)
         : inflate(z.createInflateRaw, bytes, complete, maxBytes, work);
-    case "br": {
-      const content = shrinkBrotliWindow(bytes, work);
-      return decompress(z.createBrotliDecompress, content, complete, maxBytes, work);
-    }
+    case "br":
+      return unfoldBrotli(bytes, complete, maxBytes, work);
     case "zstd":
-      return decompress(z.createZstdDecompress, bytes, complete, maxBytes, work);
+      return decompressZstd(z.createZstdDecompress, bytes, complete, maxBytes, work);
     default:
       return "unknown_coding";
   }
@@ -169,15 +173,30 @@ function inflate(
   return { bytes: ran.bytes, decodedBytes, complete };
 }
 
-/** The others give what they have of an input that was cut, and stop where one is wrong. */
-function decompress(
+function unfoldBrotli(
+  content: Uint8Array,
+  whole: boolean,
+  maxBytes: number,
+  work: number,
+): Decoded | DecodeFailure {
+  const { bytes, end, leftBytes } = decodeBrotli(content, dictionary, work);
+  const complete = whole && end === "whole" && leftBytes === 0;
+  if (end === "corrupt" || (end === "cut" && bytes.length === 0 && whole)) return "corrupt";
+  if (bytes.length === 0 && !complete) return end === "whole" ? "corrupt" : "too_short";
+  // What was unfolded to count it is not kept.
+  const kept = bytes.length > maxBytes ? bytes.slice(0, maxBytes) : bytes;
+  return { bytes: kept, decodedBytes: bytes.length, complete };
+}
+
+/** It gives what it has of an input that was cut, and stops where one is wrong. */
+function decompressZstd(
   open: Open,
   bytes: Uint8Array,
   whole: boolean,
   maxBytes: number,
   work: number,
 ): Decoded | DecodeFailure {
-  const ran = run(open, OTHER_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
+  const ran = run(open, ZSTD_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
   const { failure, isAtEnd, decodedBytes, leftBytes } = ran;
   if (failure !== 0) return "corrupt";
   const isRead = isAtEnd && leftBytes === 0;

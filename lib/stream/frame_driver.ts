@@ -140,6 +140,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return this.#afterGap;
   }
 
+  /** Its frames will not be asked for any more. */
+  forget(): void {
+    this.#nested?.clear();
+  }
+
   /** Takes every frame that the stream holds. */
   run(): void {
     this.#takeFrames();

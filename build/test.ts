@@ -15,7 +15,7 @@ const ROOT_FOLDERS = ["bpf", "ffi", "e2e", "packaging"].map((name) => `${ROOT}te
  * One opens a pipe through libc and reads /proc of another process, which Deno leaves to --allow-all
  * only; one starts servers and captures their traffic.
  */
-const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap/source.tshark_test.ts"]
+const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap/tshark_test.ts"]
   .map((name) => `${ROOT}tests/${name}`);
 const UNIT_PERMISSIONS = ["read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
 const UNIT_TIMEOUT_MS = 5 * 60_000;

@@ -93,7 +93,8 @@ export interface Handover {
   handover?: unknown;
   /**
    * What follows on the socket is TLS: the bytes of `to` are its plain text, where that is traced,
-   * and the handover goes to the connection's first plain-text stream.
+   * and the handover goes to the connection's first plain-text stream. With `to: null` there is
+   * nothing else to be read: the socket's bytes are only counted from then on.
    */
   opaque?: "tls";
   /**
@@ -165,6 +166,11 @@ export interface Protocol<F, S, X extends Exchange, T> {
   readonly name: string;
   /** Further names under which it gives records (Stitched.protocol). */
   readonly otherNames?: readonly string[];
+  /**
+   * False: it recognises what nobody can read (Handover.opaque), whatever records are asked for, and
+   * gives none itself.
+   */
+  readonly givesRecords?: false;
   /** Usual ports of the server: a hint, never proof. */
   readonly ports: readonly number[];
   /** Which sockets carry it. */
@@ -221,7 +227,7 @@ export type Visit<R> = <F, S, X extends Exchange, T>(
 /** A protocol with its type parameters closed over, so that a list of them needs no `any`. */
 export interface Plugin {
   readonly name: string;
-  /** All names under which it gives records. */
+  /** All names under which it gives records; empty where it gives none. */
   readonly names: readonly string[];
   readonly ports: readonly number[];
   readonly transports: readonly ("stream" | "datagram")[];
@@ -241,7 +247,7 @@ export function definePlugin<F, S, X extends Exchange, T>(
 ): Plugin {
   const plugin: Plugin = {
     name: protocol.name,
-    names: [protocol.name, ...protocol.otherNames ?? []],
+    names: protocol.givesRecords === false ? [] : [protocol.name, ...protocol.otherNames ?? []],
     ports: protocol.ports,
     transports: protocol.transports,
     probe: (head, side) => protocol.probe(head, side),

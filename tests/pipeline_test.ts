@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Cut, Direction, EntryKind, Family, Flag, OpenNames } from "../lib/capture/abi.ts";
 import { definePlugin } from "../protocols/protocol.ts";
+import { tls } from "../protocols/tls/mod.ts";
 import { bytesOf, Conversation, type ConversationOptions, Trace } from "./support/events.ts";
 import { linesNamed } from "./support/lines.ts";
 
@@ -254,9 +255,16 @@ Deno.test("an unknown connection gives one record at its end, with what was trie
 
 Deno.test("TLS records are named in the unknown record, and their payload stopped", () => {
   const hello = Uint8Array.of(22, 3, 1, 0, 50, ...new Uint8Array(50));
-  const of = run(new Conversation().say("request", hello).close(), { showUnknown: true });
+  const talk = new Conversation().say("request", hello).close();
+  const of = run(talk, { protocols: [lines, tls], showUnknown: true });
   assert.match(JSON.stringify(of.records[0]?.request), /"tls":"encrypted/);
   assert.deepEqual(of.verdicts, [[7, "stop"]]);
+  // What gives no records is not among the protocols that it might have been.
+  const { tried } = JSON.parse(JSON.stringify(of.records[0]?.request));
+  assert.deepEqual(tried, [{ protocol: "lines", why: "no_match" }]);
+  assert.deepEqual(of.records[0]?.role, "server");
+  const { frames, records, gaps } = of.stats.toJSON();
+  assert.deepEqual([frames, records, gaps], [{}, { unknown: 1 }, {}]);
 });
 
 Deno.test("an unmatched connection is given up after many operations", () => {
@@ -273,8 +281,9 @@ Deno.test("plain text of a TLS library is a stream of its own, and the socket's 
   const plain = { plaintext: 1, source: 1, operation: 18, flags: Flag.FRESH | Flag.LAST_CHUNK };
   const inside = new Conversation({ egressStart: 0, ingressStart: 0, startNs: talk.timeNs });
   inside.say("request", "?a\n", plain).say("response", "!b\n", plain);
-  const of = run(talk, { showUnknown: true });
-  const both = trace({ showUnknown: true });
+  const protocols = [lines, tls];
+  const of = run(talk, { protocols, showUnknown: true });
+  const both = trace({ protocols, showUnknown: true });
   both.feedAll([...talk.entries, ...inside.entries]);
   both.finish();
   assert.deepEqual(brief(both), ["lines server a/b"]);

@@ -4,30 +4,21 @@
  *     tests/recordings/<protocol>/<case>/events.rec      what was recorded
  *                                        golden.ndjson   the records that it gives
  *                                        README.md       its origin and purpose
- *                                        options.json    options other than the defaults, if any
+ *                                        options.json    options other than the defaults, if any, and the protocols that
+ *                                                         a golden of unknown ones was made with
  *
  * New ones are made by tests/recordings/record.ts.
  */
 import assert from "node:assert/strict";
-import type { PipelineOptions } from "../lib/pipeline.ts";
 import { Recorder } from "../lib/capture/recording/recorder.ts";
 import { openReplay } from "../lib/capture/replay.ts";
-import { RECORDINGS, recordings } from "./support/recordings.ts";
+import { recordingOptions, RECORDINGS, recordings } from "./support/recordings.ts";
 import { replayRecords, toNdjson } from "./support/replay_records.ts";
-
-function optionsOf(folder: string): Partial<PipelineOptions> {
-  try {
-    return JSON.parse(Deno.readTextFileSync(`${folder}/options.json`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
-}
 
 for (const name of recordings()) {
   const folder = `${RECORDINGS}${name}`;
   Deno.test(`recording ${name} replays to its golden records`, () => {
-    const got = toNdjson(replayRecords(`${folder}/events.rec`, optionsOf(folder)));
+    const got = toNdjson(replayRecords(`${folder}/events.rec`, recordingOptions(folder)));
     assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
   });
   Deno.test(`recording ${name} says where it comes from`, () => {
@@ -41,7 +32,7 @@ for (const name of recordings()) {
       const recorder = new Recorder(path, source.start, { version: "", filters: {} }, "zstd");
       while (!source.ended) source.drain((event) => recorder.onEvent(event));
       recorder.close(source.losses());
-      const got = toNdjson(replayRecords(path, optionsOf(folder)));
+      const got = toNdjson(replayRecords(path, recordingOptions(folder)));
       assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
     } finally {
       Deno.removeSync(path);

@@ -93,14 +93,6 @@ export function fitsAny(
   );
 }
 
-/** Do these bytes begin with a TLS record header (RFC 8446 section 5.1)? */
-export function looksLikeTls(bytes: Uint8Array): boolean {
-  const type = bytes[0];
-  if (bytes.length < 5 || type === undefined || type < 20 || type > 23) return false;
-  const length = ((bytes[3] as number) << 8) | (bytes[4] as number);
-  return bytes[1] === 3 && (bytes[2] as number) <= 4 && length > 0 && length <= 16384 + 256;
-}
-
 function fits<P extends Plugin>(
   plugin: P,
   role: Role,

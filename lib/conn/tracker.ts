@@ -6,13 +6,14 @@
  *     state     meaning                                   leaves by
  *     new       nothing moved yet                         first byte → probing
  *     probing   bytes held (bounded) until a probe tells  yes → parsing · all no → unknown
+ *                                                         yes, and opaque (TLS) → unknown
  *     parsing   a session takes the bytes                 switch → parsing | unknown
  *                                                         nothing but failures → unknown
  *     unknown   bytes counted; every operation probed     yes → parsing · given up: only counted
  *     closed    everything handed over                    —
  *
  * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
- * the connection's, see connection.ts. It never decides by ports alone.
+ * the connection's, see connection.ts; which protocol it is, is found by probing.ts.
  */
 import {
   ANY,
@@ -28,13 +29,11 @@ import type { Passing } from "../capture/source.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
 import { endOf, type FinalTotals, Flow } from "./flow.ts";
+import { Probing } from "./probing.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
-/** Operations without a match after which a connection is given up. */
-const MAX_MISSES = 64;
 /** Failures without one frame after which a protocol is refused. */
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
@@ -59,16 +58,13 @@ export class ConnTracker {
   readonly #plaintext: number;
   readonly #egress: Flow;
   readonly #ingress: Flow;
+  readonly #probing: Probing;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
-  #firstSpeaker: Role | null = null;
-  #misses = 0;
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
   #passing = ALL_LOOKED_AT;
-  /** Bytes before the first message were not seen, or not understood. */
-  #midStream: boolean;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
   constructor(
@@ -82,7 +78,7 @@ export class ConnTracker {
     this.#plaintext = plaintext;
     this.#egress = new Flow(context, true);
     this.#ingress = new Flow(context, false);
-    this.#midStream = connection.isOld;
+    this.#probing = new Probing(context, connection, this.#egress, this.#ingress);
     this.#facts = {
       protocol: "unknown",
       role: undefined,
@@ -116,7 +112,7 @@ export class ConnTracker {
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
     const egress = event.direction === Direction.EGRESS;
-    this.#firstSpeaker ??= egress ? "client" : "server";
+    this.#probing.speaks(egress ? "client" : "server");
     const flow = egress ? this.#egress : this.#ingress;
     flow.add(event, owner, this.#context.losses);
     const other = egress ? this.#ingress : this.#egress;
@@ -225,104 +221,26 @@ export class ConnTracker {
 
   #probe(flow: Flow): void {
     if (this.state === "new") this.#moveTo("probing", "data");
-    const { plugins } = this.#context;
-    const other = flow === this.#egress ? this.#ingress : this.#egress;
-    // Each turn drops bytes of one direction, so that there are few.
-    for (let turn = 0; turn < 4; turn++) {
-      if (this.#probeOperation(flow)) return;
-      const found = this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
-      if (found === "unsure") return;
-      if (found !== "no") {
-        this.#start(found.plugin, found.role);
-        return;
-      }
-      const head = this.#headOf(flow);
-      if (this.#totals !== null && looksLikeTls(head.bytes)) {
-        if (!this.#totals.tls) this.#connection.trace?.tlsSeen(this.#connection);
-        this.#totals.tls = true;
-        this.#giveUp("tls");
-        return;
-      }
-      if (head.bytes.length === 0) return;
-      if (!fitsAny(plugins, "stream", head)) {
-        this.#missed();
-        if (this.#givenUp || !this.#dropTo(flow)) return;
-      } else if (other.stream.shownBytes > 0) other.stream.clear();
-      else this.#dropTo(flow);
-      this.#midStream = true;
+    const found = this.#probing.look(flow);
+    this.#noteMisses();
+    if (found !== null) this.#start(found.plugin, found.role);
+  }
+
+  #noteMisses(): void {
+    const probing = this.#probing;
+    if (probing.hasMissed && this.state === "probing") {
+      this.#moveTo("unknown", "no protocol matches");
     }
-    this.#clearFlows();
-  }
-
-  /**
-   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
-   * True when a message begins there.
-   */
-  #probeOperation(flow: Flow): boolean {
-    const before = flow.operationStart - flow.stream.position;
-    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
-    const none: Head = { bytes: new Uint8Array(0), full: false };
-    const bytes = flow.stream.view().subarray(before, before + PROBE_BYTES);
-    const head: Head = { bytes, full: bytes.length === PROBE_BYTES };
-    const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
-    if (found === "unsure" || found === "no") return false;
-    flow.stream.consume(before);
-    this.#start(found.plugin, found.role);
-    return true;
-  }
-
-  #detect(egress: Head, ingress: Head): Detected<Started> | "unsure" | "no" {
-    const connection = this.#connection;
-    return detect(this.#context.plugins, "stream", egress, ingress, {
-      role: connection.roleHint,
-      localPort: connection.localPort,
-      remotePort: connection.remotePort,
-      firstSpeaker: this.#midStream ? null : this.#firstSpeaker,
-    });
-  }
-
-  #headOf(flow: Flow): Head {
-    const stream = flow.stream;
-    while (stream.shownBytes === 0 && stream.gapBytes > 0) {
-      stream.passGap();
-      this.#midStream = true;
-    }
-    const bytes = stream.view();
-    // One that ended unsure still may be told by the other: a short request, then shutdown().
-    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0;
-    return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
-  }
-
-  /** Drops what no protocol starts with; true when the latest operation is left to look at. */
-  #dropTo(flow: Flow): boolean {
-    const stream = flow.stream;
-    const before = flow.operationStart - stream.position;
-    if (before > 0 && before < stream.shownBytes) {
-      stream.consume(before);
-      return true;
-    }
-    stream.clear();
-    return false;
-  }
-
-  #missed(): void {
-    this.#misses++;
-    if (this.state === "probing") this.#moveTo("unknown", "no protocol matches");
-    if (this.#misses >= MAX_MISSES) this.#giveUp("no protocol matches");
+    if (probing.isHopeless) this.#giveUp("no protocol matches");
   }
 
   #giveUp(why: string): void {
     this.#givenUp = true;
-    this.#clearFlows();
+    this.#probing.clearFlows();
     this.#moveTo("unknown", why);
     this.#connection.trace?.disabled(this.#connection, why);
     // A library's plain text is no business of the kernel's filter on the socket.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
-  }
-
-  #clearFlows(): void {
-    this.#egress.stream.clear();
-    this.#ingress.stream.clear();
   }
 
   // Parsing.
@@ -333,30 +251,34 @@ export class ConnTracker {
     const client = role === "client";
     this.#egress.hasProtocol = true;
     this.#ingress.hasProtocol = true;
-    const trace = this.#connection.trace;
     const session = this.#session = openSession(plugin, {
       context: this.#context,
       facts: this.#facts,
       subject: this.#connection,
-      trace,
+      trace: this.#connection.trace,
       transport: "stream",
       requestStream: (client ? this.#egress : this.#ingress).stream,
       responseStream: (client ? this.#ingress : this.#egress).stream,
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
-      start: this.#midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
+      start: this.#probing.isMidStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
       inherited,
       pass: (side, until) => this.#pass(side, until),
     });
-    this.#moveTo("parsing", plugin.name);
-    trace?.protocolDecided(this.#connection, plugin.name, role);
-    this.#passing = ALL_LOOKED_AT;
-    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
+    if (plugin.names.length > 0) this.#announce(plugin, role);
     for (const side of ["request", "response"] as const) {
       session.advance(side);
       const flow = client === (side === "request") ? this.#egress : this.#ingress;
       if (flow.ended) session.endSide(side, "closed");
     }
     this.#afterSession();
+  }
+
+  /** There will be records: the kernel shall go on sending payload. */
+  #announce(plugin: Started, role: Role): void {
+    this.#moveTo("parsing", plugin.name);
+    this.#connection.trace?.protocolDecided(this.#connection, plugin.name, role);
+    this.#passing = ALL_LOOKED_AT;
+    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
   }
 
   /** The socket's bytes up to there need only be counted. */
@@ -381,11 +303,16 @@ export class ConnTracker {
     const inherited = session.bequeath();
     session.settle();
     const role = this.#facts.role ?? "client";
-    this.#session = null;
-    this.#totals = null;
-    this.#midStream = false;
+    this.#forgetProtocol();
+    this.#probing.isMidStream = false;
+    // With records of its own a connection is not reported as unknown.
+    if (session.frames > 0) this.#totals = null;
     const { to, opaque } = next;
-    if (opaque !== undefined && to !== null) this.#connection.bequeath({ to, role, inherited });
+    if (opaque !== undefined && to === null) return this.#recognise(opaque);
+    this.#totals = null;
+    if (opaque !== undefined && to !== null && to !== ANY) {
+      this.#connection.bequeath({ to, role, inherited });
+    }
     if (++this.#switches > MAX_SWITCHES) this.#giveUp("too many hand-overs");
     else if (to === ANY || opaque !== undefined) this.#startOver();
     else this.#startNamed({ to: to ?? "an unknown protocol", role, inherited });
@@ -397,15 +324,17 @@ export class ConnTracker {
     else this.#start(plugin, role, inherited);
   }
 
+  /** Nobody can read what it is. */
+  #recognise(what: "tls"): void {
+    this.#connection.trace?.tlsSeen(this.#connection);
+    if (this.#totals !== null) this.#totals.tls = true;
+    this.#giveUp(what);
+  }
+
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
-    this.#facts.protocol = "unknown";
-    this.#facts.role = undefined;
-    this.#firstSpeaker = null;
-    this.#misses = 0;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
+    this.#probing.startOver();
     this.#moveTo("probing", "another protocol begins");
     for (const flow of [this.#egress, this.#ingress]) {
       if (flow.stream.shownBytes > 0) this.#grew(flow);
@@ -418,16 +347,21 @@ export class ConnTracker {
     this.#connection.trace?.protocolRefused(this.#connection, protocol, "no valid frame");
     this.#totals?.refuse(protocol, "no_valid_frame");
     this.#session?.settle();
+    this.#forgetProtocol();
+    this.#probing.isMidStream = true;
+    this.#wasRefused = true;
+    this.#probing.clearFlows();
+    this.#moveTo("unknown", "no valid frame");
+    this.#probing.miss();
+    this.#noteMisses();
+  }
+
+  #forgetProtocol(): void {
     this.#session = null;
     this.#facts.protocol = "unknown";
     this.#facts.role = undefined;
-    this.#midStream = true;
-    this.#wasRefused = true;
     this.#egress.hasProtocol = false;
     this.#ingress.hasProtocol = false;
-    this.#clearFlows();
-    this.#moveTo("unknown", "no valid frame");
-    this.#missed();
   }
 
   #report(reason: "closed" | "trace_end"): void {

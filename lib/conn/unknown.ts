@@ -173,7 +173,8 @@ export class UnknownTotals {
       return;
     }
     const why = {
-      tried: context.plugins.filter((plugin) => plugin.transports.includes(transport))
+      tried: context.plugins
+        .filter(({ names, transports }) => names.length > 0 && transports.includes(transport))
         .map(({ name }) => ({ protocol: name, why: this.#refused.get(name) ?? "no_match" })),
       tls: this.tls ? "encrypted: TLS records" : undefined,
     };

@@ -1,6 +1,7 @@
 /** The skeleton generator: what it makes is a plug-in that keeps the contract, in a copy of the sources. */
 import assert from "node:assert/strict";
 import { newProtocol, nextSteps } from "../../build/new_protocol.ts";
+import { joinedSchema } from "../../build/schema.ts";
 import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
 
 const NAME = "tea_time";
@@ -32,11 +33,12 @@ function register(root: string, name: string): void {
 Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", async () => {
   using copy = copyOfSources();
   const paths = await newProtocol(NAME, copy.path);
-  assert.equal(paths.length, 8);
+  assert.equal(paths.length, 10);
   register(copy.path, NAME);
   const deno = Deno.execPath(), options = { cwd: copy.path };
   const scripts = paths.filter((path) => path.endsWith(".ts"));
-  await run(deno, ["fmt", "--check", "--quiet", ...scripts], options);
+  const formatted = paths.filter((path) => !path.endsWith(".h"));
+  await run(deno, ["fmt", "--check", "--quiet", ...formatted], options);
   await run(deno, ["lint", "--quiet", ...scripts], options);
   await run(deno, ["check", "--quiet", ...scripts], options);
   const own = `tests/protocols/${NAME}/parse_test.ts`;
@@ -48,6 +50,8 @@ Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", 
   const rule = ["test", "--no-check", "-A", "--filter", `/rule|infer_${NAME}/`];
   const asked = await run(deno, [...rule, "tests/bpf/infer_test.ts"], options);
   assert.match(asked, /5 passed \| 0 failed/);
+  const schema = JSON.stringify(joinedSchema(copy.path));
+  assert.match(schema, new RegExp(`"${NAME}".*"#/\\$defs/${NAME}_message"`));
   const hostile = [...flags, "--filter", `${NAME}: its worst`, "tests/hostile_test.ts"];
   assert.match(await run(deno, hostile, options), /1 passed \| 0 failed/);
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { CommanderError } from "@commander-js/extra-typings";
 import { completions, SHELLS } from "../../lib/cli/completions.ts";
 import { OperatorError } from "../../lib/cli/errors.ts";
@@ -184,6 +184,20 @@ Deno.test("selectProtocols() picks plug-ins, and tries all when unknown is asked
   const unknown = selectProtocols(["unknown"], plugins);
   equal(unknown.plugins.length, 2);
   equal(unknown.showUnknown, true);
+});
+
+Deno.test("selectProtocols() goes by the names of records, and keeps what gives none", () => {
+  const grpc = { ...plugin("http2", [443]), names: ["http2", "grpc"] };
+  const opaque = { ...plugin("tls", [443]), names: [] };
+  const known = [...plugins, grpc, opaque];
+  const chosen = (name: string): string[] =>
+    selectProtocols([name], known).plugins.map((each) => each.name);
+  deepEqual(chosen("grpc"), ["http2", "tls"]);
+  deepEqual(chosen("redis"), ["redis", "tls"]);
+  throws(() => selectProtocols(["tls"], known), /not one of http, redis, http2, grpc, unknown/);
+  const list = listProtocols(known);
+  match(list, /^grpc +TCP, unix +443$/m);
+  doesNotMatch(list, /tls/);
 });
 
 Deno.test("selectProtocols() asks what was meant", async () => {

@@ -10,19 +10,17 @@
  */
 import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
+import { pinProtocols, recordingOptions } from "../support/recordings.ts";
 import { replayRecords, toNdjson } from "../support/replay_records.ts";
 
 const ROOT = new URL("./", import.meta.url).pathname;
 
 function writeGolden(folder: string): void {
-  let options = {};
-  try {
-    options = JSON.parse(Deno.readTextFileSync(`${folder}/options.json`));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const { protocols: _, ...options } = recordingOptions(folder);
   const records = replayRecords(`${folder}/events.rec`, options);
-  Deno.writeTextFileSync(`${folder}/golden.ndjson`, toNdjson(records));
+  const golden = toNdjson(records);
+  Deno.writeTextFileSync(`${folder}/golden.ndjson`, golden);
+  pinProtocols(folder, golden);
   console.log(`${folder}: ${records.length} records`);
 }
 

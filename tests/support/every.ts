@@ -8,7 +8,8 @@
  *     "(" the payload is a piece of nested stream `id`, upside down · ")" its last piece
  *     ">" both directions go on with the protocol `every_next`, which is told the payload
  *     "}" the same, and the ask in front of the other end is handed over with it
- *     "~" the same, but within TLS: that is what the socket's bytes are from then on
+ *     "~" the same, but within TLS: that is what the socket's bytes are from then on; the payload "*"
+ *         leaves it to the plain text what it is, and with none nothing more is to be read
  *
  * `every_next` is lines of text, each answered by one.
  */
@@ -16,6 +17,7 @@ import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import { type Acts, pairEitherWay } from "../../lib/stitch/either_way.ts";
 import { joinHalves } from "../../lib/stitch/halves.ts";
 import {
+  ANY,
   definePlugin,
   type Exchange,
   type Inherited,
@@ -95,7 +97,8 @@ function parseFrame(bytes: Uint8Array, { inner, state }: ParseContext<Words>): P
   }
   if (type === ">") return { kind: "switch", length, to: "every_next", handover: text };
   if (type === "~") {
-    return { kind: "switch", length, to: "every_next", handover: text, opaque: "tls" };
+    const to = text === "" ? null : text === ANY ? ANY : "every_next";
+    return { kind: "switch", length, to, handover: text, opaque: "tls" };
   }
   return { kind: "frame", frame, length, stream: id };
 }

@@ -198,7 +198,8 @@ export interface Protocol<F, S, X extends Exchange, T> {
    * `bytes.length` when there is none. Called after a gap, after garbage and mid-stream; the
    * parser's half-read frame of that side is forgotten by then (see abandon). Where a frame must stand
    * behind a line end, `context.before` tells it for offset 0. Asked again, from 0, while few bytes of
-   * the start that it found are there.
+   * the start that it found are there: parseFrame() skips nothing of a frame before all bytes are
+   * there by which this tells one.
    */
   findBoundary(bytes: Uint8Array, from: number, context: ParseContext<S>): number;
   /**

@@ -13,6 +13,8 @@ import type { TrackerContext } from "./context.ts";
 const FRAME_BYTES = 1024;
 /** A byte on the wire may become as many: an empty value in a list, a name that points to another. */
 const UNFOLDED_BYTES = 32;
+/** A frame with a gap may have any size; sums of more frames than there can be are still exact. */
+const MOST_BYTES = 2 ** 36;
 /** So many are counted anew each time. */
 const FEW = 16;
 
@@ -49,7 +51,7 @@ export class Holdings<F> {
     const decodedBytes = timed.heldBytes ?? 2 * context.maxBodyBytes;
     timed.heldBytes = this.#weighs || context.weighs
       ? FRAME_BYTES + weigh(timed.frame)
-      : FRAME_BYTES + UNFOLDED_BYTES * timed.bytes + decodedBytes;
+      : Math.min(MOST_BYTES, FRAME_BYTES + UNFOLDED_BYTES * timed.bytes + decodedBytes);
     this.#queued++;
     this.#setQueue(this.#queueBytes + timed.heldBytes);
   }

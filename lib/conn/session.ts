@@ -246,6 +246,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   /** Everything was handed over: nothing is kept any more. */
   #forget(): void {
+    this.#requestDriver.forget();
+    this.#responseDriver.forget();
     this.#requests.length = 0;
     this.#responses.length = 0;
     this.#holdings.paired();

@@ -89,6 +89,7 @@ class Turn<F> {
     while (this.#answered < responses.length) {
       this.#takeUnanswered();
       const response = responses[this.#answered] as Timed<F>;
+      if (this.#context.pairing.restNs < Infinity) this.#settleRest(response);
       const fate = this.#placeLost(response) ?? this.#place(response);
       if (fate === "waits") break;
       this.#answered++;
@@ -159,12 +160,21 @@ class Turn<F> {
     this.#take(request);
     const isRest = this.#taken === this.#requests.length &&
       this.#answered + 1 === this.#responses.length;
-    if (isRest) {
+    if (isRest) pairing.restNs = response.endNs;
+    return part;
+  }
+
+  /** Nothing seemed left over; did what is in front now come with it all the same? */
+  #settleRest(response: Timed<F>): void {
+    const { pairing } = this.#context;
+    const request = this.#requests[this.#taken];
+    const nextNs = Math.min(response.startNs, request?.startNs ?? Infinity);
+    if (nextNs > pairing.restNs) {
       // From here on, responses go with their requests.
       pairing.isAligned = true;
       this.#roles.rested();
     }
-    return part;
+    pairing.restNs = Infinity;
   }
 
   /** The response came to a request that was not seen. */
@@ -207,6 +217,7 @@ class Turn<F> {
     this.#requests.length = 0;
     this.#responses.length = 0;
     pairing.isAligned = false;
+    pairing.restNs = Infinity;
     pairing.joined = reason;
     pairing.doubted = 0;
     pairing.shown = 0;

@@ -39,10 +39,11 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
 
   /** To be looked for from that offset on. */
   start(from: number): void {
-    this.isOn = true;
+    // Of what was taken since, nothing is known any more.
+    if (!this.hasFound) this.#context.before = NOTHING;
     this.hasFound = false;
+    this.isOn = true;
     this.#from = from;
-    this.#context.before = NOTHING;
   }
 
   /** Looks at what is shown, a window at most; is the next start in front now? */

@@ -117,6 +117,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return this.#front.isBehindGap;
   }
 
+  /** Its frames will not be asked for any more. */
+  forget(): void {
+    this.#nested?.clear();
+  }
+
   /** Takes every frame that the stream holds. */
   run(): void {
     this.#takeFrames();
@@ -346,6 +351,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#front.noteGap();
     this.#report.gap(this.#context.side, this.#stream.gapBytes, gapName(this.#stream.gapReason));
     this.#stream.passGap();
+    this.#search.hasFound = false;
     this.#startResync(0);
   }
 

@@ -5,7 +5,8 @@
  * most as much as asked for, and how much there is of it where that is cheap to know. Never throws on
  * traffic. What it decodes is bounded by what it is given: a few bytes may stand for gigabytes.
  */
-import { shrinkBrotliWindow } from "./brotli_window.ts";
+import { decodeBrotli } from "./brotli/decode.ts";
+import { readDictionary } from "./brotli/dictionary.ts";
 
 /** RFC 1952, 1950, 1951, 7932 and 8878. */
 export type Compression = "gzip" | "zlib" | "deflate_raw" | "br" | "zstd";
@@ -35,8 +36,8 @@ interface Zlib {
   createGunzip: Open;
   createInflate: Open;
   createInflateRaw: Open;
-  createBrotliDecompress: Open;
   createZstdDecompress: Open;
+  brotliDecompressSync: (content: Uint8Array) => Uint8Array;
 }
 
 // A built-in module costs milliseconds to load: only traffic that needs it does.
@@ -45,9 +46,14 @@ function loaded(): Zlib {
   return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
 }
 
+let words: Uint8Array | undefined;
+function dictionary(): Uint8Array {
+  return words ??= readDictionary(loaded().brotliDecompressSync);
+}
+
 /** Flush at the end of what is there, and at the end of all, as zlib.h and zstd.h number them. */
 const ZLIB_FLUSH = { beginning: 2, whole: 4 };
-const OTHER_FLUSH = { beginning: 1, whole: 2 };
+const ZSTD_FLUSH = { beginning: 1, whole: 2 };
 /** zlib.h: the input ended before the content did. */
 const Z_BUF_ERROR = -5;
 
@@ -67,8 +73,8 @@ export interface Decoded {
   /** So many bytes were decoded. */
   decodedBytes: number;
   /**
-   * These are all. Of br and zstd that were given as whole content, and are cut nevertheless, the
-   * decoder does not tell.
+   * These are all. Of zstd that was given as whole content, and is cut nevertheless, the decoder does
+   * not tell.
    */
   complete: boolean;
 }
@@ -103,12 +109,10 @@ export function decompress(
       return inflate(z.createInflate, bytes, whole, maxBytes, work);
     case "deflate_raw":
       return inflate(z.createInflateRaw, bytes, whole, maxBytes, work);
-    case "br": {
-      const content = shrinkBrotliWindow(bytes, work);
-      return unpack(z.createBrotliDecompress, content, whole, maxBytes, work);
-    }
+    case "br":
+      return unfoldBrotli(bytes, whole, maxBytes, work);
     case "zstd":
-      return unpack(z.createZstdDecompress, bytes, whole, maxBytes, work);
+      return unpackZstd(z.createZstdDecompress, bytes, whole, maxBytes, work);
   }
 }
 
@@ -128,15 +132,30 @@ function inflate(
   return { bytes: ran.bytes, decodedBytes, complete };
 }
 
-/** The others give what they have of an input that was cut, and stop where one is wrong. */
-function unpack(
+function unfoldBrotli(
+  content: Uint8Array,
+  whole: boolean,
+  maxBytes: number,
+  work: number,
+): Decoded | DecodeFailure {
+  const { bytes, end, leftBytes } = decodeBrotli(content, dictionary, work);
+  const complete = whole && end === "whole" && leftBytes === 0;
+  if (end === "corrupt" || (end === "cut" && bytes.length === 0 && whole)) return "corrupt";
+  if (bytes.length === 0 && !complete) return end === "whole" ? "corrupt" : "too_short";
+  // What was unfolded to count it is not kept.
+  const kept = bytes.length > maxBytes ? bytes.slice(0, maxBytes) : bytes;
+  return { bytes: kept, decodedBytes: bytes.length, complete };
+}
+
+/** It gives what it has of an input that was cut, and stops where one is wrong. */
+function unpackZstd(
   open: Open,
   bytes: Uint8Array,
   whole: boolean,
   maxBytes: number,
   work: number,
 ): Decoded | DecodeFailure {
-  const ran = run(open, OTHER_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
+  const ran = run(open, ZSTD_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
   const { failure, isAtEnd, decodedBytes, leftBytes } = ran;
   if (failure !== 0) return "corrupt";
   const isRead = isAtEnd && leftBytes === 0;

@@ -78,7 +78,8 @@ function isStatusByte(nth: number, byte: number): boolean {
  */
 export function requestLineShape(bytes: Uint8Array, at: number, end: number): Shape {
   const space = tokenEnd(bytes, at, Math.min(end, at + MAX_METHOD + 1));
-  if (space === end) return space - at <= MAX_METHOD ? "unsure" : "no";
+  if (space - at > MAX_METHOD) return "no";
+  if (space === end) return "unsure";
   if (space === at || bytes[space] !== SP) return "no";
   const target = spacesEnd(bytes, space, end);
   if (target < end && (bytes[target] as number) < SP) return "no";
@@ -94,7 +95,7 @@ export function requestLineShape(bytes: Uint8Array, at: number, end: number): Sh
 export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): boolean {
   const version = versionStart(bytes, at, lineFeed);
   if (version < 0) return false;
-  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD + 1));
+  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD));
   if (space === at || bytes[space] !== SP || isPreface(bytes, at, space)) return false;
   const target = spacesEnd(bytes, space, version);
   return target < version && (bytes[target] as number) > SP;

@@ -239,6 +239,9 @@ export class ValueReader {
     }
     if (!(count >= 0 && count <= MAX_COUNT)) return this.at.bad("bad_count");
     if (this.stack.length >= MAX_DEPTH) return this.at.bad("too_deep");
+    if (this.commands && count > 0 && bytes.length === end + 2) {
+      return this.at.more(end + 3 - this.at.pos); // findBoundary() looks at the next byte, too
+    }
     this.at.pos = end + 2;
     const twice = type === Resp.Map || type === Resp.Attribute ? 2 : 1;
     const level: Level = {

@@ -5,7 +5,7 @@
 import type { Job, Reply, Try } from "./worker.ts";
 
 /** An input takes milliseconds; a machine under load may take its time. */
-export const HANG_MS = 10_000;
+export const HANG_MS = 30_000;
 const LOOK_MS = 250;
 
 export type Tried = Extract<Reply, { kind: "tried" }>;

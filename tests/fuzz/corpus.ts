@@ -5,6 +5,7 @@
 import type { EntryFields } from "../../lib/capture/event.ts";
 import { plugins } from "../../protocols/registry.ts";
 import type { Sample } from "../support/contract.ts";
+import { every, samples as everySamples } from "../support/every.ts";
 import { RECORDINGS, recordings } from "../support/recordings.ts";
 import { readEntries } from "../support/saved.ts";
 import type { Random } from "./random.ts";
@@ -35,6 +36,7 @@ export class Corpus {
       const module: { samples: Sample[] } = await import(`../protocols/${name}/samples.ts`);
       samples.set(name, module.samples.filter((sample) => sizeOf(sample) <= MAX_SAMPLE_BYTES));
     }
+    samples.set(every.name, everySamples);
     return new Corpus(samples);
   }
 

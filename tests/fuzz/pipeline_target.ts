@@ -14,6 +14,7 @@ import { TraceLog } from "../../lib/conn/trace_log.ts";
 import { Observer } from "../../lib/doctor/observe.ts";
 import { Pipeline } from "../../lib/pipeline.ts";
 import { Stats } from "../../lib/stats.ts";
+import type { Plugin } from "../../protocols/protocol.ts";
 import { plugins } from "../../protocols/registry.ts";
 import { Conversation, eventOf, START } from "../support/events.ts";
 import type { Corpus } from "./corpus.ts";
@@ -38,27 +39,47 @@ const KINDS: readonly number[] = [...Object.values(EntryKind), ...Object.values(
 /** The largest position of a stream: one past it must still be a number of its own. */
 const MAX_POSITION = 2 ** 53 - 2 ** 33;
 
-export function pipelineTarget(corpus: Corpus): Target {
-  return defineTarget("pipeline", (random) => makeInput(corpus, random), checkPipeline);
+export function pipelineTarget(
+  corpus: Corpus,
+  name: string,
+  protocols: readonly Plugin[],
+): Target {
+  return defineTarget(
+    name,
+    (random) => makeInput(corpus, random, protocols),
+    (input: PipelineInput) => checkPipeline(input, protocols),
+  );
 }
 
-function makeInput(corpus: Corpus, random: Random): PipelineInput {
+function makeInput(
+  corpus: Corpus,
+  random: Random,
+  protocols: readonly Plugin[],
+): PipelineInput {
   return {
-    entries: makeEntries(corpus, random),
+    entries: makeEntries(corpus, random, protocols),
     memoryLimitBytes: random.pick([4096, 1 << 16, 1 << 20, 64 << 20]),
     maxBodyBytes: random.pick([0, 10, 4096]),
     requestTimeoutMs: random.pick([0, 1, 30_000]),
     listener: random.pick(["none", "none", "log", "doctor"]),
     width: random.pick([40, 160]),
-    validate: random.chance(0.1),
+    // The schema knows the registry's protocols alone.
+    validate: protocols === plugins && random.chance(0.1),
   };
 }
 
 /** Entries of some conversations or of a recording, disturbed. */
-export function makeEntries(corpus: Corpus, random: Random): EntryFields[] {
+export function makeEntries(
+  corpus: Corpus,
+  random: Random,
+  protocols: readonly Plugin[] = plugins,
+): EntryFields[] {
   const lists = Array.from(
     { length: random.small(6) },
-    (_, i) => random.chance(0.2) ? corpus.entries(random) : converse(corpus, random, 7 + i),
+    (_, i) =>
+      random.chance(0.2)
+        ? corpus.entries(random)
+        : converse(corpus, random, random.pick(protocols).name, 7 + i),
   );
   const entries = random.chance(0.5) ? lists.flat() : interleaved(lists, random);
   for (let i = random.small(32) - 1; i > 0 && entries.length > 0; i--) {
@@ -67,8 +88,12 @@ export function makeEntries(corpus: Corpus, random: Random): EntryFields[] {
   return entries;
 }
 
-function converse(corpus: Corpus, random: Random, conn: number): EntryFields[] {
-  const protocol = random.pick(plugins).name;
+function converse(
+  corpus: Corpus,
+  random: Random,
+  protocol: string,
+  conn: number,
+): EntryFields[] {
   const { transport, steps } = corpus.sample(random, protocol);
   const conversation = new Conversation({
     conn: random.chance(0.9) ? conn : 7,
@@ -201,15 +226,19 @@ function near(value: number, random: Random): number {
   return Math.min(MAX_POSITION, Math.max(0, by ?? random.extreme()));
 }
 
-function checkPipeline(input: PipelineInput): void {
-  const written = run(input, false);
+function checkPipeline(input: PipelineInput, protocols: readonly Plugin[]): void {
+  const written = run(input, protocols, false);
   const want = written.map((each) => JSON.stringify(each));
-  const again = run(input, true).map((each) => JSON.stringify(each));
+  const again = run(input, protocols, true).map((each) => JSON.stringify(each));
   holdSame(again, want, "a second time, overwritten");
   checkOutputs(written, Math.max(20, input.width), input.validate);
 }
 
-function run(input: PipelineInput, overwrite: boolean): Written[] {
+function run(
+  input: PipelineInput,
+  protocols: readonly Plugin[],
+  overwrite: boolean,
+): Written[] {
   const written: Written[] = [];
   const clock = new WallClock(START);
   const stats = new Stats();
@@ -226,7 +255,7 @@ function run(input: PipelineInput, overwrite: boolean): Written[] {
   const pipeline = new Pipeline(
     START,
     {
-      protocols: plugins,
+      protocols,
       showUnknown: true,
       maxBodyBytes,
       showSecrets: false,

@@ -15,6 +15,7 @@ import { ByteStream } from "../../lib/stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../../lib/stream/gap.ts";
 import type { Plugin, Side } from "../../protocols/protocol.ts";
 import { START } from "../support/events.ts";
+import { plugins } from "../../protocols/registry.ts";
 import type { Corpus } from "./corpus.ts";
 import { mutateSteps } from "./mutate.ts";
 import { checkOutputs, type Written } from "./outputs.ts";
@@ -33,6 +34,8 @@ interface PluginInput {
   transport: "stream" | "datagram";
   isJoined: boolean;
   maxBodyBytes: number;
+  /** 0: the protocol's own. */
+  requestTimeoutMs: number;
   steps: Step[];
   /** Sizes of chunks, by turns. */
   cuts: number[];
@@ -61,20 +64,23 @@ function makeInput(plugin: Plugin, corpus: Corpus, random: Random): PluginInput 
   const sample = corpus.sample(random, plugin.name);
   const mutated = mutateSteps(sample.steps, random, corpus, plugin.name);
   const hasGaps = sample.transport === "stream" && random.chance(0.15);
+  const isSlow = random.chance(0.3);
   const steps = mutated.map(({ side, bytes }): Step => ({
     side,
     bytes,
     gapBytes: hasGaps && random.chance(0.2) ? (random.extreme() % MAX_GAP_BYTES) + 1 : 0,
-    afterNs: random.chance(0.05) ? random.pick([1e6, 1e9, 6e9, 40e9]) : 0,
+    afterNs: isSlow && random.chance(0.3) ? random.pick([1e6, 2e8, 1e9, 6e9, 40e9]) : 0,
   }));
   return {
     transport: random.chance(0.97) ? sample.transport : random.pick(plugin.transports),
     isJoined: random.chance(0.1),
     maxBodyBytes: random.pick([4096, 4096, 0, 1, 7, 100, 1 << 20]),
+    requestTimeoutMs: random.pick([0, 0, 1, 100, 5000]),
     steps,
     cuts: Array.from({ length: random.small(8) }, () => random.small(64)),
     width: random.pick([20, 80, 160, 1000]),
-    validate: random.chance(0.1),
+    // The schema knows the registry's protocols alone.
+    validate: plugins.includes(plugin) && random.chance(0.1),
   };
 }
 
@@ -205,7 +211,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
     role: undefined,
     maxBodyBytes: input.maxBodyBytes,
     showSecrets: false,
-    requestTimeoutMs: null,
+    requestTimeoutMs: input.requestTimeoutMs > 0 ? input.requestTimeoutMs : null,
     summaries: true,
     outlines: true,
     maxFrameBytes: 16 << 20,

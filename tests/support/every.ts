@@ -42,6 +42,8 @@ interface Unit {
   id: number;
   text: string;
   nested: boolean;
+  /** Of an answer: the word for its id, when it came. */
+  word: string | undefined;
 }
 interface Said {
   text: string;
@@ -68,7 +70,7 @@ function headSays(bytes: Uint8Array, from = 0): "yes" | "no" | "unsure" {
   return size <= MAX_PAYLOAD ? "yes" : "no";
 }
 
-function parseFrame(bytes: Uint8Array, { inner }: ParseContext<Words>): ParseResult<Unit> {
+function parseFrame(bytes: Uint8Array, { inner, state }: ParseContext<Words>): ParseResult<Unit> {
   const head = headSays(bytes);
   if (head === "no") return { kind: "invalid", reason: "bad_unit" };
   if (head === "unsure") return { kind: "need_more", minBytes: HEAD_BYTES };
@@ -82,7 +84,9 @@ function parseFrame(bytes: Uint8Array, { inner }: ParseContext<Words>): ParseRes
     return { kind: "inner", length, bytes: piece, stream: id, isLast: type === ")" };
   }
   const text = textOf(payload), nested = inner !== null;
-  const frame = { type, id, text, nested };
+  if (type === "=") state.set(id, text);
+  const word = type === "!" ? state.get(id) : undefined;
+  const frame = { type, id, text, nested, word };
   if (type === "}") {
     return {
       kind: "frame",
@@ -116,8 +120,7 @@ function stitch(
   pairEitherWay(requests, responses, context, ACTS, (asked, answer, reason, initiator) => {
     const isClients = initiator === "client";
     const request = isClients ? asked : answer, response = isClients ? answer : asked;
-    const words = context.state;
-    const exchange = { request: said(request, words), response: said(response, words) };
+    const exchange = { request: said(request), response: said(response) };
     const one = joinHalves(exchange, request, response, reason);
     one.initiator = initiator;
     one.stream = { id: (asked ?? answer)?.stream ?? 0 };
@@ -127,11 +130,9 @@ function stitch(
   return out;
 }
 
-function said(timed: Timed<Unit> | null, words: Words): Said | null {
+function said(timed: Timed<Unit> | null): Said | null {
   if (timed === null) return null;
-  const { type, id, text, nested } = timed.frame;
-  if (type === "=") words.set(id, text);
-  const word = type === "!" ? words.get(id) : undefined;
+  const { text, nested, word } = timed.frame;
   return {
     text,
     ...(nested ? { nested: true as const } : {}),

@@ -24,13 +24,12 @@ import type {
   ParseContext,
   ParseResult,
   Protocol,
-  Timed,
 } from "../../protocols/protocol.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { BoundarySearch } from "./boundary_search.ts";
 import { contextOf, type DriverPlace, type DriverReport } from "./driver_place.ts";
 import { FrameInProgress } from "./frame_in_progress.ts";
-import { gapName, incompleteOfGap } from "./gap.ts";
+import { incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
 import { PassingBy } from "./passing_by.ts";
 import { Window } from "./window.ts";
@@ -51,9 +50,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   readonly #protocol: Protocol<F, S, X, T>;
   readonly #context: ParseContext<S>;
   readonly #stream: ByteStream;
-  readonly #queue: Timed<F>[];
   readonly #report: DriverReport;
-  readonly #maxFrameBytes: number;
   /** The frame in front. */
   readonly #front: FrameInProgress;
   #nested: NestedStreams | null = null;
@@ -77,17 +74,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#search = new BoundarySearch(place, this.#context, this.#front);
     this.#origin = place.stream.position;
     this.#stream = place.stream;
-    this.#queue = place.queue;
     this.#report = place.report;
     this.#ended = this.#context.ended;
     this.#passing = new PassingBy((until) => place.report.pass(place.side, until));
-    this.#maxFrameBytes = place.maxFrameBytes;
   }
 
   /** The stream is joined in its middle: frames before the first one were not seen. */
   join(): void {
-    this.#front.isBehindGap = true;
-    this.#front.gapReason = "mid_stream";
+    this.#front.lose("mid_stream");
   }
 
   /** Here begins no frame: the first one must be looked for. */
@@ -255,7 +249,11 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#begin();
     const stream = this.#stream;
     const end = stream.position + length;
-    const nested = this.#nested ??= this.#nestedStreams();
+    const place = this.#place;
+    const nested = this.#nested ??= new NestedStreams(
+      place.pool,
+      (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
+    );
     // Before the unit's own bytes are given back: the piece may be a view of them.
     const isTaken = nested.add(result, {
       wireBytes: end - front.startPosition,
@@ -275,20 +273,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return true;
   }
 
-  #nestedStreams(): NestedStreams {
-    const place = this.#place;
-    return new NestedStreams(
-      place.pool,
-      (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
-    );
-  }
-
   #needMore(minBytes: number, seen: number, shown: number, gapBytes: number): boolean {
     this.#afterSkip = false;
     const need = Math.max(seen + 1, minBytes);
     if (seen === shown) {
       if (gapBytes > 0) {
-        this.#abandonAtGap();
+        this.#front.noteGap();
+        this.#abandon(incompleteOfGap(this.#stream.gapReason));
+        this.#startResync(0);
         return true;
       }
       if (this.#ended) {
@@ -296,7 +288,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         return false;
       }
     }
-    if (!(need <= this.#maxFrameBytes)) {
+    if (!(need <= this.#place.maxFrameBytes)) {
       this.giveUp();
       return false;
     }
@@ -341,16 +333,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     else this.#finishFrame();
   }
 
-  #abandonAtGap(): void {
-    this.#front.noteGap();
-    this.#abandon(incompleteOfGap(this.#stream.gapReason));
-    this.#startResync(0);
-  }
-
   #passGap(): void {
-    this.#front.noteGap();
-    this.#report.gap(this.#context.side, this.#stream.gapBytes, gapName(this.#stream.gapReason));
-    this.#stream.passGap();
+    this.#front.passGap();
     this.#search.hasFound = false;
     this.#startResync(0);
   }
@@ -399,7 +383,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   ): void {
     if (this.#stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
     const timed = this.#front.timed(frame, more, unfoldedBytes);
-    this.#queue.push(timed);
+    this.#place.queue.push(timed);
     this.frames++;
     this.#window.good();
     this.#front.closeGap();

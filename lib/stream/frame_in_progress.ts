@@ -3,7 +3,7 @@
  * before it.
  *
  * In: what the driver does with its stream, and the stream's gaps. Out: the frame with its span, as
- * it is queued. It reads positions and times off the stream, and never moves it or looks at its bytes.
+ * it is queued. It takes gaps off the stream, but never bytes, and does not look at them.
  */
 import type { Frame, IncompleteReason, Side, Timed } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
@@ -87,9 +87,23 @@ export class FrameInProgress {
     this.#droppedNs = this.#stream.lastNs;
   }
 
+  /** Frames before this one are missing, and why. */
+  lose(reason: IncompleteReason): void {
+    this.isBehindGap = true;
+    this.gapReason = reason;
+  }
+
   /** The stream is at a gap. Losses of ours go before all other causes: they can be mended. */
   noteGap(): void {
     if (this.gapReason !== "lost_events") this.gapReason = incompleteOfGap(this.#stream.gapReason);
+  }
+
+  /** The gap in front lies between frames: tells it, and takes it off the stream. */
+  passGap(): void {
+    const stream = this.#stream;
+    this.noteGap();
+    this.#report.gap(this.#side, stream.gapBytes, gapName(stream.gapReason));
+    stream.passGap();
   }
 
   /** Notes the gaps that were skipped inside it, and tells them. */

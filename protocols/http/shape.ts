@@ -98,7 +98,9 @@ export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): 
   const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD));
   if (space === at || bytes[space] !== SP || isPreface(bytes, at, space)) return false;
   const target = spacesEnd(bytes, space, version);
-  return target < version && (bytes[target] as number) > SP;
+  if (target >= version || (bytes[target] as number) <= SP) return false;
+  // As requestLineShape() says of the line's beginning: no server takes it.
+  return !bytes.subarray(target, version).includes(0);
 }
 
 /** Where the version of a request line starts, behind a space; -1 when the line ends in none. */

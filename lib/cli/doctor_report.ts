@@ -4,8 +4,7 @@
  */
 import { bytesOf, diagnose, excludedBy, kernelBytes, nonSocketBytes } from "../doctor/diagnose.ts";
 import type { ConnFacts, DoctorFacts } from "../doctor/facts.ts";
-import type { Stage } from "../doctor/stages.ts";
-import type { Verdict } from "../doctor/verdict.ts";
+import type { Stage, Verdict } from "../doctor/findings.ts";
 import { escapeJson, escapeText } from "../wire/escape.ts";
 import { base64 } from "../wire/text.ts";
 

@@ -10,6 +10,7 @@
 import type { Span } from "../../protocols/protocol.ts";
 import { Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
@@ -45,6 +46,7 @@ export class Connection implements TrackedConnection {
   remote = "";
   localPort = 0;
   remotePort = 0;
+  proxy: Proxy | undefined = undefined;
   trace: ConnTrace | null = null;
   /** Processes that moved bytes on it and still live. */
   readonly owners: number[] = [];
@@ -202,6 +204,14 @@ export class Connection implements TrackedConnection {
     }
     this.#socketAtEnd()?.finish(why, this.#plaintexts !== null, this.#final);
     this.#datagrams?.finish(why);
+  }
+
+  /** A PROXY header named these. */
+  proxyLearnt(proxy: Proxy): void {
+    this.proxy = proxy;
+    this.#socket?.proxyLearnt(proxy);
+    if (this.#plaintexts === null) return;
+    for (const tracker of this.#plaintexts.values()) tracker.proxyLearnt(proxy);
   }
 
   /** Its bytes are TLS from here on; what they say is the plain text's business. */

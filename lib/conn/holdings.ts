@@ -59,6 +59,7 @@ export class Holdings<F> {
   /** Frames may have been taken off. Of long queues some may still be counted that are gone. */
   paired(): void {
     const length = this.#requests.length + this.#responses.length;
+    if (length === this.#counted + this.#queued) return;
     if (length > FEW) {
       const taken = this.#counted + this.#queued - length;
       if (this.#queued + taken < length >> 2) return;
@@ -79,6 +80,7 @@ export class Holdings<F> {
 
   /** The protocol's state takes that much. */
   setState(bytes: number): void {
+    if (bytes === this.#stateBytes) return;
     this.#context.queuedBytes += bytes - this.#stateBytes;
     this.#stateBytes = bytes;
   }

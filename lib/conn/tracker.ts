@@ -13,7 +13,7 @@
  *     closed    everything handed over                    —
  *
  * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
- * the connection's, see connection.ts; which protocol it is, is found by probing.ts.
+ * the connection's, see connection.ts; which protocol it is, is found by prober.ts.
  */
 import {
   ANY,
@@ -23,14 +23,18 @@ import {
   type Side,
   type Started,
 } from "../../protocols/protocol.ts";
-import { Direction, SOURCES } from "../capture/abi.ts";
+import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
+import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
+import { BothWays } from "./both_ways.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import { endOf, type FinalTotals, Flow } from "./flow.ts";
-import { Probing } from "./probing.ts";
+import { PROBE_BYTES } from "./detect.ts";
+import { FirstBytes } from "./first_bytes.ts";
+import type { FinalTotals, Flow } from "./flow.ts";
+import { MAX_MISSES, Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
@@ -54,13 +58,16 @@ export class ConnTracker {
     remote: string;
     conn: number;
     library: string;
+    proxy: Proxy | undefined;
   };
   readonly #plaintext: number;
-  readonly #egress: Flow;
-  readonly #ingress: Flow;
-  readonly #probing: Probing;
+  readonly #ways: BothWays;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
+  readonly #prober: Prober;
+  /** What the session began with, until the other direction has confirmed it. */
+  #unconfirmed: FirstBytes | null = null;
+  #plugin: Started | null = null;
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
@@ -76,9 +83,6 @@ export class ConnTracker {
     this.#context = context;
     this.#connection = connection;
     this.#plaintext = plaintext;
-    this.#egress = new Flow(context, true);
-    this.#ingress = new Flow(context, false);
-    this.#probing = new Probing(context, connection, this.#egress, this.#ingress);
     this.#facts = {
       protocol: "unknown",
       role: undefined,
@@ -86,15 +90,18 @@ export class ConnTracker {
       remote: connection.remote,
       conn: connection.id,
       library: source === 0 ? "" : SOURCES[source] ?? "",
+      proxy: connection.proxy,
     };
+    this.#ways = new BothWays(context, this.#facts);
+    this.#prober = new Prober(context, connection, this.#ways.egress, this.#ways.ingress);
     context.trackers++;
   }
 
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
     this.#totals?.hintStart(egress, ingress);
-    this.#egress.hintStart(egress, this.#context.losses);
-    this.#ingress.hintStart(ingress, this.#context.losses);
+    this.#ways.egress.hintStart(egress, this.#context.losses);
+    this.#ways.ingress.hintStart(ingress, this.#context.losses);
   }
 
   /** What it speaks was told before its first byte. */
@@ -107,16 +114,19 @@ export class ConnTracker {
     this.#facts.remote = remote;
   }
 
+  proxyLearnt(proxy: Proxy): void {
+    this.#facts.proxy = proxy;
+  }
+
   data(event: SocketEvent, owner: Owner): void {
     if (this.state === "closed") return;
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
-    const egress = event.direction === Direction.EGRESS;
-    this.#probing.speaks(egress ? "client" : "server");
-    const flow = egress ? this.#egress : this.#ingress;
+    const flow = this.#ways.of(event.direction);
+    this.#prober.spoke(flow);
     flow.add(event, owner, this.#context.losses);
-    const other = egress ? this.#ingress : this.#egress;
-    // As #requestsFirst(): what came behind a loss of requests may have had its time.
+    const other = this.#ways.other(flow);
+    // What came behind a loss of requests may have had its time, see requestsFirst.
     if (other.assembler.waits && this.#session !== null) this.#expire(other);
     this.#grew(flow);
     flow.stream.keep();
@@ -125,7 +135,7 @@ export class ConnTracker {
 
   /** One direction will not move any more bytes than up to `position`. */
   eof(direction: number, position: number, tcp: boolean): void {
-    const flow = direction === Direction.EGRESS ? this.#egress : this.#ingress;
+    const flow = this.#ways.of(direction);
     if (flow.ended || this.state === "closed") return;
     flow.eof = { position, tcp };
     this.#checkEof(flow);
@@ -133,21 +143,19 @@ export class ConnTracker {
 
   /** Have both directions come up to their final positions? */
   reached(final: FinalTotals): boolean {
-    if (this.#egress.assembler.waits || this.#ingress.assembler.waits) return false;
-    return this.#leftOf("egress", final) === 0 && this.#leftOf("ingress", final) === 0;
+    return this.#ways.reached(final);
   }
 
   /** May the process still read what had come before the connection ended? */
   awaitsReader(final: FinalTotals): boolean {
-    return !this.#givenUp && this.#ingress.awaits(endOf("ingress", final));
+    const { ingress } = this.#ways;
+    return !this.#givenUp && ingress.awaits(this.#ways.endOf(ingress, final));
   }
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
-    for (const way of this.#requestsFirst()) {
-      this.#expire(way === "egress" ? this.#egress : this.#ingress);
-    }
+    for (const flow of this.#ways.requestsFirst) this.#expire(flow);
     this.#session?.tick();
   }
 
@@ -159,11 +167,10 @@ export class ConnTracker {
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
-    if (final !== null) this.#totals?.settle(final.totals, this.#connection.span());
-    for (const way of this.#requestsFirst()) {
-      const flow = way === "egress" ? this.#egress : this.#ingress;
+    if (final !== null) this.#totals?.settle(this.#ways.since(final), this.#connection.span());
+    for (const flow of this.#ways.requestsFirst) {
       // Of a connection given up the kernel tells totals only.
-      const end = final === null || this.#givenUp ? null : endOf(way, final);
+      const end = final === null || this.#givenUp ? null : this.#ways.endOf(flow, final);
       if (flow.finish(end, this.#context.losses)) this.#grew(flow);
     }
     const session = this.#session;
@@ -173,19 +180,9 @@ export class ConnTracker {
       if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
       if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
     }
-    this.#egress.stream.clear();
-    this.#ingress.stream.clear();
+    this.#ways.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
-  }
-
-  /** Behind a loss a response must not be paired before its request is let through. */
-  #requestsFirst(): readonly ("egress" | "ingress")[] {
-    return this.#facts.role === "client" ? ["egress", "ingress"] : ["ingress", "egress"];
-  }
-
-  #leftOf(way: "egress" | "ingress", final: FinalTotals): number {
-    return (way === "egress" ? this.#egress : this.#ingress).left(endOf(way, final));
   }
 
   #expire(flow: Flow): void {
@@ -200,75 +197,91 @@ export class ConnTracker {
     const eof = flow.eof;
     if (eof === null || flow.ended || !flow.assembler.reached(eof, false)) return;
     flow.ended = true;
-    this.#session?.endSide(this.#sideOf(flow), "closed");
+    this.#session?.endSide(this.#ways.sideOf(flow), "closed");
     this.#afterSession();
-  }
-
-  #sideOf(flow: Flow): Side {
-    return (flow === this.#egress) === (this.#facts.role === "client") ? "request" : "response";
   }
 
   #grew(flow: Flow): void {
     if (this.#givenUp) flow.stream.clear();
     else if (this.#session === null) this.#probe(flow);
-    else {
-      this.#session.advance(this.#sideOf(flow));
+    else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, flow)) {
+      this.#session.advance(this.#ways.sideOf(flow));
       this.#afterSession();
     }
   }
 
-  // Probing.
-
   #probe(flow: Flow): void {
     if (this.state === "new") this.#moveTo("probing", "data");
-    const found = this.#probing.look(flow);
-    this.#noteMisses();
-    if (found !== null) this.#start(found.plugin, found.role);
-  }
-
-  #noteMisses(): void {
-    const probing = this.#probing;
-    if (probing.hasMissed && this.state === "probing") {
+    const { misses } = this.#prober;
+    const told = this.#prober.look(flow);
+    if (this.#prober.misses > misses && this.state === "probing") {
       this.#moveTo("unknown", "no protocol matches");
     }
-    if (probing.isHopeless) this.#giveUp("no protocol matches");
+    if (told === "hopeless") this.#giveUp("no protocol matches");
+    else if (told !== "unsure") this.#start(told.plugin, told.role);
+  }
+
+  /**
+   * The other direction's first bytes: do they fit what the first ones were taken for? If not, both are
+   * read again: as what fits both; or anew, where the one that should have asked was seen to answer, or
+   * the one that should answer asks. True when that was done.
+   */
+  #revise(first: FirstBytes, flow: Flow): boolean {
+    const [session, plugin] = [this.#session, this.#plugin];
+    if (flow === first.flow) this.#unconfirmed = null;
+    if (session === null || plugin === null || flow === first.flow) return false;
+    const head = flow.stream.view().subarray(0, PROBE_BYTES);
+    const answer = plugin.probe(head, this.#ways.sideOf(flow));
+    if (answer === "unsure" && first.isAll) return false;
+    this.#unconfirmed = null;
+    if (answer !== "no" || !first.isAll) return false;
+    const isEgress = flow === this.#ways.egress;
+    const found = this.#prober.detect(isEgress ? head : first.bytes, isEgress ? first.bytes : head);
+    const isOdd = this.#facts.role !== (this.#prober.firstSpeaker ?? this.#facts.role);
+    if (typeof found === "string" && !isOdd && !this.#prober.asks(head)) return false;
+    session.discard();
+    first.restore();
+    this.#forgetProtocol(plugin.name, "contradicted by the answer");
+    if (typeof found !== "string") this.#start(found.plugin, found.role);
+    else this.#probe(flow);
+    return true;
   }
 
   #giveUp(why: string): void {
     this.#givenUp = true;
-    this.#probing.clearFlows();
+    this.#ways.clear();
     this.#moveTo("unknown", why);
     this.#connection.trace?.disabled(this.#connection, why);
     // A library's plain text is no business of the kernel's filter on the socket.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
   }
 
-  // Parsing.
-
   #start(plugin: Started, role: Role, inherited: Inherited | null = null): void {
+    this.#plugin = plugin;
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
-    const client = role === "client";
-    this.#egress.hasProtocol = true;
-    this.#ingress.hasProtocol = true;
+    this.#ways.haveProtocol = true;
     const session = this.#session = openSession(plugin, {
       context: this.#context,
       facts: this.#facts,
       subject: this.#connection,
       trace: this.#connection.trace,
       transport: "stream",
-      requestStream: (client ? this.#egress : this.#ingress).stream,
-      responseStream: (client ? this.#ingress : this.#egress).stream,
+      requestStream: this.#ways.carrying("request").stream,
+      responseStream: this.#ways.carrying("response").stream,
       // Of a unix socket no more is known than that it looks fresh: pairing is careful, too.
-      start: this.#probing.isMidStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
+      start: this.#prober.midStream ? "joined" : this.#connection.isUntold ? "untold" : "seen",
       inherited,
       pass: (side, until) => this.#pass(side, until),
     });
-    if (plugin.names.length > 0) this.#announce(plugin, role);
+    this.#unconfirmed = null;
+    if (plugin.names.length > 0) {
+      this.#announce(plugin, role);
+      if (inherited === null) this.#unconfirmed = FirstBytes.ofOnly(this.#ways.all);
+    }
     for (const side of ["request", "response"] as const) {
       session.advance(side);
-      const flow = client === (side === "request") ? this.#egress : this.#ingress;
-      if (flow.ended) session.endSide(side, "closed");
+      if (this.#ways.carrying(side).ended) session.endSide(side, "closed");
     }
     this.#afterSession();
   }
@@ -284,7 +297,7 @@ export class ConnTracker {
   /** The socket's bytes up to there need only be counted. */
   #pass(side: Side, until: number | null): void {
     if (this.#plaintext !== 0) return;
-    const isEgress = (side === "request") === (this.#facts.role === "client");
+    const isEgress = this.#ways.carrying(side) === this.#ways.egress;
     this.#passing = { ...this.#passing, [isEgress ? "egress" : "ingress"]: until };
     this.#context.verdict(this.#connection.id, "keep", this.#passing);
   }
@@ -294,17 +307,19 @@ export class ConnTracker {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
-    else if (session.frames > 0) this.#totals = null;
+    else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
     // Once bitten: another protocol's bytes must not be lost to the same mistake.
-    else if (session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) this.#refuse();
+    else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
+      this.#refuse();
+    }
   }
 
   #handOver(session: Session, next: Handover): void {
     const inherited = session.bequeath();
     session.settle();
     const role = this.#facts.role ?? "client";
-    this.#forgetProtocol();
-    this.#probing.isMidStream = false;
+    this.#setUnknown();
+    this.#prober.midStream = false;
     // With records of its own a connection is not reported as unknown.
     if (session.frames > 0) this.#totals = null;
     const { to, opaque } = next;
@@ -334,34 +349,37 @@ export class ConnTracker {
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
-    this.#probing.startOver();
+    this.#ways.startOver();
+    this.#prober.startOver();
     this.#moveTo("probing", "another protocol begins");
-    for (const flow of [this.#egress, this.#ingress]) {
+    for (const flow of this.#ways.all) {
       if (flow.stream.shownBytes > 0) this.#grew(flow);
     }
   }
 
   #refuse(): void {
-    const protocol = this.#facts.protocol;
-    this.#context.stats.refuse(protocol);
-    this.#connection.trace?.protocolRefused(this.#connection, protocol, "no valid frame");
-    this.#totals?.refuse(protocol, "no_valid_frame");
     this.#session?.settle();
-    this.#forgetProtocol();
-    this.#probing.isMidStream = true;
+    this.#forgetProtocol(this.#facts.protocol, "no valid frame");
+    this.#prober.midStream = true;
     this.#wasRefused = true;
-    this.#probing.clearFlows();
+    this.#ways.clear();
     this.#moveTo("unknown", "no valid frame");
-    this.#probing.miss();
-    this.#noteMisses();
+    if (++this.#prober.misses >= MAX_MISSES) this.#giveUp("no protocol matches");
   }
 
-  #forgetProtocol(): void {
+  #forgetProtocol(protocol: string, why: string): void {
+    this.#context.stats.refuse(protocol);
+    this.#connection.trace?.protocolRefused(this.#connection, protocol, why);
+    this.#totals?.refuse(protocol, why.replaceAll(" ", "_"));
+    this.#setUnknown();
+  }
+
+  #setUnknown(): void {
     this.#session = null;
+    this.#unconfirmed = null;
     this.#facts.protocol = "unknown";
     this.#facts.role = undefined;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
+    this.#ways.haveProtocol = false;
   }
 
   #report(reason: "closed" | "trace_end"): void {

@@ -5,7 +5,7 @@
  */
 import type { Plugin } from "../../protocols/protocol.ts";
 import { escapeText } from "../wire/escape.ts";
-import { formatSize } from "../sink/format.ts";
+import { formatSize, plural } from "../sink/format.ts";
 import { latin1 } from "../wire/text.ts";
 import {
   busyFiles,
@@ -19,16 +19,9 @@ import {
   untracedSockets,
 } from "./diagnose.ts";
 import type { ConnFacts, DirectionFacts, DoctorFacts, SocketFact } from "./facts.ts";
+import type { Stage } from "./findings.ts";
 import { nearestMiss } from "./nearest.ts";
 import { capturedLine, fileStage, nameOf } from "./saved.ts";
-import { plural } from "./verdict.ts";
-
-/** One stage: "process" (or "file"), "events", "delivered", "tracked", "parsed" or "stitched". */
-export interface Stage {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly lines: readonly string[];
-}
 
 /** Connections and files shown one by one. */
 const MAX_SHOWN = 12;

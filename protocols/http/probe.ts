@@ -5,39 +5,50 @@
  * It never needs more of a line than PROBE_BYTES when the method is a known one: an unmatched
  * connection's payload stops early in the kernel.
  */
-import type { ParseContext, Side } from "../protocol.ts";
+import type { ParseContext, Probe, Side } from "../protocol.ts";
 import { disturb, type HttpState } from "./state.ts";
 import {
   CR,
+  isPlain,
   isRequestLine,
   isToken,
   knownMethod,
   LF,
+  MAX_EMPTY,
   MAX_METHOD,
   requestLineShape,
-  type Shape,
   skipEmptyLines,
   SP,
+  spacesEnd,
   statusLineShape,
+  tokenEnd,
 } from "./shape.ts";
 
 /** A known method and so many bytes of a request target are enough. */
 const PROBE_BYTES = 200;
-/** With another method the whole line must be there, within this. */
+/** No line is longer, as servers have it. */
 const PROBE_LINE = 16 * 1024;
-/** Empty lines that may stand before the first request, bytes. */
-const MAX_EMPTY = 8;
 
-export function probe(head: Uint8Array, side: Side): Shape {
+export function probe(head: Uint8Array, side: Side): Probe {
   if (side === "response") return statusLineShape(head, 0);
   const start = skipEmptyLines(head, 0);
   if (start > MAX_EMPTY) return "no";
   if (start === head.length) return "unsure";
-  const isKnown = knownMethod(head, start, head.length) > 0;
-  const limit = start + (isKnown ? PROBE_BYTES : PROBE_LINE);
+  const enough = start + PROBE_BYTES, limit = start + PROBE_LINE;
+  const early = requestLineShape(head, start, Math.min(head.length, enough));
+  if (early !== "unsure" || head.length < enough) return early;
+  if (isPlain(head, start, enough) && knownMethod(head, start, enough) > 0) return "yes";
   const shape = requestLineShape(head, start, Math.min(head.length, limit));
-  if (shape !== "unsure" || head.length < limit) return shape;
-  return isKnown ? "yes" : "no";
+  if (shape !== "unsure") return shape;
+  if (head.length >= limit) return "no";
+  return isLongTarget(head, start, enough) ? "likely" : "unsure";
+}
+
+/** A word, and a path that is too long to see its end: the other side tells it from other text. */
+function isLongTarget(head: Uint8Array, start: number, end: number): boolean {
+  const target = spacesEnd(head, tokenEnd(head, start, end), end);
+  return head[target] === 0x2f && isPlain(head, target, end) &&
+    head.subarray(target, end).indexOf(SP) < 0;
 }
 
 /** As Protocol.findBoundary. A request may start in the middle of a line: bodies end anywhere. */

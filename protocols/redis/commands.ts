@@ -2,8 +2,8 @@
  * What is known of commands by name: whether one exists, how it is answered, and what its reply may
  * be. In: requests. Out: facts. (What of them is secret: secrets.ts.)
  */
-import type { RedisReply, RedisRequest, RedisState, Value } from "./types.ts";
-import { Kind } from "./types.ts";
+import type { RedisState } from "./state.ts";
+import { Kind, type RedisReply, type RedisRequest, type Value } from "./types.ts";
 import { word } from "./word.ts";
 
 const NAMES =

@@ -13,14 +13,8 @@ import { parseInline } from "./inline.ts";
 import { Step } from "./cursor.ts";
 import { asksForSecrets, isNotable, mayTellSecrets, withholdAll, withholdArgs } from "./secrets.ts";
 import { isReply, type ValueReader } from "./reader.ts";
-import {
-  Kind,
-  type RedisFrame,
-  type RedisReply,
-  type RedisRequest,
-  type RedisState,
-  type Value,
-} from "./types.ts";
+import type { RedisState } from "./state.ts";
+import { Kind, type RedisFrame, type RedisReply, type RedisRequest, type Value } from "./types.ts";
 import { Resp, scalar, smallInteger } from "./values.ts";
 
 const CR = 13;

@@ -1,7 +1,14 @@
-/** The recordings of the test suite: tests/recordings/<protocol>/<case>. */
+/**
+ * The recordings of the test suite: tests/recordings/<protocol>/<case>.
+ *
+ *     events.rec      what was recorded
+ *     golden.ndjson   the records that it gives
+ *     README.md       its origin and purpose
+ *     options.json    options other than the defaults, if any; `protocols` are the names of those
+ *                     that were known when a golden was made which says what was tried
+ */
 import type { PipelineOptions } from "../../lib/pipeline.ts";
 import type { Plugin } from "../../protocols/protocol.ts";
-import { plugins } from "../../protocols/registry.ts";
 
 export const RECORDINGS: string = new URL("../recordings/", import.meta.url).pathname;
 
@@ -17,27 +24,11 @@ function folders(path: string): string[] {
     .map((entry) => entry.name).sort();
 }
 
-/** What a recording is replayed with, where that is not the defaults. */
-interface SavedOptions extends Partial<Omit<PipelineOptions, "protocols">> {
-  /** Those that there were when its golden was made: records of unknown protocols list them. */
-  protocols?: string[];
-}
+/** What options.json says. */
+export type SavedOptions = Partial<Omit<PipelineOptions, "protocols">> & { protocols?: string[] };
 
-/** Of the recording in a folder. */
-export function recordingOptions(folder: string): Partial<PipelineOptions> {
-  const { protocols, ...options } = savedOptions(folder);
-  if (protocols === undefined) return options;
-  return { ...options, protocols: protocols.map(pluginNamed) };
-}
-
-/** Pins the protocols that there are now to a recording whose golden lists them. */
-export function pinProtocols(folder: string, golden: string): void {
-  if (!golden.includes('"tried":')) return;
-  const pinned = { ...savedOptions(folder), protocols: plugins.map(({ name }) => name) };
-  Deno.writeTextFileSync(`${folder}/options.json`, `${JSON.stringify(pinned)}\n`);
-}
-
-function savedOptions(folder: string): SavedOptions {
+/** The options of a recording as they are saved; none are none. */
+export function readOptions(folder: string): SavedOptions {
   try {
     return JSON.parse(Deno.readTextFileSync(`${folder}/options.json`));
   } catch (error) {
@@ -46,8 +37,16 @@ function savedOptions(folder: string): SavedOptions {
   }
 }
 
-function pluginNamed(name: string): Plugin {
-  const plugin = plugins.find((each) => each.name === name);
-  if (plugin === undefined) throw new Error(`Cannot replay with protocol "${name}": there is none`);
-  return plugin;
+/** The same for a pipeline: with the protocols that they name of those known, or all. */
+export function pipelineOptions(
+  { protocols, ...options }: SavedOptions,
+  known: readonly Plugin[],
+): Partial<PipelineOptions> {
+  if (protocols === undefined) return { ...options, protocols: known };
+  const chosen = protocols.map((name) => {
+    const plugin = known.find((each) => each.name === name);
+    if (plugin === undefined) throw new Error(`Cannot replay: no protocol is named ${name}`);
+    return plugin;
+  });
+  return { ...options, protocols: chosen };
 }

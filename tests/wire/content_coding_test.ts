@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { codingsOf, decodeContent, workFor } from "../../lib/wire/content_coding.ts";
+import { codingsOf, decodeContent } from "../../lib/wire/content_coding.ts";
+import { workFor } from "../../lib/wire/decompress.ts";
 
 const MIB = 1024 * 1024;
 

@@ -115,6 +115,42 @@ const heads: { name: string; bytes: string; want: Record<string, unknown> }[] = 
     want: { method: "GET", path: "/a b", headers: { host: "a" }, anomalies: ["space_in_target"] },
   },
   {
+    name: "two spaces, and one behind",
+    bytes: "GET  /a   HTTP/1.1 \r\nHost: a\r\n\r\n",
+    want: { method: "GET", path: "/a", headers: { host: "a" }, anomalies: ["extra_spaces"] },
+  },
+  {
+    name: "HTTP/2.0 in text",
+    bytes: "GET /a HTTP/2.0\r\nHost: a\r\n\r\n",
+    want: {
+      method: "GET",
+      path: "/a",
+      version: "2.0",
+      headers: { host: "a" },
+      anomalies: ["unusual_version"],
+    },
+  },
+  {
+    name: "a control character in the target",
+    bytes: "GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n",
+    want: {
+      method: "GET",
+      path: "/a\x01b",
+      headers: { host: "a" },
+      anomalies: ["control_character"],
+    },
+  },
+  {
+    name: "many empty lines first",
+    bytes: "\r\n".repeat(20) + "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    want: { method: "GET", path: "/", headers: { host: "a" }, anomalies: ["leading_empty_lines"] },
+  },
+  {
+    name: "an unknown method with a long target",
+    bytes: `FROB /${"a".repeat(5000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    want: { method: "FROB", path: `/${"a".repeat(5000)}`, headers: { host: "a" } },
+  },
+  {
     name: "fields that repeat, in order, spaces trimmed",
     bytes: "GET / HTTP/1.1\r\nHost: a\r\nX-B:\t1 \r\nx-a: 2\r\nX-b: 3\r\nX-B:\r\n\r\n",
     want: { method: "GET", path: "/", headers: { host: "a", "x-b": ["1", "3", ""], "x-a": "2" } },
@@ -248,7 +284,7 @@ Deno.test("parseFrame() switches after 101 and after CONNECT", () => {
   const table = [
     { upgrade: "WebSocket", status: "101 Switching Protocols", method: "GET", want: "websocket" },
     { upgrade: "h2c", status: "101 Switching Protocols", method: "GET", want: null },
-    { upgrade: "x", status: "200 OK", method: "CONNECT", want: null },
+    { upgrade: "x", status: "200 OK", method: "CONNECT", want: "*" },
     { upgrade: "websocket", status: "426 Upgrade Required", method: "GET", want: undefined },
     { upgrade: "x", status: "403 Forbidden", method: "CONNECT", want: undefined },
   ];

@@ -17,10 +17,10 @@ export const samples: Sample[] = [
     transport: "stream",
     exchanges: 2,
     steps: [
-      ask("__NAME__> hello\n"),
-      reply("__NAME__< hello yourself\n"),
-      ask("__NAME__> grüß dich\n"),
-      reply("__NAME__< \n"),
+      ask("new_name> hello\n"),
+      reply("new_name< hello yourself\n"),
+      ask("new_name> grüß dich\n"),
+      reply("new_name! what?\n"),
     ],
   },
   {
@@ -28,9 +28,9 @@ export const samples: Sample[] = [
     transport: "stream",
     exchanges: 3,
     steps: [
-      ask("__NAME__> a\n__NAME__> b\n__NAME__> c\n"),
-      reply("__NAME__< 1\n__NAME__< 2\n"),
-      reply("__NAME__< 3\n"),
+      ask("new_name> a\nnew_name> b\nnew_name> c\n"),
+      reply("new_name< 1\nnew_name< 2\n"),
+      reply("new_name< 3\n"),
     ],
   },
 ];

@@ -98,7 +98,9 @@ export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): 
   const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD));
   if (space === at || bytes[space] !== SP || isPreface(bytes, at, space)) return false;
   const target = spacesEnd(bytes, space, version);
-  return target < version && (bytes[target] as number) > SP;
+  if (target === version || (bytes[target] as number) <= SP) return false;
+  for (let i = target; i < version; i++) if (bytes[i] === 0) return false;
+  return true;
 }
 
 /** Where the version of a request line starts, behind a space; -1 when the line ends in none. */

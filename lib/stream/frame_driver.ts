@@ -119,9 +119,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** Takes every frame that the stream holds. */
   run(): void {
     this.#takeFrames();
-    if (this.#context.ended && this.#nested !== null) {
-      this.frames += this.#nested.end(this.#endReason);
-    }
+    if (this.#context.ended) this.frames += this.#nested?.end(this.#endReason) ?? 0;
   }
 
   #takeFrames(): void {
@@ -293,16 +291,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       return false;
     }
     this.#needBytes = need;
-    if (this.#search.hasFound && seen === shown && shown < SURE_BYTES) this.#lookAgain();
+    if (this.#search.hasFound && seen === shown && shown < SURE_BYTES) {
+      // Where a frame may start is told by few bytes, where one does by more: alike however they come.
+      this.#protocol.abandon(this.#context);
+      this.#finishFrame();
+      this.#search.isOn = true;
+    }
     this.#window.ask(need);
     return seen < shown;
-  }
-
-  /** Where a frame may start is told by few bytes, where one does by more: the same however they come. */
-  #lookAgain(): void {
-    this.#protocol.abandon(this.#context);
-    this.#finishFrame();
-    this.#search.isOn = true;
   }
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {

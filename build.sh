@@ -5,6 +5,7 @@
 #   ./build.sh demo       build, and watch a small demo
 #   ./build.sh test       the whole test suite ([FILE…]: some of it); root tests use sudo
 #   ./build.sh bench      the benchmarks ([NAME…]: some of them)
+#   ./build.sh fuzz       damaged input of every kind, for a minute ([--seconds N] [--seed S] [NAME…])
 #   ./build.sh check      format, lint and types
 #   ./build.sh new-protocol NAME   the skeleton of a plug-in (CONTRIBUTING.md)
 #   ./build.sh clean      remove dist/
@@ -15,7 +16,8 @@ cd "$(dirname "$(readlink -f "$0")")"
 
 BUILD_PACKAGES=(ca-certificates clang-19 libbpf-dev libelf-dev zlib1g-dev binutils libc6-dev bpftool)
 TEST_PACKAGES=(gcc nginx redis-server redis-tools dnsmasq wrk curl bind9-dnsutils dnsperf socat tshark
-  liburing-dev python3 jq busybox-static iproute2 nftables strace tcpdump procps)
+  liburing-dev python3 jq busybox-static iproute2 nftables strace tcpdump procps
+  haproxy tinyproxy)
 BENCH_PACKAGES=(bpftrace nghttp2-client)
 
 fail() {

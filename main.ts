@@ -53,8 +53,9 @@ async function main(args: readonly string[]): Promise<number> {
     },
     completions: async (shell, all) => {
       const { completions } = await import("./lib/cli/completions.ts");
+      const { namesOf } = await import("./lib/cli/protocols.ts");
       const { plugins } = await import("./protocols/registry.ts");
-      answer(completions(shell, all, plugins.map((plugin) => plugin.name)));
+      answer(completions(shell, all, namesOf(plugins)));
     },
   });
   program.hook("preAction", (_, running) => {

@@ -51,11 +51,15 @@ async function main(args: readonly string[]): Promise<number> {
       const { bench } = await import("./bench.ts");
       return await bench(rest);
     }
+    case "fuzz": {
+      const { fuzz } = await import("./fuzz.ts");
+      return await fuzz(rest);
+    }
     case "new-protocol":
       return await makeProtocol(rest);
     default:
       throw new BuildError(
-        `Cannot run ${command}: the commands are build, demo, test, bench, check, new-protocol, clean`,
+        `Cannot run ${command}: the commands are build, demo, test, bench, fuzz, check, new-protocol, clean`,
       );
   }
 }

@@ -17,6 +17,7 @@ typedef unsigned long word;
 #define SYS_FCNTL 72
 #define SYS_PRCTL 157
 #define SYS_EXIT_GROUP 231
+#define SYS_OPENAT 257
 #define SYS_DUP3 292
 #define SYS_MEMFD_CREATE 319
 
@@ -36,6 +37,7 @@ static inline long system_call6(long number, long a, long b, long c, long d, lon
 #elif defined(__aarch64__)
 #define SYS_DUP3 24
 #define SYS_FCNTL 25
+#define SYS_OPENAT 56
 #define SYS_CLOSE 57
 #define SYS_LSEEK 62
 #define SYS_READ 63

@@ -18,7 +18,7 @@ const ROOT_FOLDERS = ["bpf", "ffi", "e2e", "packaging"].map((name) => `${ROOT}te
 const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap/tshark_test.ts"]
   .map((name) => `${ROOT}tests/${name}`);
 const UNIT_PERMISSIONS = ["read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
-const UNIT_TIMEOUT_MS = 5 * 60_000;
+const UNIT_TIMEOUT_MS = 15 * 60_000;
 const ROOT_TIMEOUT_MS = 20 * 60_000;
 
 /** Status of a process that was ended by SIGTERM. */

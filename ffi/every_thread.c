@@ -7,9 +7,11 @@
  * reached by a signal, whose handler makes the calls there and nothing else; what the signal meant
  * before is put back. Threads born meanwhile inherit from one that was reached, or are reached, too.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -121,6 +123,20 @@ static int pass(int folder, long deadline)
 	return n < 0 ? -errno : fresh;
 }
 
+/* Does the folder name our threads as we do? Not where /proc is of another pid namespace. */
+static int names_us(int folder)
+{
+	char own[16];
+	int found;
+
+	snprintf(own, sizeof(own), "%d", (int)syscall(SYS_gettid));
+	found = openat(folder, own, O_PATH | O_CLOEXEC);
+	if (found < 0)
+		return 0;
+	close(found);
+	return 1;
+}
+
 /* 0, or an errno: then not every thread was reached. */
 int sockeye_on_every_thread(struct call *list, int count, int timeout_ms)
 {
@@ -141,8 +157,9 @@ int sockeye_on_every_thread(struct call *list, int count, int timeout_ms)
 	sigaction(OUR_SIGNAL, &action, &before);
 	/* Our own thread last: it may need what it gives up to reach the others. */
 	reached[reached_count++] = (int)syscall(SYS_gettid);
-	while ((result = pass(folder, deadline)) > 0)
-		;
+	result = names_us(folder) ? 1 : -ESRCH;
+	while (result > 0)
+		result = now_ns() > deadline ? -ETIMEDOUT : pass(folder, deadline);
 	/* A thread that was not reached in time must not find our list gone. */
 	if (result == 0)
 		sigaction(OUR_SIGNAL, &before, NULL);

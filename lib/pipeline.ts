@@ -80,6 +80,7 @@ export class Pipeline {
       showUnknown: options.showUnknown,
       role: options.role,
       maxBodyBytes,
+      showSecrets,
       requestTimeoutMs: options.requestTimeoutMs,
       summaries: options.summaries,
       outlines: options.outlines ?? false,

@@ -1,6 +1,6 @@
 /**
  * The plug-in contract: what a protocol must say so that the common parts can find, cut, pair and
- * print its messages. A plug-in imports this file, lib/wire/, lib/stitch/ and lib/secrets, and
+ * print its messages. A plug-in imports this file, lib/wire/, lib/stitch/ and lib/secrets/, and
  * nothing else.
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
@@ -93,7 +93,8 @@ export interface Handover {
   handover?: unknown;
   /**
    * What follows on the socket is TLS: the bytes of `to` are its plain text, where that is traced,
-   * and the handover goes to the connection's first plain-text stream.
+   * and the handover goes to the connection's first plain-text stream. With `to: null` there is
+   * nothing else to be read: the socket's bytes are only counted from then on.
    */
   opaque?: "tls";
   /**
@@ -126,6 +127,8 @@ export interface ParseContext<S> {
   ended: boolean;
   /** Bytes that are missing directly behind those shown; 0 when they simply have not come yet. */
   gapBytes: number;
+  /** findBoundary(): the bytes, two at most, that were dropped directly before; none where unknown. */
+  before: readonly number[];
   /** What is known of which response answers which request. */
   pairing: Pairing;
 }
@@ -163,6 +166,11 @@ export interface Protocol<F, S, X extends Exchange, T> {
   readonly name: string;
   /** Further names under which it gives records (Stitched.protocol). */
   readonly otherNames?: readonly string[];
+  /**
+   * False: it recognises what nobody can read (Handover.opaque), whatever records are asked for, and
+   * gives none itself.
+   */
+  readonly givesRecords?: false;
   /** Usual ports of the server: a hint, never proof. */
   readonly ports: readonly number[];
   /** Which sockets carry it. */
@@ -188,7 +196,10 @@ export interface Protocol<F, S, X extends Exchange, T> {
   /**
    * The first offset >= `from` where a frame starts, or may start once more bytes are there;
    * `bytes.length` when there is none. Called after a gap, after garbage and mid-stream; the
-   * parser's half-read frame of that side is forgotten by then (see abandon).
+   * parser's half-read frame of that side is forgotten by then (see abandon). Where a frame must stand
+   * behind a line end, `context.before` tells it for offset 0. Asked again, from 0, while few bytes of
+   * the start that it found are there: parseFrame() skips nothing of a frame before all bytes are
+   * there by which this tells one.
    */
   findBoundary(bytes: Uint8Array, from: number, context: ParseContext<S>): number;
   /**
@@ -216,7 +227,7 @@ export type Visit<R> = <F, S, X extends Exchange, T>(
 /** A protocol with its type parameters closed over, so that a list of them needs no `any`. */
 export interface Plugin {
   readonly name: string;
-  /** All names under which it gives records. */
+  /** All names under which it gives records; empty where it gives none. */
   readonly names: readonly string[];
   readonly ports: readonly number[];
   readonly transports: readonly ("stream" | "datagram")[];
@@ -236,7 +247,7 @@ export function definePlugin<F, S, X extends Exchange, T>(
 ): Plugin {
   const plugin: Plugin = {
     name: protocol.name,
-    names: [protocol.name, ...protocol.otherNames ?? []],
+    names: protocol.givesRecords === false ? [] : [protocol.name, ...protocol.otherNames ?? []],
     ports: protocol.ports,
     transports: protocol.transports,
     probe: (head, side) => protocol.probe(head, side),

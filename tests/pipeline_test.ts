@@ -2,31 +2,10 @@
 import assert from "node:assert/strict";
 import { Cut, Direction, EntryKind, Family, Flag, OpenNames } from "../lib/capture/abi.ts";
 import { definePlugin } from "../protocols/protocol.ts";
-import { bytesOf, Conversation, type ConversationOptions, Trace } from "./support/events.ts";
+import { tls } from "../protocols/tls/mod.ts";
+import { bytesOf, Conversation, type ConversationOptions } from "./support/events.ts";
 import { linesNamed } from "./support/lines.ts";
-
-const lines = linesNamed("lines");
-
-function trace(more: Partial<ConstructorParameters<typeof Trace>[0]> = {}): Trace {
-  return new Trace({ protocols: [lines], ...more });
-}
-
-/** "protocol role request/response reasons" of each record. */
-function brief(of: Trace): string[] {
-  return of.records.map(({ protocol, role, request, response, incomplete }) => {
-    const text = (message: object | null): string =>
-      message === null ? "null" : "text" in message ? String(message.text) : "?";
-    const half = protocol === "unknown" ? "" : ` ${text(request)}/${text(response)}`;
-    return `${protocol} ${role ?? "-"}${half}${incomplete ? ` ${incomplete.join(",")}` : ""}`;
-  });
-}
-
-function run(conversation: Conversation, more: Parameters<typeof trace>[0] = {}): Trace {
-  const of = trace(more);
-  of.feedAll(conversation.entries);
-  of.finish();
-  return of;
-}
+import { brief, lines, run, trace } from "./support/lines_trace.ts";
 
 Deno.test("Pipeline prints a record's keys in the public order", () => {
   const talk = new Conversation().say("request", "?a\n").say("response", "!b\n").close();
@@ -254,9 +233,16 @@ Deno.test("an unknown connection gives one record at its end, with what was trie
 
 Deno.test("TLS records are named in the unknown record, and their payload stopped", () => {
   const hello = Uint8Array.of(22, 3, 1, 0, 50, ...new Uint8Array(50));
-  const of = run(new Conversation().say("request", hello).close(), { showUnknown: true });
+  const talk = new Conversation().say("request", hello).close();
+  const of = run(talk, { protocols: [lines, tls], showUnknown: true });
   assert.match(JSON.stringify(of.records[0]?.request), /"tls":"encrypted/);
   assert.deepEqual(of.verdicts, [[7, "stop"]]);
+  // What gives no records is not among the protocols that it might have been.
+  const { tried } = JSON.parse(JSON.stringify(of.records[0]?.request));
+  assert.deepEqual(tried, [{ protocol: "lines", why: "no_match" }]);
+  assert.deepEqual(of.records[0]?.role, "server");
+  const { frames, records, gaps } = of.stats.toJSON();
+  assert.deepEqual([frames, records, gaps], [{}, { unknown: 1 }, {}]);
 });
 
 Deno.test("an unmatched connection is given up after many operations", () => {
@@ -273,8 +259,9 @@ Deno.test("plain text of a TLS library is a stream of its own, and the socket's 
   const plain = { plaintext: 1, source: 1, operation: 18, flags: Flag.FRESH | Flag.LAST_CHUNK };
   const inside = new Conversation({ egressStart: 0, ingressStart: 0, startNs: talk.timeNs });
   inside.say("request", "?a\n", plain).say("response", "!b\n", plain);
-  const of = run(talk, { showUnknown: true });
-  const both = trace({ showUnknown: true });
+  const protocols = [lines, tls];
+  const of = run(talk, { protocols, showUnknown: true });
+  const both = trace({ protocols, showUnknown: true });
   both.feedAll([...talk.entries, ...inside.entries]);
   both.finish();
   assert.deepEqual(brief(both), ["lines server a/b"]);
@@ -302,97 +289,6 @@ Deno.test("names of unix sockets come from ENTRY_OPEN", () => {
     const [record] = run(talk).records;
     assert.deepEqual([record?.local, record?.remote], [want, "unix:"]);
   }
-});
-
-Deno.test("each remote end of a datagram socket is a conversation of its own", () => {
-  const of = trace();
-  const options = { transport: "datagram", hint: false } as const;
-  const one = new Conversation({ ...options, remotePort: 1111 });
-  const two = new Conversation({ ...options, remotePort: 2222 });
-  one.say("request", "?1\n");
-  two.say("request", "?2\n").say("response", "!two\n");
-  one.say("response", "!one\n");
-  const [ask, answer] = one.entries;
-  if (ask === undefined || answer === undefined) throw new Error("Cannot find the entries");
-  of.feedAll([ask, ...two.entries, answer]);
-  of.finish();
-  assert.deepEqual(of.records.map(({ remote, role }) => [remote, role]), [
-    ["10.0.0.9:2222", "server"],
-    ["10.0.0.9:1111", "server"],
-  ]);
-});
-
-Deno.test("a datagram to nobody known goes to the latest remote end", () => {
-  const talk = new Conversation({ transport: "datagram", role: "client", hint: false });
-  talk.say("request", "?1\n").say("response", "!one\n", { remotePort: 0 });
-  assert.deepEqual(brief(run(talk)), ["lines client 1/one"]);
-});
-
-Deno.test("what is left of a datagram behind its frame is counted, and no frame", () => {
-  const talk = new Conversation({ transport: "datagram" }).say("request", "?1\n?2\n");
-  const of = run(talk);
-  assert.deepEqual(brief(of), ["lines server 1/null trace_end"]);
-  assert.deepEqual(of.stats.toJSON().invalid, { lines: { trailing_bytes: 1 } });
-});
-
-Deno.test("remote ends of a datagram socket are bounded", () => {
-  const of = trace();
-  for (let port = 1; port < 20_000; port++) {
-    const talk = new Conversation({ transport: "datagram", remotePort: port, startNs: port * 1e4 });
-    of.feedAll(talk.say("request", "?1\n").entries);
-  }
-  assert.ok(of.pipeline.heldBytes < 20 << 20, String(of.pipeline.heldBytes));
-  of.finish();
-  assert.equal(of.records.length, 19_999);
-});
-
-Deno.test("--memory-limit ends the connections idle for longest, and counts them", () => {
-  const of = trace({ memoryLimitBytes: 512 << 10 });
-  for (let conn = 1; conn <= 200; conn++) {
-    const talk = new Conversation({ conn, startNs: conn * 1e5 });
-    of.feedAll(talk.say("request", "?" + "x".repeat(3000)).entries);
-    assert.ok(of.pipeline.heldBytes <= 512 << 10);
-  }
-  assert.ok(of.stats.evicted > 100);
-  const last = new Conversation({ conn: 200, startNs: 3e7, ingressStart: 5001 });
-  of.feedAll(last.say("request", "\n").say("response", "!b\n").entries);
-  assert.equal(of.records.length, 1);
-});
-
-Deno.test("what is unanswered when its connection is given up was not closed", () => {
-  const of = trace({ memoryLimitBytes: 512 << 10 });
-  for (let conn = 1; conn <= 300; conn++) {
-    of.feedAll(new Conversation({ conn, startNs: conn * 1e5 }).say("request", "?a\n").entries);
-  }
-  assert.ok(of.stats.evicted > 100);
-  assert.equal(of.records.length, of.stats.evicted);
-  assert.deepEqual([...new Set(brief(of))], ["lines server a/null trace_end"]);
-  const peers = trace();
-  for (let remotePort = 1; remotePort <= 4097; remotePort++) {
-    const options = { transport: "datagram", role: "client", hint: false, remotePort } as const;
-    peers.feedAll(new Conversation(options).say("request", "?a\n").entries);
-  }
-  assert.deepEqual(brief(peers), ["lines client a/null trace_end"]);
-});
-
-Deno.test("ten thousand idle connections hold little", () => {
-  const of = trace();
-  for (let conn = 1; conn <= 10_000; conn++) {
-    const talk = new Conversation({ conn, startNs: conn * 1000 });
-    of.feedAll(talk.say("request", "?a\n").say("response", "!b\n").entries);
-  }
-  assert.equal(of.records.length, 10_000);
-  assert.ok(of.pipeline.heldBytes <= 10_000 * 2048);
-});
-
-Deno.test("unanswered requests are bounded", () => {
-  const talk = new Conversation();
-  for (let i = 0; i < 60; i++) talk.say("request", "?a\n".repeat(1000));
-  const of = trace();
-  of.feedAll(talk.entries);
-  assert.ok(of.records.length >= 20_000);
-  of.finish();
-  assert.equal(of.records.length, 60_000);
 });
 
 Deno.test("a filter takes out events of other processes, names and ports", () => {

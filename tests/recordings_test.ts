@@ -1,33 +1,44 @@
 /**
- * Every recording of tests/recordings gives its golden records again, byte by byte.
- *
- *     tests/recordings/<protocol>/<case>/events.rec      what was recorded
- *                                        golden.ndjson   the records that it gives
- *                                        README.md       its origin and purpose
- *                                        options.json    options other than the defaults, if any
- *
- * New ones are made by tests/recordings/record.ts.
+ * Every recording of tests/recordings (tests/support/recordings.ts) gives its golden records again, byte
+ * by byte, also when it is recorded again, and when one more protocol is known. New ones are made by
+ * tests/recordings/record.ts.
  */
 import assert from "node:assert/strict";
-import type { PipelineOptions } from "../lib/pipeline.ts";
 import { Recorder } from "../lib/capture/recording/recorder.ts";
 import { openReplay } from "../lib/capture/replay.ts";
-import { RECORDINGS, recordings } from "./support/recordings.ts";
+import { definePlugin, type Plugin } from "../protocols/protocol.ts";
+import { plugins } from "../protocols/registry.ts";
+import { pipelineOptions, readOptions, RECORDINGS, recordings } from "./support/recordings.ts";
 import { replayRecords, toNdjson } from "./support/replay_records.ts";
 
-function optionsOf(folder: string): Partial<PipelineOptions> {
-  try {
-    return JSON.parse(Deno.readTextFileSync(`${folder}/options.json`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
+/** A protocol of later, which none of these recordings has. */
+const later: Plugin = definePlugin({
+  name: "of_later",
+  ports: [],
+  transports: ["stream", "datagram"],
+  probe: () => "no",
+  createTrace: () => null,
+  createState: () => null,
+  parseFrame: () => ({ kind: "invalid", reason: "never" }),
+  findBoundary: (bytes) => bytes.length,
+  abandon: () => null,
+  stitch: () => [],
+  outline: () => ({ operation: "", target: "", outcome: "ok", attributes: {} }),
+  summarize: () => ({ request: "", response: "" }),
+});
+
+function replayed(folder: string, path: string, known: readonly Plugin[]): string {
+  return toNdjson(replayRecords(path, pipelineOptions(readOptions(folder), known)));
 }
 
 for (const name of recordings()) {
   const folder = `${RECORDINGS}${name}`;
   Deno.test(`recording ${name} replays to its golden records`, () => {
-    const got = toNdjson(replayRecords(`${folder}/events.rec`, optionsOf(folder)));
+    const got = replayed(folder, `${folder}/events.rec`, plugins);
+    assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
+  });
+  Deno.test(`recording ${name} gives the same records when one more protocol is known`, () => {
+    const got = replayed(folder, `${folder}/events.rec`, [later, ...plugins]);
     assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
   });
   Deno.test(`recording ${name} says where it comes from`, () => {
@@ -41,7 +52,7 @@ for (const name of recordings()) {
       const recorder = new Recorder(path, source.start, { version: "", filters: {} }, "zstd");
       while (!source.ended) source.drain((event) => recorder.onEvent(event));
       recorder.close(source.losses());
-      const got = toNdjson(replayRecords(path, optionsOf(folder)));
+      const got = replayed(folder, path, plugins);
       assert.equal(got, Deno.readTextFileSync(`${folder}/golden.ndjson`));
     } finally {
       Deno.removeSync(path);

@@ -69,8 +69,6 @@ static __always_inline bool infer_dns(const struct head *head)
 	opcode = flags >> 11 & 15;
 	if (opcode == 3 || opcode > DNS_OPCODE_STATEFUL)
 		return false;
-	if (flags & 0x40) /* Z: must be zero */
-		return false;
 	if (length < start + 6)
 		return true;
 	questions = head_u16(head, start + 4);

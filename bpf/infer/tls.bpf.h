@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* TLS: a record's header (RFC 8446 section 5.1): type, version 3.0 to 3.4, at most 2^14 + 2048 bytes. */
+/*
+ * TLS: the header of a record (RFC 8446 section 5.1). Type (20 to 23, and 24 of RFC 6520), version 3.0
+ * to 3.4, at most 2^14 + 2048 bytes.
+ */
 #ifndef SOCKEYE_INFER_TLS_H
 #define SOCKEYE_INFER_TLS_H
 

@@ -6,7 +6,7 @@
  * It writes the loader (loader.ts) to a memory file, puts Deno's arguments before the user's
  * (`sockeye run … /proc/self/fd/N USER-ARGS`), gives it an environment of its own instead of the
  * user's, keeps the signal from it that would open its debugger to anybody, and jumps to Deno's entry
- * point. It touches no file system and never returns.
+ * point. It touches no file system but for /dev/null, and never returns.
  */
 #include "system_call.h"
 
@@ -32,6 +32,10 @@ __attribute__((section(".header"), used, visibility("hidden"))) struct header st
 
 #define MFD_CLOEXEC 1
 #define MFD_NOEXEC_SEAL 8
+#define AT_FDCWD (-100)
+#define O_RDONLY 0
+#define F_DUPFD 0
+#define F_GETFD 1
 #define F_DUPFD_CLOEXEC 1030
 #define LOADER_FD 64 /* high: leaves the low numbers as the caller expects them */
 #define SPARE_WORDS 64 /* the path, the signals, the end markers and alignment */
@@ -115,6 +119,23 @@ static long loader_file(const struct header *header)
 		return fd;
 	system_call(SYS_CLOSE, fd, 0, 0);
 	return high;
+}
+
+/*
+ * Deno would open /dev/null in place of a closed stdout, and records would be lost there. It is opened
+ * for reading: all writes fail, as they should.
+ */
+static void hold_closed_stdout(void)
+{
+	long fd;
+
+	if (system_call(SYS_FCNTL, 1, F_GETFD, 0) >= 0)
+		return;
+	fd = system_call(SYS_OPENAT, AT_FDCWD, (long)"/dev/null", O_RDONLY);
+	if (fd != 0)
+		return;
+	system_call(SYS_FCNTL, fd, F_DUPFD, 1); /* stdin is closed, too */
+	system_call(SYS_CLOSE, fd, 0, 0);
 }
 
 static char *write_text(char *to, const char *text)
@@ -218,6 +239,7 @@ __attribute__((visibility("hidden"), used)) word *stub_main(word *stack,
 	char *path = (char *)(stack - 8), *signals = (char *)(stack - 24);
 	word *next = block;
 
+	hold_closed_stdout();
 	write_path(path, loader_file(header));
 	hold_signals(signals, base + header->signals);
 	*next++ = argc + header->argument_count + 1;

@@ -16,6 +16,7 @@ export interface ConnTraceOptions {
   connTraceFd?: number;
   connTraceLevel?: 1 | 2;
   logFile?: string;
+  showSecrets?: true;
   stirling_conn_trace_pid?: number;
   stirling_conn_trace_fd?: number;
   test_only_socket_trace_target_pid?: number;
@@ -54,6 +55,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
     };
   }
   const level = options.connTraceLevel ?? 2;
+  const { showSecrets } = options;
   const file = options.logFile === undefined ? null : new LogFile(options.logFile);
   let isEmpty = true;
   const write = (line: string): void => {
@@ -64,7 +66,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const whose = `pid ${pid}${fd === null ? "" : `, fd ${fd}`}`;
   return {
     silent: false,
-    open: (clock) => new TraceLog({ pid, fd, level }, clock, write),
+    open: (clock) => new TraceLog({ pid, fd, level, showSecrets }, clock, write),
     begin: () => file?.begin(),
     check: () => file?.check(),
     emptiness: () =>

@@ -38,6 +38,7 @@ const OWN_NAMESPACE = "/proc/self/ns/net";
 export async function doctor(options: DoctorOptions, file?: string): Promise<number> {
   const { only } = selectProtocols(options.protocol, plugins);
   const log = openLog({ quiet: options.quiet, verbose: 0 });
+  const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   const wanted = wantedOf(options, only);
   const facts = file === undefined
     ? await examine(existing(options.pid), options, wanted, log)
@@ -45,7 +46,6 @@ export async function doctor(options: DoctorOptions, file?: string): Promise<num
   const stages = stagesOf(facts, plugins);
   const verdict = judge(facts);
   const report: Report = { facts, stages, verdict };
-  const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   answer(options.output === "json" ? reportJson(report) : reportText(report, colour));
   return verdict.code === "records_flow" ? 0 : FOUND_WHY_NOT;
 }

@@ -4,8 +4,7 @@
  */
 import { bytesOf, diagnose, excludedBy, kernelBytes, nonSocketBytes } from "../doctor/diagnose.ts";
 import type { ConnFacts, DoctorFacts } from "../doctor/facts.ts";
-import type { Stage } from "../doctor/stages.ts";
-import type { Verdict } from "../doctor/verdict.ts";
+import type { Stage, Verdict } from "../doctor/findings.ts";
 import { escapeJson, escapeText } from "../wire/escape.ts";
 import { base64 } from "../wire/text.ts";
 
@@ -98,12 +97,13 @@ function connJson(conn: ConnFacts, facts: DoctorFacts): object {
     cut: Object.fromEntries(conn.cut),
     gaps: Object.fromEntries(conn.gaps),
     frames: conn.frames,
-    invalid: conn.invalid.map(({ side, reason, position, count, bytes }) => ({
+    invalid: conn.invalid.map(({ side, reason, position, count, bytes, withheld }) => ({
       side,
       reason,
       position,
       count,
       bytes_base64: base64(bytes, 0, bytes.length),
+      withheld: withheld === 0 ? undefined : withheld,
     })),
     resyncs: conn.resyncs,
     records: conn.records,

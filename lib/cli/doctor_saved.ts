@@ -31,10 +31,13 @@ export async function examineFile(
   log: Log,
 ): Promise<DoctorFacts> {
   refuseCapture(options, file);
+  let stop = (): void => {};
+  using _signals = onEndSignal(() => stop());
   const input = new RecordingInput(file);
   // Its first byte may be hostile.
   giveUp(log, ["output"]);
   using source = replayOf(input);
+  stop = () => source.stop();
   const limitNs = options.duration === undefined ? Infinity : options.duration * 1e6;
   const pids = options.pid === undefined ? [] : [options.pid];
   if (source.start.way === "pcap") refuseProcesses({ pid: pids, comm: options.comm }, file);
@@ -42,7 +45,6 @@ export async function examineFile(
   const stats = new Stats();
   const pipeline = openPipeline(source, observer, options, stats);
   const isChosen = chooser(pids, options.follow, source);
-  using _signals = onEndSignal(() => source.stop());
   let lastNs = 0;
   while (!source.ended) {
     const count = source.drain((event) => {

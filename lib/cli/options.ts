@@ -20,10 +20,10 @@ import {
   GIB,
   KIB,
   MIB,
-  parseComm,
+  parseComms,
   parseFd,
   parsePid,
-  parsePort,
+  parsePorts,
   parseProtocols,
   size,
   SNAPLEN,
@@ -90,12 +90,12 @@ const NOTHING: string[] = [];
 function addFilters<O extends OptionValues>(command: Command<[], O>) {
   return command
     .addOption(
-      new Option("--comm <name>", "processes of this name")
-        .default(NOTHING, "all").argParser(append(parseComm)),
+      new Option("--comm <list>", "processes of these names, as in nginx,php-fpm")
+        .default(NOTHING, "all").argParser(parseComms),
     )
     .addOption(
-      new Option("--port <port>", "connections with this port at either end")
-        .default(NONE, "all").argParser(parsePort),
+      new Option("--port <list>", "connections with one of these ports at either end, as in 80,443")
+        .default(NONE, "all").argParser(parsePorts),
     )
     .addOption(
       new Option("--protocol <list>", "these protocols, as in http,redis")

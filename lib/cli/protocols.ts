@@ -21,7 +21,7 @@ export interface Selection {
 /** Resolves --protocol; no name means all. */
 export function selectProtocols(names: readonly string[], known: readonly Plugin[]): Selection {
   if (names.length === 0) return { plugins: known, only: null, showUnknown: null };
-  const all = [...known.map((plugin) => plugin.name), UNKNOWN];
+  const all = [...namesOf(known), UNKNOWN];
   for (const name of names) {
     if (all.includes(name)) continue;
     const meant = suggest(name, all);
@@ -34,17 +34,29 @@ export function selectProtocols(names: readonly string[], known: readonly Plugin
   const only = new Set(names);
   const showUnknown = only.has(UNKNOWN);
   // To know that a connection is of no known protocol, every one has to be tried.
-  const plugins = showUnknown ? known : known.filter((plugin) => only.has(plugin.name));
+  // And what nobody can read is recognised in any case: its payload need not be sent.
+  const plugins = showUnknown
+    ? known
+    : known.filter((plugin) =>
+      plugin.names.length === 0 || plugin.names.some((name) => only.has(name))
+    );
   return { plugins, only, showUnknown };
 }
 
-/** One line a protocol: name, sockets it is found on, usual ports. */
+/** Names that can be asked for: those under which there are records. */
+export function namesOf(known: readonly Plugin[]): string[] {
+  return known.flatMap((plugin) => plugin.names);
+}
+
+/** One line a name of records: sockets that they are found on, usual ports. */
 export function listProtocols(known: readonly Plugin[]): string {
-  const rows = known.map((plugin) => [
-    plugin.name,
-    plugin.transports.map((transport) => transport === "stream" ? "TCP, unix" : "UDP").join(", "),
-    plugin.ports.join(" "),
-  ]);
+  const rows = known.flatMap(({ names, transports, ports }) =>
+    names.map((name) => [
+      name,
+      transports.map((transport) => transport === "stream" ? "TCP, unix" : "UDP").join(", "),
+      ports.join(" "),
+    ])
+  );
   rows.unshift(["PROTOCOL", "SOCKETS", "USUAL PORTS (a hint only)"]);
   rows.push([UNKNOWN, "any", "connections of no known protocol: totals and first bytes"]);
   return rows.map(([name = "", sockets = "", ports = ""]) =>

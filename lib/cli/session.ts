@@ -42,7 +42,8 @@ export function prepare(options: OutputOptions): Prepared {
     statsFile?.begin();
     connTrace.begin();
   };
-  return { selection, connTrace, statsFile, sink: openSink(options, recordsFile), begin };
+  const names = [...plugins.flatMap((plugin) => plugin.names), "unknown"];
+  return { selection, connTrace, statsFile, sink: openSink(options, recordsFile, names), begin };
 }
 
 /** What differs between a live trace and a replay. */

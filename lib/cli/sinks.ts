@@ -9,6 +9,8 @@ import { OperatorError, quote } from "./errors.ts";
 import { openNamed } from "./named_files.ts";
 import type { OutputOptions } from "./options.ts";
 
+const O_ACCMODE = 3, O_RDONLY = 0;
+
 /** Without --output: a table for a terminal, NDJSON for programs and files. */
 export function outputFormat(options: OutputOptions): "ndjson" | "table" {
   if (options.output !== undefined) return options.output;
@@ -21,13 +23,33 @@ export function openRecordsFile(options: OutputOptions): OutputFile | null {
   return outputFile === undefined ? null : openNamed("--output-file", outputFile);
 }
 
-/** The way out of records: into that file, or to stdout. */
-export function openSink(options: OutputOptions, file: OutputFile | null): Sink {
+/** The way out of records: into that file, or to stdout. `protocols`: all names that these may have. */
+export function openSink(
+  options: OutputOptions,
+  file: OutputFile | null,
+  protocols: readonly string[],
+): Sink {
+  if (file === null && isStdoutClosed()) {
+    throw new OperatorError(
+      "Cannot write records to stdout: it is closed",
+      "open it, or name a file with --output-file",
+    );
+  }
   const toTerminal = file === null && Deno.stdout.isTerminal();
   const output = file === null ? openStdout() : openOutput(file);
   return outputFormat(options) === "table"
-    ? new TableSink(output, terminalScreen(toTerminal))
+    ? new TableSink(output, terminalScreen(toTerminal), protocols)
     : new NdjsonSink(output, toTerminal);
+}
+
+/** Was it closed when the process began? Then the executable put something there that takes no byte. */
+function isStdoutClosed(): boolean {
+  try {
+    const flags = /^flags:\s+([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/fdinfo/1"))?.[1];
+    return flags !== undefined && (Number.parseInt(flags, 8) & O_ACCMODE) === O_RDONLY;
+  } catch {
+    return false; // a /proc of another pid namespace, or none
+  }
 }
 
 /** Throws when records could not be written: a full disk, mostly. */

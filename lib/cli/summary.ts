@@ -4,7 +4,7 @@
  */
 import { describeNotRead } from "../capture/pcap/not_read.ts";
 import type { BufferLoss } from "../capture/source.ts";
-import { formatSize } from "../sink/format.ts";
+import { formatSize, plural } from "../sink/format.ts";
 import type { StatsJson } from "../stats.ts";
 
 export interface SummaryFacts {
@@ -98,10 +98,6 @@ function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[]
   const stateFull = kernelCounters.state_full ?? 0;
   if (stateFull > 0) parts.push(`${plural(stateFull, "connection")} beyond the kernel's table`);
   return parts;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** CPU seconds of this process so far, from a file that is open before reading is given up. */

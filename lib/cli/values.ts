@@ -43,7 +43,20 @@ export function duration(option: string): (text: string) => number {
   return (text) => parseDuration(option, text);
 }
 
-export function parseComm(text: string): string {
+/** Words between commas, none of them empty. */
+function split(option: string, text: string, what: string): string[] {
+  const words = text.split(",").map((word) => word.trim());
+  if (words.length > 1 && words.includes("")) {
+    throw usageError(`Cannot use ${option} ${quote(text)}: a ${what} is empty`);
+  }
+  return words;
+}
+
+export function parseComms(text: string, before: string[]): string[] {
+  return [...before, ...split("--comm", text, "name").map(parseComm)];
+}
+
+function parseComm(text: string): string {
   const bytes = new TextEncoder().encode(text).length;
   if (bytes === 0) throw usageError(`Cannot use --comm ${quote(text)}: name is empty`);
   if (bytes > MAX_COMM_BYTES) {
@@ -57,16 +70,18 @@ export function parseComm(text: string): string {
   return text;
 }
 
-export function parsePort(text: string, before: number[]): number[] {
-  const port = parseInteger("--port", text, { min: 1, max: 65535 });
-  if (before.length === MAX_PORTS) {
+export function parsePorts(text: string, before: number[]): number[] {
+  const ports = split("--port", text, "port").map((word) =>
+    parseInteger("--port", word, { min: 1, max: 65535 })
+  );
+  if (before.length + ports.length > MAX_PORTS) {
     throw usageError(`Cannot use --port ${quote(text)}: more than ${MAX_PORTS} ports`);
   }
-  return [...before, port];
+  return [...before, ...ports];
 }
 
 export function parseProtocols(text: string, before: string[]): string[] {
-  const names = text.split(",").map((name) => name.trim());
+  const names = split("--protocol", text, "name");
   if (names.includes("")) throw usageError(`Cannot use --protocol ${quote(text)}: a name is empty`);
   return [...before, ...names];
 }

@@ -10,6 +10,7 @@
 import type { Span } from "../../protocols/protocol.ts";
 import { Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
@@ -46,6 +47,7 @@ export class Connection implements TrackedConnection {
   remote = "";
   localPort = 0;
   remotePort = 0;
+  proxy: Proxy | undefined = undefined;
   trace: ConnTrace | null = null;
   /** Processes that moved bytes on it and still live. */
   readonly owners: number[] = [];
@@ -141,7 +143,7 @@ export class Connection implements TrackedConnection {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
-    this.trace?.opened(this, this.isUntold ? null : this.fresh);
+    this.trace?.opened(this, this.isUntold ? null : this.fresh, this.#starts);
   }
 
   /** ENTRY_EOF. */
@@ -218,6 +220,14 @@ export class Connection implements TrackedConnection {
     this.#datagrams?.finish(why);
   }
 
+  /** A PROXY header named these. */
+  proxyLearnt(proxy: Proxy): void {
+    this.proxy = proxy;
+    this.#socket?.proxyLearnt(proxy);
+    if (this.#plaintexts === null) return;
+    for (const tracker of this.#plaintexts.values()) tracker.proxyLearnt(proxy);
+  }
+
   /** Its bytes are TLS from here on; what they say is the plain text's business. */
   bequeath(bequest: Bequest): void {
     this.#bequest = bequest;
@@ -286,7 +296,10 @@ export class Connection implements TrackedConnection {
 
   #watch(): void {
     const trace = this.#context.trace;
-    if (trace !== null) this.trace = trace.wants(this.pid, this.fd) ? trace : null;
+    if (trace === null) return;
+    const isLate = this.trace === null && this.owners.length > 0;
+    this.trace = trace.wants(this.pid, this.fd) ? trace : null;
+    if (isLate) this.trace?.joined(this);
   }
 
   #learn(event: SocketEvent): void {

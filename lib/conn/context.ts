@@ -19,6 +19,7 @@ export interface TrackerContext {
   readonly role: Role | undefined;
   /** --max-body. */
   readonly maxBodyBytes: number;
+  readonly showSecrets: boolean;
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;

@@ -33,6 +33,7 @@ class Peer {
     remote: string;
     conn: number;
     library: string;
+    proxy: undefined;
   };
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
@@ -61,6 +62,7 @@ class Peer {
       remote,
       conn: connection.id,
       library: "",
+      proxy: undefined,
     };
     context.trackers++;
   }

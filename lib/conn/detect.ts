@@ -56,12 +56,16 @@ export function detect<P extends Plugin>(
   let best: Candidate<P> | null = null;
   let isTied = false;
   let unsure = false;
+  /** Of these it may be the first request, too short yet to tell. */
+  const mayBeAsked: P[] = [];
   for (const plugin of plugins) {
     if (!plugin.transports.includes(transport)) continue;
     for (const role of hints.role === "server" ? ROLES.toReversed() : ROLES) {
       const found = fits(plugin, role, egress, ingress, hints);
-      if (found === "unsure") unsure = true;
-      else if (found !== "no") {
+      if (found === "unsure") {
+        unsure = true;
+        if (role === hints.firstSpeaker) mayBeAsked.push(plugin);
+      } else if (found !== "no") {
         if (best === null || found.score > best.score) {
           best = found;
           isTied = false;
@@ -77,7 +81,9 @@ export function detect<P extends Plugin>(
   }
   if (best === null) return unsure ? "unsure" : "no";
   const mayTell = egress.bytes.length === 0 || ingress.bytes.length === 0;
-  const waits = !best.isSure || (isTied && mayTell && !egress.full && !ingress.full);
+  // An answer that nobody asked for is rather a request that looks like one.
+  const isOdd = best.role !== (hints.firstSpeaker ?? best.role) && mayBeAsked.includes(best.plugin);
+  const waits = !best.isSure || ((isTied || isOdd) && mayTell && !egress.full && !ingress.full);
   return waits ? "unsure" : { plugin: best.plugin, role: best.role };
 }
 
@@ -91,14 +97,6 @@ export function fitsAny(
     plugin.transports.includes(transport) &&
     (ask(plugin, head, "request") !== "no" || ask(plugin, head, "response") !== "no")
   );
-}
-
-/** Do these bytes begin with a TLS record header (RFC 8446 section 5.1)? */
-export function looksLikeTls(bytes: Uint8Array): boolean {
-  const type = bytes[0];
-  if (bytes.length < 5 || type === undefined || type < 20 || type > 23) return false;
-  const length = ((bytes[3] as number) << 8) | (bytes[4] as number);
-  return bytes[1] === 3 && (bytes[2] as number) <= 4 && length > 0 && length <= 16384 + 256;
 }
 
 function fits<P extends Plugin>(

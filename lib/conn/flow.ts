@@ -107,6 +107,8 @@ export class Flow {
   /** Final position, once ENTRY_EOF told it. */
   eof: { position: number; tcp: boolean } | null = null;
   ended = false;
+  /** Bytes of all operations. */
+  #movedBytes = 0;
 
   readonly #stats: FlowStats;
   readonly #egress: boolean;
@@ -132,13 +134,21 @@ export class Flow {
     this.assembler.hintStart(position, losses);
   }
 
+  /** Bytes of all operations but those that wait in the stream. */
+  get takenBytes(): number {
+    return this.#movedBytes - this.stream.shownBytes;
+  }
+
   set hasProtocol(found: boolean) {
     this.#stats.hasProtocol = found;
   }
 
   add(event: SocketEvent, owner: Owner, losses: number): void {
     if (event.cut === Cut.FILTERED) this.#stats.filtered = true;
-    if (event.offset === 0) this.operationStart = this.stream.end;
+    if (event.offset === 0) {
+      this.operationStart = this.stream.end;
+      this.#movedBytes += event.totalBytes;
+    }
     this.assembler.add(event, owner, losses);
     this.#lastNs = event.timeNs;
     this.#owner = owner;

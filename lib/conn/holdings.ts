@@ -13,6 +13,8 @@ import type { TrackerContext } from "./context.ts";
 const FRAME_BYTES = 1024;
 /** A byte on the wire may become as many: an empty value in a list, a name that points to another. */
 const UNFOLDED_BYTES = 32;
+/** A frame with a gap may have any size; sums of more frames than there can be are still exact. */
+const MOST_BYTES = 2 ** 36;
 /** So many are counted anew each time. */
 const FEW = 16;
 
@@ -49,7 +51,7 @@ export class Holdings<F> {
     const decodedBytes = timed.heldBytes ?? 2 * context.maxBodyBytes;
     timed.heldBytes = this.#weighs || context.weighs
       ? FRAME_BYTES + weigh(timed.frame)
-      : FRAME_BYTES + UNFOLDED_BYTES * timed.bytes + decodedBytes;
+      : Math.min(MOST_BYTES, FRAME_BYTES + UNFOLDED_BYTES * timed.bytes + decodedBytes);
     this.#queued++;
     this.#setQueue(this.#queueBytes + timed.heldBytes);
   }
@@ -57,6 +59,7 @@ export class Holdings<F> {
   /** Frames may have been taken off. Of long queues some may still be counted that are gone. */
   paired(): void {
     const length = this.#requests.length + this.#responses.length;
+    if (length === this.#counted + this.#queued) return;
     if (length > FEW) {
       const taken = this.#counted + this.#queued - length;
       if (this.#queued + taken < length >> 2) return;
@@ -77,6 +80,7 @@ export class Holdings<F> {
 
   /** The protocol's state takes that much. */
   setState(bytes: number): void {
+    if (bytes === this.#stateBytes) return;
     this.#context.queuedBytes += bytes - this.#stateBytes;
     this.#stateBytes = bytes;
   }

@@ -73,6 +73,8 @@ export interface Session {
   finish(reason: "closed" | "trace_end", isFinal: boolean): void;
   /** Hands over what is queued, without asking the streams for more. */
   settle(): void;
+  /** Forgets what is queued: it was misread. */
+  discard(): void;
   /** With `next`, before settle(): what the next protocol gets of this one. */
   bequeath(): Inherited;
   /** Reckons what is queued by what is in it. */
@@ -144,8 +146,10 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   /** What no probe takes for a beginning is the rest of a message whose head was not seen. */
   #findStarts(): void {
     const { requestStream, responseStream } = this.#place;
-    const begins = (stream: ByteStream, side: Side): boolean =>
-      stream.shownBytes === 0 || this.#protocol.probe(stream.view(), side) === "yes";
+    const begins = (stream: ByteStream, side: Side): boolean => {
+      const probe = stream.shownBytes === 0 ? "yes" : this.#protocol.probe(stream.view(), side);
+      return probe === "yes" || probe === "likely";
+    };
     if (!begins(requestStream, "request")) this.#requestDriver.startResyncing();
     if (!begins(responseStream, "response")) this.#responseDriver.startResyncing();
   }
@@ -218,6 +222,10 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#forget();
   }
 
+  discard(): void {
+    this.#forget();
+  }
+
   weigh(): void {
     this.#holdings.weigh();
   }
@@ -240,6 +248,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   /** Everything was handed over: nothing is kept any more. */
   #forget(): void {
+    this.#requestDriver.forget();
+    this.#responseDriver.forget();
     this.#requests.length = 0;
     this.#responses.length = 0;
     this.#holdings.paired();

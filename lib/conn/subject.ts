@@ -3,6 +3,7 @@
  * only; connection.ts is the whole.
  */
 import type { Inherited, Role, Span } from "../../protocols/protocol.ts";
+import type { Proxy } from "../record/record.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 /** What one protocol left to the next: on the socket, or in its plain text. */
@@ -25,11 +26,15 @@ export interface TrackedConnection extends TraceSubject {
   readonly isUntold: boolean;
   /** It began while it was traced, and that was lost. */
   readonly isUnopened: boolean;
+  /** What a PROXY header said. */
+  readonly proxy: Proxy | undefined;
   readonly trace: ConnTrace | null;
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span;
   /** The kernel shall go on sending its payload. */
   keep(): void;
+  /** A PROXY header named these. */
+  proxyLearnt(proxy: Proxy): void;
   /** Its bytes are TLS from here on; what they say is the plain text's business. */
   bequeath(bequest: Bequest): void;
 }

@@ -8,6 +8,7 @@
 import type { Side } from "../../protocols/protocol.ts";
 import type { TraceRecord } from "../record/record.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { Positions } from "./open_names.ts";
 
 /** Whom an entry is about. */
 export interface TraceSubject {
@@ -26,8 +27,13 @@ export interface ConnTrace {
   wants(pid: number, fd: number): boolean;
 
   // Level 1: changes of state.
-  /** `fresh`: it had moved nothing before; null where that cannot be told (unix sockets). */
-  opened(on: TraceSubject, fresh: boolean | null): void;
+  /**
+   * `fresh`: it had moved nothing before; null where that cannot be told (unix sockets). `starts`:
+   * positions of the first byte in each direction, where that was told.
+   */
+  opened(on: TraceSubject, fresh: boolean | null, starts: Positions | null): void;
+  /** Others that are not logged moved bytes on it before. */
+  joined(on: TraceSubject): void;
   addressLearnt(on: TraceSubject, local: string, remote: string): void;
   stateChanged(on: TraceSubject, from: string, to: string, why: string): void;
   protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void;

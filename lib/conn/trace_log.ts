@@ -5,15 +5,18 @@
  *
  *     conn-trace time=… pid=… fd=… conn=… state from=probing to=parsing why=http
  *
- * Bytes and names of the traffic are escaped and cut. It decides nothing and keeps nothing but the
- * process it is about.
+ * Bytes and names of the traffic are escaped and cut; what of the bytes may be a secret is only
+ * counted (`withheld=n`). It decides nothing, and keeps what that takes for connections that are open.
  */
 import type { Side } from "../../protocols/protocol.ts";
-import { CUTS, Direction, OPERATIONS, SOURCES } from "../capture/abi.ts";
+import { CUTS, Direction, Flag, OPERATIONS, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { WallClock } from "../clock.ts";
 import type { TraceRecord } from "../record/record.ts";
+import { harmlessHead, SecretWatch } from "../secrets/raw.ts";
 import { escapeText } from "../wire/escape.ts";
+import type { Positions } from "./open_names.ts";
+import { byDirection, rawBytesOf } from "./raw_bytes.ts";
 import type { ConnTrace, TraceSubject } from "./trace.ts";
 
 /** Bytes shown of a payload. */
@@ -28,6 +31,34 @@ export interface TraceLogOptions {
   /** Null: every descriptor. */
   readonly fd: number | null;
   readonly level: 1 | 2;
+  /** Nothing is withheld (--show-secrets). */
+  readonly showSecrets?: boolean;
+}
+
+/** What watches over the socket's own bytes, and over each plain-text stream inside it. */
+class ConnWatches {
+  readonly #fromStart: boolean;
+  readonly #starts: [number, number] | null;
+  readonly #streams = new Map<number, SecretWatch>();
+
+  constructor(fromStart: boolean, starts: Positions | null) {
+    this.#fromStart = fromStart;
+    this.#starts = starts === null ? null : byDirection(starts);
+  }
+
+  of(plaintext: number): SecretWatch {
+    let watch = this.#streams.get(plaintext);
+    if (watch === undefined) {
+      // Positions were told of the socket's bytes.
+      watch = new SecretWatch(this.#fromStart, plaintext === 0 ? this.#starts : null);
+      this.#streams.set(plaintext, watch);
+    }
+    return watch;
+  }
+
+  harmless(bytes: Uint8Array): number {
+    return Math.min(...[...this.#streams.values()].map((watch) => watch.harmless(bytes)));
+  }
 }
 
 export class TraceLog implements ConnTrace {
@@ -36,6 +67,8 @@ export class TraceLog implements ConnTrace {
   readonly #fd: number | null;
   readonly #clock: WallClock;
   readonly #write: (line: string) => void;
+  /** By connection; null with --show-secrets. */
+  readonly #watches: Map<number, ConnWatches> | null;
 
   /** `write` takes whole lines, newline included. */
   constructor(options: TraceLogOptions, clock: WallClock, write: (line: string) => void) {
@@ -44,14 +77,20 @@ export class TraceLog implements ConnTrace {
     this.#fd = options.fd;
     this.#clock = clock;
     this.#write = write;
+    this.#watches = options.showSecrets === true ? null : new Map();
   }
 
   wants(pid: number, fd: number): boolean {
     return (this.#pid === null || this.#pid === pid) && (this.#fd === null || this.#fd === fd);
   }
 
-  opened(on: TraceSubject, fresh: boolean | null): void {
+  opened(on: TraceSubject, fresh: boolean | null, starts: Positions | null): void {
     this.#line(on, `open start=${fresh === null ? "unknown" : fresh ? "seen" : "mid_stream"}`);
+    this.#watches?.set(on.id, new ConnWatches(fresh === true, starts));
+  }
+
+  joined(on: TraceSubject): void {
+    this.#watches?.set(on.id, new ConnWatches(false, null));
   }
 
   addressLearnt(on: TraceSubject, local: string, remote: string): void {
@@ -60,6 +99,7 @@ export class TraceLog implements ConnTrace {
 
   stateChanged(on: TraceSubject, from: string, to: string, why: string): void {
     this.#line(on, `state from=${from} to=${to} why=${value(why)}`);
+    if (to === "closed") this.#watches?.delete(on.id);
   }
 
   protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void {
@@ -89,7 +129,8 @@ export class TraceLog implements ConnTrace {
     if (event.suspect !== 0) text += " suspect";
     if (event.source !== 0) text += ` source=${name(SOURCES, event.source)}`;
     const end = event.payloadStart + Math.min(event.payloadLength, HEAD_BYTES);
-    this.#line(on, text + dump(event.bytes.subarray(event.payloadStart, end)));
+    const shown = this.#shown(on, event);
+    this.#line(on, text + dump(event.bytes.subarray(event.payloadStart, end), shown));
   }
 
   frame(on: TraceSubject, side: Side, bytes: number): void {
@@ -105,7 +146,11 @@ export class TraceLog implements ConnTrace {
   invalid(on: TraceSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void {
     if (this.level < 2) return;
     const head = bytes.subarray(0, HEAD_BYTES);
-    this.#line(on, `invalid side=${side} why=${value(reason)} position=${position}${dump(head)}`);
+    const shown = this.#harmless(on, head);
+    this.#line(
+      on,
+      `invalid side=${side} why=${value(reason)} position=${position}${dump(head, shown)}`,
+    );
   }
 
   resync(on: TraceSubject, side: Side, droppedBytes: number): void {
@@ -135,6 +180,26 @@ export class TraceLog implements ConnTrace {
     this.#line(on, text);
   }
 
+  /** So many bytes of an operation can be shown; undefined: all. */
+  #shown(on: TraceSubject, event: SocketEvent): number | undefined {
+    if (this.#watches === null) return undefined;
+    const raw = rawBytesOf(event);
+    // A datagram stands for itself.
+    if (raw.isDatagram) return harmlessHead(raw.bytes.subarray(raw.start, raw.end));
+    let watches = this.#watches.get(on.id);
+    if (watches === undefined) {
+      watches = new ConnWatches((event.flags & Flag.FRESH) !== 0, null);
+      this.#watches.set(on.id, watches);
+    }
+    return watches.of(event.plaintext).take(raw);
+  }
+
+  /** The same of bytes from anywhere in the connection. */
+  #harmless(on: TraceSubject, bytes: Uint8Array): number | undefined {
+    if (this.#watches === null) return undefined;
+    return this.#watches.get(on.id)?.harmless(bytes) ?? harmlessHead(bytes);
+  }
+
   #line(on: TraceSubject, text: string): void {
     const time = this.#clock.format(on.lastNs);
     this.#write(`conn-trace time=${time} pid=${on.pid} fd=${on.fd} conn=${on.id} ${text}\n`);
@@ -156,17 +221,18 @@ function name(of: readonly string[], index: number): string {
   return of[index] ?? `${index}`;
 }
 
-/** Bytes in hexadecimal and as text, one character a byte. */
-function dump(bytes: Uint8Array): string {
+/** Bytes in hexadecimal and as text, one character a byte; those behind `shown` are only counted. */
+function dump(bytes: Uint8Array, shown: number = bytes.length): string {
   if (bytes.length === 0) return "";
   let hex = "";
   let text = "";
-  for (const byte of bytes) {
+  for (const byte of bytes.subarray(0, shown)) {
     hex += byte.toString(16).padStart(2, "0");
     const plain = byte >= 32 && byte < 127 && byte !== 92;
     text += plain ? String.fromCharCode(byte) : byte === 92 ? "\\\\" : escapeByte(byte);
   }
-  return ` hex=${hex} text=${quoted(text)}`;
+  const withheld = Math.max(0, bytes.length - shown);
+  return ` hex=${hex} text=${quoted(text)}${withheld > 0 ? ` withheld=${withheld}` : ""}`;
 }
 
 function escapeByte(byte: number): string {

@@ -6,13 +6,14 @@
  *     state     meaning                                   leaves by
  *     new       nothing moved yet                         first byte → probing
  *     probing   bytes held (bounded) until a probe tells  yes → parsing · all no → unknown
+ *                                                         yes, and opaque (TLS) → unknown
  *     parsing   a session takes the bytes                 switch → parsing | unknown
  *                                                         nothing but failures → unknown
  *     unknown   bytes counted; every operation probed     yes → parsing · given up: only counted
  *     closed    everything handed over                    —
  *
  * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
- * the connection's, see connection.ts. It never decides by ports alone.
+ * the connection's, see connection.ts; which protocol it is, is found by prober.ts.
  */
 import {
   ANY,
@@ -22,21 +23,21 @@ import {
   type Side,
   type Started,
 } from "../../protocols/protocol.ts";
-import { Direction, SOURCES } from "../capture/abi.ts";
+import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
+import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
+import { BothWays } from "./both_ways.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import { detect, type Detected, fitsAny, type Head, looksLikeTls, PROBE_BYTES } from "./detect.ts";
-import { endOf, type FinalTotals, Flow } from "./flow.ts";
-import type { Start } from "../stitch/pairing.ts";
-import { incompleteOfGap } from "../stream/gap.ts";
+import { PROBE_BYTES } from "./detect.ts";
+import { FirstBytes } from "./first_bytes.ts";
+import type { FinalTotals, Flow } from "./flow.ts";
+import { MAX_MISSES, Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
-/** Operations without a match after which a connection is given up. */
-const MAX_MISSES = 64;
 /** Failures without one frame after which a protocol is refused. */
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
@@ -57,22 +58,20 @@ export class ConnTracker {
     remote: string;
     conn: number;
     library: string;
+    proxy: Proxy | undefined;
   };
   readonly #plaintext: number;
-  readonly #egress: Flow;
-  readonly #ingress: Flow;
+  readonly #ways: BothWays;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
-  #firstSpeaker: Role | null = null;
-  #misses = 0;
+  readonly #prober: Prober;
+  /** What the session began with, until the other direction has confirmed it. */
+  #unconfirmed: FirstBytes | null = null;
+  #plugin: Started | null = null;
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
   #passing = ALL_LOOKED_AT;
-  /** Bytes before the first message were not seen, or not understood. */
-  #midStream: boolean;
-  /** Why they were not seen. */
-  #unseen: IncompleteReason;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
   constructor(
@@ -84,10 +83,6 @@ export class ConnTracker {
     this.#context = context;
     this.#connection = connection;
     this.#plaintext = plaintext;
-    this.#egress = new Flow(context, true);
-    this.#ingress = new Flow(context, false);
-    this.#midStream = connection.isOld;
-    this.#unseen = connection.isOld ? "mid_stream" : "gap";
     this.#facts = {
       protocol: "unknown",
       role: undefined,
@@ -95,14 +90,18 @@ export class ConnTracker {
       remote: connection.remote,
       conn: connection.id,
       library: source === 0 ? "" : SOURCES[source] ?? "",
+      proxy: connection.proxy,
     };
+    this.#ways = new BothWays(context, this.#facts);
+    this.#prober = new Prober(context, connection, this.#ways.egress, this.#ways.ingress);
     context.trackers++;
   }
 
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
-    this.#egress.hintStart(egress, this.#context.losses);
-    this.#ingress.hintStart(ingress, this.#context.losses);
+    this.#totals?.hintStart(egress, ingress);
+    this.#ways.egress.hintStart(egress, this.#context.losses);
+    this.#ways.ingress.hintStart(ingress, this.#context.losses);
   }
 
   /** What it speaks was told before its first byte. */
@@ -115,16 +114,19 @@ export class ConnTracker {
     this.#facts.remote = remote;
   }
 
+  proxyLearnt(proxy: Proxy): void {
+    this.#facts.proxy = proxy;
+  }
+
   data(event: SocketEvent, owner: Owner): void {
     if (this.state === "closed") return;
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
-    const egress = event.direction === Direction.EGRESS;
-    this.#firstSpeaker ??= egress ? "client" : "server";
-    const flow = egress ? this.#egress : this.#ingress;
+    const flow = this.#ways.of(event.direction);
+    this.#prober.spoke(flow);
     flow.add(event, owner, this.#context.losses);
-    const other = egress ? this.#ingress : this.#egress;
-    // As #requestsFirst(): what came behind a loss of requests may have had its time.
+    const other = this.#ways.other(flow);
+    // What came behind a loss of requests may have had its time, see requestsFirst.
     if (other.assembler.waits && this.#session !== null) this.#expire(other);
     this.#grew(flow);
     flow.stream.keep();
@@ -133,7 +135,7 @@ export class ConnTracker {
 
   /** One direction will not move any more bytes than up to `position`. */
   eof(direction: number, position: number, tcp: boolean): void {
-    const flow = direction === Direction.EGRESS ? this.#egress : this.#ingress;
+    const flow = this.#ways.of(direction);
     if (flow.ended || this.state === "closed") return;
     flow.eof = { position, tcp };
     this.#checkEof(flow);
@@ -141,26 +143,25 @@ export class ConnTracker {
 
   /** Have both directions come up to their final positions? */
   reached(final: FinalTotals): boolean {
-    if (this.#egress.assembler.waits || this.#ingress.assembler.waits) return false;
-    return this.#leftOf("egress", final) === 0 && this.#leftOf("ingress", final) === 0;
+    return this.#ways.reached(final);
   }
 
   /** May the process still read what had come before the connection ended? */
   awaitsReader(final: FinalTotals): boolean {
-    return !this.#givenUp && this.#ingress.awaits(endOf("ingress", final));
+    const { ingress } = this.#ways;
+    return !this.#givenUp && ingress.awaits(this.#ways.endOf(ingress, final));
   }
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
+    const { requestsFirst } = this.#ways;
     // Both before a message of either is paired: it must be known that another waits behind a gap.
-    const hasGrown = this.#requestsFirst().map((way) => {
-      const { assembler } = this.#flowOf(way);
-      return assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses);
-    });
-    for (const [i, way] of this.#requestsFirst().entries()) {
-      const flow = this.#flowOf(way);
-      if (hasGrown[i] === true) this.#grew(flow);
+    const grown = requestsFirst.filter(({ assembler }) =>
+      assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses)
+    );
+    for (const flow of requestsFirst) {
+      if (grown.includes(flow)) this.#grew(flow);
       if (flow.eof !== null) this.#checkEof(flow);
     }
     this.#session?.tick();
@@ -174,11 +175,10 @@ export class ConnTracker {
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
-    if (final !== null) this.#totals?.settle(final.totals, this.#connection.span());
-    for (const way of this.#requestsFirst()) {
-      const flow = way === "egress" ? this.#egress : this.#ingress;
+    if (final !== null) this.#totals?.settle(this.#ways.since(final), this.#connection.span());
+    for (const flow of this.#ways.requestsFirst) {
       // Of a connection given up the kernel tells totals only.
-      const end = final === null || this.#givenUp ? null : endOf(way, final);
+      const end = final === null || this.#givenUp ? null : this.#ways.endOf(flow, final);
       if (flow.finish(end, this.#context.losses)) this.#grew(flow);
     }
     const session = this.#session;
@@ -188,23 +188,9 @@ export class ConnTracker {
       if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
       if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
     }
-    this.#egress.stream.clear();
-    this.#ingress.stream.clear();
+    this.#ways.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
-  }
-
-  /** Behind a loss a response must not be paired before its request is let through. */
-  #requestsFirst(): readonly ("egress" | "ingress")[] {
-    return this.#facts.role === "client" ? ["egress", "ingress"] : ["ingress", "egress"];
-  }
-
-  #flowOf(way: "egress" | "ingress"): Flow {
-    return way === "egress" ? this.#egress : this.#ingress;
-  }
-
-  #leftOf(way: "egress" | "ingress", final: FinalTotals): number {
-    return (way === "egress" ? this.#egress : this.#ingress).left(endOf(way, final));
   }
 
   #expire(flow: Flow): void {
@@ -219,177 +205,107 @@ export class ConnTracker {
     const eof = flow.eof;
     if (eof === null || flow.ended || !flow.assembler.reached(eof, false)) return;
     flow.ended = true;
-    this.#session?.endSide(this.#sideOf(flow), "closed");
+    this.#session?.endSide(this.#ways.sideOf(flow), "closed");
     this.#afterSession();
-  }
-
-  #sideOf(flow: Flow): Side {
-    return (flow === this.#egress) === (this.#facts.role === "client") ? "request" : "response";
   }
 
   #grew(flow: Flow): void {
     if (this.#givenUp) flow.stream.clear();
     else if (this.#session === null) this.#probe(flow);
-    else {
-      this.#session.advance(this.#sideOf(flow));
+    else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, flow)) {
+      this.#session.advance(this.#ways.sideOf(flow));
       this.#afterSession();
     }
   }
 
-  // Probing.
-
   #probe(flow: Flow): void {
     if (this.state === "new") this.#moveTo("probing", "data");
-    const { plugins } = this.#context;
-    const other = flow === this.#egress ? this.#ingress : this.#egress;
-    // Each turn drops bytes of one direction, so that there are few.
-    for (let turn = 0; turn < 4; turn++) {
-      if (this.#probeOperation(flow)) return;
-      const found = this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
-      if (found === "unsure") return;
-      if (found !== "no") {
-        this.#start(found.plugin, found.role);
-        return;
-      }
-      const head = this.#headOf(flow);
-      if (this.#totals !== null && looksLikeTls(head.bytes)) {
-        if (!this.#totals.tls) this.#connection.trace?.tlsSeen(this.#connection);
-        this.#totals.tls = true;
-        this.#giveUp("tls");
-        return;
-      }
-      if (head.bytes.length === 0) return;
-      if (!fitsAny(plugins, "stream", head)) {
-        this.#missed();
-        this.#midStream = true;
-        if (this.#givenUp || !this.#dropTo(flow)) return;
-      } else if (other.stream.shownBytes > 0) other.stream.clear();
-      else this.#dropTo(flow);
-      this.#midStream = true;
+    const { misses } = this.#prober;
+    const told = this.#prober.look(flow);
+    if (this.#prober.misses > misses && this.state === "probing") {
+      this.#moveTo("unknown", "no protocol matches");
     }
-    this.#clearFlows();
+    if (told === "hopeless") this.#giveUp("no protocol matches");
+    else if (told !== "unsure") this.#start(told.plugin, told.role);
   }
 
   /**
-   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
-   * True when a message begins there.
+   * The other direction's first bytes: do they fit what the first ones were taken for? If not, both are
+   * read again: as what fits both; or anew, where the one that should have asked was seen to answer, or
+   * the one that should answer asks. True when that was done.
    */
-  #probeOperation(flow: Flow): boolean {
-    const before = flow.operationStart - flow.stream.position;
-    if (!this.#midStream || before <= 0 || before >= flow.stream.shownBytes) return false;
-    const none: Head = { bytes: new Uint8Array(0), full: false };
-    const bytes = flow.stream.view().subarray(before, before + PROBE_BYTES);
-    const head: Head = { bytes, full: bytes.length === PROBE_BYTES };
-    const found = flow === this.#egress ? this.#detect(head, none) : this.#detect(none, head);
-    if (found === "unsure" || found === "no") return false;
-    flow.stream.consume(before);
-    this.#start(found.plugin, found.role);
+  #revise(first: FirstBytes, flow: Flow): boolean {
+    const [session, plugin] = [this.#session, this.#plugin];
+    if (flow === first.flow) this.#unconfirmed = null;
+    if (session === null || plugin === null || flow === first.flow) return false;
+    const head = flow.stream.view().subarray(0, PROBE_BYTES);
+    const answer = plugin.probe(head, this.#ways.sideOf(flow));
+    if (answer === "unsure" && first.isAll) return false;
+    this.#unconfirmed = null;
+    if (answer !== "no" || !first.isAll) return false;
+    const isEgress = flow === this.#ways.egress;
+    const found = this.#prober.detect(isEgress ? head : first.bytes, isEgress ? first.bytes : head);
+    const isOdd = this.#facts.role !== (this.#prober.firstSpeaker ?? this.#facts.role);
+    if (typeof found === "string" && !isOdd && !this.#prober.asks(head)) return false;
+    session.discard();
+    first.restore();
+    this.#forgetProtocol(plugin.name, "contradicted by the answer");
+    if (typeof found !== "string") this.#start(found.plugin, found.role);
+    else this.#probe(flow);
     return true;
-  }
-
-  #detect(egress: Head, ingress: Head): Detected<Started> | "unsure" | "no" {
-    const connection = this.#connection;
-    return detect(this.#context.plugins, "stream", egress, ingress, {
-      role: connection.roleHint,
-      localPort: connection.localPort,
-      remotePort: connection.remotePort,
-      firstSpeaker: this.#midStream ? null : this.#firstSpeaker,
-    });
-  }
-
-  #headOf(flow: Flow): Head {
-    const stream = flow.stream;
-    while (stream.shownBytes === 0 && stream.gapBytes > 0) {
-      if (!this.#connection.isOld) this.#unseen = incompleteOfGap(stream.gapReason);
-      stream.passGap();
-      this.#midStream = true;
-    }
-    const bytes = stream.view();
-    // One that ended unsure still may be told by the other: a short request, then shutdown().
-    const full = bytes.length >= PROBE_BYTES || stream.gapBytes > 0;
-    return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
-  }
-
-  /** Drops what no protocol starts with; true when the latest operation is left to look at. */
-  #dropTo(flow: Flow): boolean {
-    const stream = flow.stream;
-    const before = flow.operationStart - stream.position;
-    if (before > 0 && before < stream.shownBytes) {
-      stream.consume(before);
-      return true;
-    }
-    stream.clear();
-    return false;
-  }
-
-  #missed(): void {
-    this.#misses++;
-    if (this.state === "probing") this.#moveTo("unknown", "no protocol matches");
-    if (this.#misses >= MAX_MISSES) this.#giveUp("no protocol matches");
   }
 
   #giveUp(why: string): void {
     this.#givenUp = true;
-    this.#clearFlows();
+    this.#ways.clear();
     this.#moveTo("unknown", why);
     this.#connection.trace?.disabled(this.#connection, why);
     // A library's plain text is no business of the kernel's filter on the socket.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
   }
 
-  #clearFlows(): void {
-    this.#egress.stream.clear();
-    this.#ingress.stream.clear();
-  }
-
-  // Parsing.
-
   #start(plugin: Started, role: Role, inherited: Inherited | null = null): void {
+    this.#plugin = plugin;
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
-    const client = role === "client";
-    this.#egress.hasProtocol = true;
-    this.#ingress.hasProtocol = true;
-    const trace = this.#connection.trace;
+    this.#ways.haveProtocol = true;
     const session = this.#session = openSession(plugin, {
       context: this.#context,
       facts: this.#facts,
       subject: this.#connection,
-      trace,
+      trace: this.#connection.trace,
       transport: "stream",
-      requestStream: (client ? this.#egress : this.#ingress).stream,
-      responseStream: (client ? this.#ingress : this.#egress).stream,
-      start: this.#startOf(),
-      unseen: this.#unseen,
+      requestStream: this.#ways.carrying("request").stream,
+      responseStream: this.#ways.carrying("response").stream,
+      start: this.#prober.start,
+      unseen: this.#prober.unseen,
       inherited,
       pass: (side, until) => this.#pass(side, until),
     });
-    this.#moveTo("parsing", plugin.name);
-    trace?.protocolDecided(this.#connection, plugin.name, role);
-    this.#passing = ALL_LOOKED_AT;
-    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
+    this.#unconfirmed = null;
+    if (plugin.names.length > 0) {
+      this.#announce(plugin, role);
+      if (inherited === null) this.#unconfirmed = FirstBytes.ofOnly(this.#ways.all);
+    }
     for (const side of ["request", "response"] as const) {
       session.advance(side);
-      const flow = client === (side === "request") ? this.#egress : this.#ingress;
-      if (flow.ended) session.endSide(side, "closed");
+      if (this.#ways.carrying(side).ended) session.endSide(side, "closed");
     }
     this.#afterSession();
   }
 
-  #startOf(): Start {
-    if (!this.#midStream && this.#connection.isUnopened) {
-      this.#midStream = true;
-      this.#unseen = "lost_events";
-    }
-    if (this.#midStream) return "joined";
-    // Of a unix socket no more may be known than that it looks fresh: pairing is careful, too.
-    return this.#connection.isUntold ? "untold" : "seen";
+  /** There will be records: the kernel shall go on sending payload. */
+  #announce(plugin: Started, role: Role): void {
+    this.#moveTo("parsing", plugin.name);
+    this.#connection.trace?.protocolDecided(this.#connection, plugin.name, role);
+    this.#passing = ALL_LOOKED_AT;
+    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
   }
 
   /** The socket's bytes up to there need only be counted. */
   #pass(side: Side, until: number | null): void {
     if (this.#plaintext !== 0) return;
-    const isEgress = (side === "request") === (this.#facts.role === "client");
+    const isEgress = this.#ways.carrying(side) === this.#ways.egress;
     this.#passing = { ...this.#passing, [isEgress ? "egress" : "ingress"]: until };
     this.#context.verdict(this.#connection.id, "keep", this.#passing);
   }
@@ -399,21 +315,27 @@ export class ConnTracker {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
-    else if (session.frames > 0) this.#totals = null;
+    else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
     // Once bitten: another protocol's bytes must not be lost to the same mistake.
-    else if (session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) this.#refuse();
+    else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
+      this.#refuse();
+    }
   }
 
   #handOver(session: Session, next: Handover): void {
     const inherited = session.bequeath();
     session.settle();
     const role = this.#facts.role ?? "client";
-    this.#session = null;
-    this.#totals = null;
-    this.#midStream = false;
-    this.#unseen = "gap";
+    this.#setUnknown();
+    this.#prober.handOver();
+    // With records of its own a connection is not reported as unknown.
+    if (session.frames > 0) this.#totals = null;
     const { to, opaque } = next;
-    if (opaque !== undefined && to !== null) this.#connection.bequeath({ to, role, inherited });
+    if (opaque !== undefined && to === null) return this.#recognise(opaque);
+    this.#totals = null;
+    if (opaque !== undefined && to !== null && to !== ANY) {
+      this.#connection.bequeath({ to, role, inherited });
+    }
     if (++this.#switches > MAX_SWITCHES) this.#giveUp("too many hand-overs");
     else if (to === ANY || opaque !== undefined) this.#startOver();
     else this.#startNamed({ to: to ?? "an unknown protocol", role, inherited });
@@ -425,37 +347,47 @@ export class ConnTracker {
     else this.#start(plugin, role, inherited);
   }
 
+  /** Nobody can read what it is. */
+  #recognise(what: "tls"): void {
+    this.#connection.trace?.tlsSeen(this.#connection);
+    if (this.#totals !== null) this.#totals.tls = true;
+    this.#giveUp(what);
+  }
+
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
-    this.#facts.protocol = "unknown";
-    this.#facts.role = undefined;
-    this.#firstSpeaker = null;
-    this.#misses = 0;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
+    this.#ways.startOver();
+    this.#prober.startOver();
     this.#moveTo("probing", "another protocol begins");
-    for (const flow of [this.#egress, this.#ingress]) {
+    for (const flow of this.#ways.all) {
       if (flow.stream.shownBytes > 0) this.#grew(flow);
     }
   }
 
   #refuse(): void {
-    const protocol = this.#facts.protocol;
-    this.#context.stats.refuse(protocol);
-    this.#connection.trace?.protocolRefused(this.#connection, protocol, "no valid frame");
-    this.#totals?.refuse(protocol, "no_valid_frame");
     this.#session?.settle();
+    this.#forgetProtocol(this.#facts.protocol, "no valid frame");
+    this.#prober.midStream = true;
+    this.#wasRefused = true;
+    this.#ways.clear();
+    this.#moveTo("unknown", "no valid frame");
+    if (++this.#prober.misses >= MAX_MISSES) this.#giveUp("no protocol matches");
+  }
+
+  #forgetProtocol(protocol: string, why: string): void {
+    this.#context.stats.refuse(protocol);
+    this.#connection.trace?.protocolRefused(this.#connection, protocol, why);
+    this.#totals?.refuse(protocol, why.replaceAll(" ", "_"));
+    this.#setUnknown();
+  }
+
+  #setUnknown(): void {
     this.#session = null;
+    this.#unconfirmed = null;
     this.#facts.protocol = "unknown";
     this.#facts.role = undefined;
-    this.#midStream = true;
-    this.#wasRefused = true;
-    this.#egress.hasProtocol = false;
-    this.#ingress.hasProtocol = false;
-    this.#clearFlows();
-    this.#moveTo("unknown", "no valid frame");
-    this.#missed();
+    this.#ways.haveProtocol = false;
   }
 
   #report(reason: "closed" | "trace_end"): void {

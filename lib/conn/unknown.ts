@@ -1,14 +1,17 @@
 /**
  * What is said of a connection that no protocol matched: totals, first bytes, and what was tried.
- * In: its operations. Out: one record at its end. It keeps 64 bytes a direction and never decodes.
+ * In: its operations. Out: one record at its end. It keeps 64 bytes a direction and never decodes;
+ * what of them may be a secret is not shown.
  */
 import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
 import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { Direction, Flag } from "../capture/abi.ts";
 import type { Owner } from "../stream/byte_stream.ts";
-import { base64, utf8, utf8CutBefore } from "../wire/text.ts";
+import { shownText } from "../wire/shown.ts";
+import { base64 } from "../wire/text.ts";
 import type { Role, TrackerContext } from "./context.ts";
+import { follows, harmlessHead, missesStart } from "../secrets/raw.ts";
 import type { Positions } from "./open_names.ts";
 
 const FIRST_BYTES = 64;
@@ -19,6 +22,12 @@ class DirectionTotals {
   first: Uint8Array | null = null;
   firstLength = 0;
   span: Span | null = null;
+  /** Where the direction begins, as ENTRY_OPEN told it. */
+  told: number | undefined = undefined;
+  /** Bytes before those kept were not seen: they may be the rest of anything. */
+  isLate = false;
+  /** Position behind the last byte kept; -1 before the first, and when nothing more is kept. */
+  #next = -1;
   /** Of the latest operation: its position as told, and counted from the first one's. */
   #position = 0;
   #at = 0;
@@ -32,14 +41,27 @@ class DirectionTotals {
       const { pid, fd, comm, container } = owner;
       this.span = { startNs: ns, endNs: ns, bytes: 0, pid, fd, comm, container };
     } else this.span.endNs = event.timeNs;
+    this.#keep(event);
+  }
+
+  /** Keeps first bytes, as long as none is missing between them. */
+  #keep(event: SocketEvent): void {
     const room = Math.min(FIRST_BYTES - this.firstLength, event.payloadLength);
-    if (room <= 0) return;
+    if (room <= 0 || this.#isBehindOthers(event)) return;
     this.first ??= new Uint8Array(FIRST_BYTES);
-    this.first.set(
-      event.bytes.subarray(event.payloadStart, event.payloadStart + room),
-      this.firstLength,
-    );
+    const { bytes, payloadStart } = event;
+    this.first.set(bytes.subarray(payloadStart, payloadStart + room), this.firstLength);
     this.firstLength += room;
+    this.#next = event.position + event.offset + event.payloadLength;
+  }
+
+  #isBehindOthers(event: SocketEvent): boolean {
+    if (event.isDatagram) return false;
+    const position = event.position + event.offset;
+    const isTcp = (event.flags & Flag.TCP_POSITION) !== 0;
+    if (this.first !== null) return !follows(position, this.#next, isTcp);
+    this.isLate ||= missesStart(position, this.told, isTcp);
+    return false;
   }
 
   /** A stream's positions also count what moved without an event of its own (splice, lost events). */
@@ -61,16 +83,25 @@ class DirectionTotals {
     if (this.bytes > 0) this.span ??= { ...span };
   }
 
-  message(): UnknownMessage {
+  /** `isAll`: secrets, too. */
+  message(isAll: boolean): UnknownMessage {
     const message: UnknownMessage = { bytes: this.bytes };
-    if (this.first === null || this.firstLength === 0) return message;
-    const end = this.firstLength < FIRST_BYTES
-      ? this.firstLength
-      : utf8CutBefore(this.first, 0, this.firstLength);
-    const text = utf8(this.first, 0, end);
+    const shown = isAll ? this.firstLength : this.#harmless;
+    if (this.first === null || shown === 0) return message;
+    const text = shownText(this.first, 0, shown, shown === FIRST_BYTES);
     if (text !== null) message.first_bytes = text;
-    else message.first_bytes_base64 = base64(this.first, 0, this.firstLength);
+    else message.first_bytes_base64 = base64(this.first, 0, shown);
     return message;
+  }
+
+  /** Some of the first bytes would not be shown. */
+  get isWithheld(): boolean {
+    return this.#harmless < this.firstLength;
+  }
+
+  get #harmless(): number {
+    if (this.first === null || this.isLate) return 0;
+    return harmlessHead(this.first.subarray(0, this.firstLength));
   }
 }
 
@@ -91,6 +122,12 @@ export class UnknownTotals {
   readonly #refused = new Map<string, string>();
   #firstSpeaker: Role | null = null;
   tls = false;
+
+  /** Positions of the first bytes, from ENTRY_OPEN. */
+  hintStart(egress: number, ingress: number): void {
+    this.#egress.told = egress;
+    this.#ingress.told = ingress;
+  }
 
   add(event: SocketEvent, owner: Owner): void {
     const egress = event.direction === Direction.EGRESS;
@@ -128,27 +165,34 @@ export class UnknownTotals {
     const [sent, received] = [this.#egress, this.#ingress];
     const request = asClient ? sent : received;
     const response = asClient ? received : sent;
-    if (request.span === null && response.span === null) return;
+    // Empty datagrams and the like are operations that moved nothing.
+    if (request.bytes === 0 && response.bytes === 0) return;
+    if (incomplete.includes("mid_stream")) request.isLate = response.isLate = true;
     if (context.role !== undefined && context.role !== facts.role) {
       context.stats.filteredRecords++;
       return;
     }
     const why = {
-      tried: context.plugins.filter((plugin) => plugin.transports.includes(transport))
+      tried: context.plugins
+        .filter(({ names, transports }) => names.length > 0 && transports.includes(transport))
         .map(({ name }) => ({ protocol: name, why: this.#refused.get(name) ?? "no_match" })),
       tls: this.tls ? "encrypted: TLS records" : undefined,
     };
+    const { showSecrets } = context;
+    const redacted: string[] = [];
+    if (!showSecrets && request.isWithheld) redacted.push("request.first_bytes");
+    if (!showSecrets && response.isWithheld) redacted.push("response.first_bytes");
     const stitched: Stitched<{ request: object | null; response: object | null }> = {
       exchange: {
-        request: request.bytes === 0 ? null : { ...request.message(), ...why },
+        request: request.bytes === 0 ? null : { ...request.message(showSecrets), ...why },
         response: response.bytes === 0
           ? null
-          : { ...response.message(), ...(request.bytes === 0 ? why : {}) },
+          : { ...response.message(showSecrets), ...(request.bytes === 0 ? why : {}) },
       },
       request: spanOf(request),
       response: spanOf(response),
       incomplete,
-      redacted: [],
+      redacted,
     };
     const record = buildRecord(stitched, facts, context.clock);
     // Two totals are no question and answer.

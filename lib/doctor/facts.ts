@@ -70,6 +70,8 @@ export interface DirectionFacts {
   operations: number;
   /** Its first bytes, as far as they came. */
   head: Uint8Array;
+  /** So many of them can be shown; absent: none was taken for a secret. */
+  headShown?: number;
 }
 
 /** Bytes that were no frame of their protocol: the first of that reason. */
@@ -78,7 +80,9 @@ export interface InvalidFact {
   readonly reason: string;
   /** Offset in the stream of that side, counted from the first byte seen. */
   readonly position: number;
+  /** Those that can be shown, and how many cannot. */
   readonly bytes: Uint8Array;
+  readonly withheld?: number;
   count: number;
 }
 

@@ -5,9 +5,11 @@
 import type { Side } from "../../protocols/protocol.ts";
 import { CUTS, Direction, EntryKind, Family, Flag, OPERATIONS } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { inodeOf, unixNames } from "../conn/open_names.ts";
+import { inodeOf, positionsOf, unixNames } from "../conn/open_names.ts";
+import { byDirection, rawBytesOf } from "../conn/raw_bytes.ts";
 import type { ConnTrace, TraceSubject } from "../conn/trace.ts";
 import type { TraceRecord } from "../record/record.ts";
+import { SecretWatch } from "../secrets/raw.ts";
 import type { CallFacts, ConnFacts, DirectionFacts } from "./facts.ts";
 
 const MAX_CONNECTIONS = 4096;
@@ -26,6 +28,7 @@ export class Observer implements ConnTrace {
   /** Connections beyond those kept. */
   uncounted = 0;
   readonly #connections = new Map<number, ConnFacts>();
+  readonly #watches = new Map<number, SecretWatch>();
   #latest: ConnFacts | null = null;
 
   get connections(): ConnFacts[] {
@@ -49,6 +52,8 @@ export class Observer implements ConnTrace {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined && fresh === true) facts.fresh = true;
   }
+
+  joined(): void {}
 
   addressLearnt(): void {}
 
@@ -96,9 +101,11 @@ export class Observer implements ConnTrace {
     const known = facts.invalid.find((one) => one.side === side && one.reason === reason);
     if (known !== undefined) known.count++;
     else if (facts.invalid.length < MAX_INVALID) {
-      const head = bytes.slice(0, INVALID_BYTES);
+      const head = bytes.subarray(0, INVALID_BYTES);
+      const shown = head.slice(0, this.#watches.get(on.id)?.harmless(head) ?? 0);
+      const withheld = head.length - shown.length;
       const at = sinceFirst(facts, side, position);
-      facts.invalid.push({ side, reason, position: at, bytes: head, count: 1 });
+      facts.invalid.push({ side, reason, position: at, bytes: shown, withheld, count: 1 });
     }
   }
 
@@ -136,6 +143,10 @@ export class Observer implements ConnTrace {
   #open(event: SocketEvent): void {
     const facts = this.#connectionOf(event);
     if (facts === null) return;
+    const starts = positionsOf(event, false);
+    const isFresh = (event.flags & Flag.FRESH) !== 0;
+    const watch = new SecretWatch(isFresh, starts === null ? null : byDirection(starts));
+    this.#watches.set(event.conn, watch);
     facts.inode = inodeOf(event);
     if (event.family !== Family.UNIX) return;
     const names = unixNames(event);
@@ -156,11 +167,20 @@ export class Observer implements ConnTrace {
       facts.lastDirection = event.direction;
     }
     direction.payloadBytes += event.payloadLength;
-    keepHead(direction, event);
+    keepHead(direction, event, this.#watchOf(event).take(rawBytesOf(event)));
     if (event.cut !== 0) {
       const missing = event.totalBytes - event.offset - event.payloadLength;
       add(facts.cut, CUTS[event.cut] ?? "other", Math.max(0, missing));
     }
+  }
+
+  #watchOf(event: SocketEvent): SecretWatch {
+    let watch = this.#watches.get(event.conn);
+    if (watch === undefined) {
+      watch = new SecretWatch((event.flags & Flag.FRESH) !== 0);
+      this.#watches.set(event.conn, watch);
+    }
+    return watch;
   }
 
   #count(event: SocketEvent, direction: DirectionFacts): void {
@@ -260,9 +280,12 @@ function sinceFirst(facts: ConnFacts, side: Side, position: number): number {
   return since >= 0 ? since : since + TWO_32;
 }
 
-function keepHead(direction: DirectionFacts, event: SocketEvent): void {
+/** `shown`: so many of the event's bytes can be shown. */
+function keepHead(direction: DirectionFacts, event: SocketEvent, shown: number): void {
   const room = Math.min(HEAD_BYTES - direction.head.length, event.payloadLength);
   if (room <= 0) return;
+  const already = direction.headShown ?? 0;
+  if (already === direction.head.length) direction.headShown = already + Math.min(room, shown);
   const head = new Uint8Array(direction.head.length + room);
   head.set(direction.head);
   const { bytes, payloadStart } = event;

@@ -2,11 +2,10 @@
  * A file in place of a process: what the doctor says of a recording or a packet capture as such. In:
  * facts. Out: the first stage, and what is to be done next. Pure.
  */
-import { formatSize } from "../sink/format.ts";
+import { formatSize, plural } from "../sink/format.ts";
 import { bytesOf, total } from "./diagnose.ts";
 import type { ConnFacts, DoctorFacts, SavedFacts } from "./facts.ts";
-import type { Stage } from "./stages.ts";
-import { plural, type Verdict } from "./verdict.ts";
+import type { Stage, Verdict } from "./findings.ts";
 
 /** What the file has, and what of it was not read. */
 export function fileStage(saved: SavedFacts, facts: DoctorFacts): Stage {

@@ -5,7 +5,7 @@
  */
 import type { Plugin } from "../../protocols/protocol.ts";
 import { escapeText } from "../wire/escape.ts";
-import { formatSize } from "../sink/format.ts";
+import { formatSize, plural } from "../sink/format.ts";
 import { latin1 } from "../wire/text.ts";
 import {
   busyFiles,
@@ -18,17 +18,10 @@ import {
   total,
   untracedSockets,
 } from "./diagnose.ts";
-import type { ConnFacts, DoctorFacts, SocketFact } from "./facts.ts";
+import type { ConnFacts, DirectionFacts, DoctorFacts, SocketFact } from "./facts.ts";
+import type { Stage } from "./findings.ts";
 import { nearestMiss } from "./nearest.ts";
 import { capturedLine, fileStage, nameOf } from "./saved.ts";
-import { plural } from "./verdict.ts";
-
-/** One stage: "process" (or "file"), "events", "delivered", "tracked", "parsed" or "stitched". */
-export interface Stage {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly lines: readonly string[];
-}
 
 /** Connections and files shown one by one. */
 const MAX_SHOWN = 12;
@@ -228,15 +221,13 @@ export function describeConn(
   const transport = conn.isDatagram ? "datagram" : "stream";
   const miss = nearestMiss(plugins, transport, egress.head, ingress.head);
   if (miss === null) {
-    const head = egress.head.length > 0 ? egress.head : ingress.head;
-    return `no protocol comes near: ${dump(head)}`;
+    return `no protocol comes near: ${firstBytes(egress.head.length > 0 ? egress : ingress)}`;
   }
-  const head = miss.direction === "sent" ? egress.head : ingress.head;
   const beyond = miss.matchedBytes < miss.ofBytes
     ? `but not from byte ${miss.matchedBytes} on`
     : `but ${miss.direction === "sent" ? "what it received" : "what it sent"} does not`;
   return `${miss.direction} bytes start like ${miss.protocol} (a ${miss.side}), ${beyond}: ` +
-    dump(head);
+    firstBytes(miss.direction === "sent" ? egress : ingress);
 }
 
 function parsedStage(facts: DoctorFacts): Stage {
@@ -258,7 +249,7 @@ function parsedStage(facts: DoctorFacts): Stage {
     const name = conn.protocol ?? conn.refused[0] ?? "?";
     lines.push(
       `${nameOf(conn)}: ${one.count} × ${one.reason} in ${name} ${one.side}s, ` +
-        `first at byte ${one.position}: ${dump(one.bytes)}`,
+        `first at byte ${one.position}: ${dump(one.bytes, one.withheld ?? 0)}`,
     );
   }
   const gaps = new Map<string, number>();
@@ -289,9 +280,17 @@ function stitchedStage(facts: DoctorFacts): Stage {
   return { name: "stitched", ok: conns.some((conn) => diagnose(conn) === "records"), lines };
 }
 
-/** First bytes, in hexadecimal and as text. */
-function dump(bytes: Uint8Array): string {
+function firstBytes({ head, headShown = head.length }: DirectionFacts): string {
+  const first = head.subarray(0, HEX_BYTES);
+  const shown = Math.min(first.length, headShown);
+  return dump(first.subarray(0, shown), first.length - shown);
+}
+
+/** Bytes in hexadecimal and as text; of those that may be secrets, how many there are. */
+function dump(bytes: Uint8Array, withheld: number): string {
   const head = bytes.subarray(0, HEX_BYTES);
   const hex = Array.from(head, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return `${hex} "${escapeText(latin1(head, 0, head.length)).replaceAll('"', "\\x22")}"`;
+  const text = `${hex} "${escapeText(latin1(head, 0, head.length)).replaceAll('"', "\\x22")}"`;
+  if (withheld === 0) return text;
+  return `${head.length > 0 ? `${text} ` : ""}(${withheld} bytes withheld)`;
 }

@@ -2,7 +2,7 @@
  * The doctor's verdict: one cause, in a sentence or two, and the next thing to do. In: facts. Out: a
  * stable code, and text for people. Pure; bytes of the traffic go into no sentence.
  */
-import { formatSize } from "../sink/format.ts";
+import { formatSize, plural } from "../sink/format.ts";
 import {
   busyFiles,
   bytesOf,
@@ -15,33 +15,8 @@ import {
   untracedSockets,
 } from "./diagnose.ts";
 import type { ConnFacts, DoctorFacts } from "./facts.ts";
+import type { Verdict } from "./findings.ts";
 import { fileRemark, nothingInFile, showCommand } from "./saved.ts";
-
-export type VerdictCode =
-  | "records_flow"
-  | "lost"
-  | "filtered"
-  | "tls"
-  | "protocol_error"
-  | "unanswered"
-  | "mid_stream"
-  | "unfinished"
-  | "unknown_protocol"
-  | "unix_only"
-  | "compat_abi"
-  | "unseen"
-  | "not_sockets"
-  | "untraced_sockets"
-  | "not_read"
-  | "idle";
-
-export interface Verdict {
-  readonly code: VerdictCode;
-  /** The cause. */
-  readonly text: string;
-  /** What to do now. */
-  readonly next: string;
-}
 
 /** Judges a trace of some seconds. */
 export function judge(facts: DoctorFacts): Verdict {
@@ -315,8 +290,4 @@ function isElsewhere(facts: DoctorFacts): boolean {
   return facts.after.processes.some(({ netNamespace }) =>
     netNamespace !== "" && netNamespace !== facts.ownNetNamespace
   );
-}
-
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -5,7 +5,7 @@
  */
 import { type WallClock, WallTime } from "../clock.ts";
 import type { Exchange, Stitched } from "../stitch/exchange.ts";
-import type { IncompleteReason, TraceRecord } from "./record.ts";
+import type { IncompleteReason, Proxy, TraceRecord } from "./record.ts";
 
 /** What all records of one connection share. */
 export interface RecordFacts {
@@ -16,6 +16,7 @@ export interface RecordFacts {
   readonly conn: number;
   /** TLS library that the plain text was taken from; empty for clear text. */
   readonly library: string;
+  readonly proxy: Proxy | undefined;
 }
 
 /** Reasons in the order in which a record lists them. */
@@ -55,6 +56,7 @@ export function buildRecord(
     role: facts.role,
     local: facts.local === "" ? undefined : facts.local,
     remote: facts.remote === "" ? undefined : facts.remote,
+    proxy: facts.proxy,
     conn: facts.conn,
     tls: facts.library === "" ? undefined : { library: facts.library },
     container: first === null ? undefined : first.container,

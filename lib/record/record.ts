@@ -28,6 +28,12 @@ export interface Container {
   pod_uid?: string;
 }
 
+/** Whose connection it is that a proxy passes on, as its PROXY header says: "10.0.0.1:80". */
+export interface Proxy {
+  source: string;
+  destination: string;
+}
+
 /** See the module's comment. Absent when unknown. */
 export interface TraceRecord {
   /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
@@ -41,6 +47,7 @@ export interface TraceRecord {
   role?: "client" | "server";
   local?: string;
   remote?: string;
+  proxy?: Proxy;
   conn?: number;
   tls?: { library: string };
   container?: Container;

@@ -33,3 +33,8 @@ export function shortSize(bytes: number | undefined): string {
   }
   return `${Math.round(value)}T`;
 }
+
+/** "1 event", "2 events". */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

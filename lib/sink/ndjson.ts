@@ -26,6 +26,7 @@ const KEYS = {
   role: key("role"),
   local: key("local"),
   remote: key("remote"),
+  proxy: key("proxy"),
   conn: key("conn"),
   tls: key("tls"),
   container: key("container"),
@@ -114,6 +115,7 @@ function placeOf(record: TraceRecord): Place {
       column(out, KEYS.role, of.role);
       column(out, KEYS.local, of.local);
       column(out, KEYS.remote, of.remote);
+      column(out, KEYS.proxy, of.proxy);
       column(out, KEYS.conn, of.conn);
       column(out, KEYS.tls, of.tls);
       column(out, KEYS.container, of.container);
@@ -127,7 +129,7 @@ function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
   return a.conn === b.conn && a.pid === b.pid && a.fd === b.fd && a.comm === b.comm &&
     a.role === b.role && a.local === b.local && a.remote === b.remote &&
     a.protocol === b.protocol && (a.latency_ns === undefined) === (b.latency_ns === undefined) &&
-    a.container === b.container && a.tls?.library === b.tls?.library;
+    a.container === b.container && a.proxy === b.proxy && a.tls?.library === b.tls?.library;
 }
 
 function column(out: JsonBuffer, key: Uint8Array, value: unknown): void {

@@ -59,9 +59,16 @@ export interface Placed {
   readonly right: boolean;
 }
 
-/** The columns that fit into `width`, with the request and response sharing what is left over. */
-export function layout(width: number): Placed[] {
-  let columns = [...COLUMNS];
+/**
+ * The columns that fit into `width`, with the request and response sharing what is left over.
+ * `protocolWidth`: of the longest name.
+ */
+export function layout(width: number, protocolWidth = 0): Placed[] {
+  let columns = COLUMNS.map((column) =>
+    column.name === "protocol"
+      ? { ...column, width: Math.max(column.width, protocolWidth) }
+      : column
+  );
   const needed = (): number =>
     columns.reduce((sum, column) => sum + column.width, (columns.length - 1) * GAP.length);
   for (const name of EXPENDABLE) {
@@ -154,12 +161,15 @@ export interface TableScreen {
 export class TableSink extends LineSink {
   readonly #screen: TableScreen;
   readonly #paint: Paint;
+  readonly #protocolWidth: number;
   #columns: Placed[] = [];
   #width = 0;
   #linesSinceHeading = 0;
 
-  constructor(output: Output, screen: TableScreen) {
+  /** `protocols`: every name that may stand in the column. */
+  constructor(output: Output, screen: TableScreen, protocols: readonly string[] = []) {
     super(output);
+    this.#protocolWidth = Math.max(0, ...protocols.map((name) => name.length));
     this.#screen = screen;
     this.#paint = screen.colour ? COLOURED : PLAIN;
   }
@@ -177,7 +187,7 @@ export class TableSink extends LineSink {
     const scrolledOff = height > 0 && this.#linesSinceHeading >= height - 2;
     if (width === this.#width && !scrolledOff) return;
     this.#width = width;
-    this.#columns = layout(width);
+    this.#columns = layout(width, this.#protocolWidth);
     this.#linesSinceHeading = 0;
     const headings = this.#columns.map((column) =>
       column.right ? column.heading.padStart(column.width) : fitText(column.heading, column.width)

@@ -35,6 +35,7 @@ const ONE_EACH: Roles<unknown> = {
   fits: () => true,
   paired: () => {},
   lost: () => {},
+  rested: () => {},
 };
 
 type Queue<F> = Timed<F>[];
@@ -91,7 +92,8 @@ class Turn<F> {
     while (this.#answered < responses.length) {
       this.#takeUnanswered();
       const response = responses[this.#answered] as Timed<F>;
-      if (!this.#context.pairing.isCertain) this.#settleAtRest(response);
+      if (!this.#context.pairing.isCertain) this.#settleByHabit(response);
+      if (this.#context.pairing.restNs < Infinity) this.#settleRest(response);
       const fate = this.#placeLost(response) ?? this.#place(response);
       if (fate === "waits") break;
       this.#answered++;
@@ -113,7 +115,7 @@ class Turn<F> {
   }
 
   /** Was a request sent at rest, and nothing lost since? Then this is its response, beyond doubt. */
-  #settleAtRest(response: Timed<F>): void {
+  #settleByHabit(response: Timed<F>): void {
     const { pairing } = this.#context;
     const { habit } = pairing;
     if (response.loss !== null || !this.#roles.isAnswer(response.frame)) return;
@@ -154,6 +156,8 @@ class Turn<F> {
       roles: this.#roles,
     });
     for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
+    // What is in front now may be none that is answered.
+    this.#takeUnanswered();
     if (fate === "wait") return "waits";
     if (isCertain) pairing.settled();
     else pairing.doubt();
@@ -184,10 +188,23 @@ class Turn<F> {
     this.#emit(request, response, request.shown ? "late" : null);
     this.#take(request);
     habit.answered(response);
-    // Nothing is left over on either side: from here on, responses go with their requests.
-    pairing.isAligned ||= this.#taken === this.#requests.length &&
+    const isRest = this.#taken === this.#requests.length &&
       this.#answered + 1 === this.#responses.length;
+    if (isRest) pairing.restNs = response.endNs;
     return part;
+  }
+
+  /** Nothing seemed left over; did what is in front now come with it all the same? */
+  #settleRest(response: Timed<F>): void {
+    const { pairing } = this.#context;
+    const request = this.#requests[this.#taken];
+    const nextNs = Math.min(response.startNs, request?.startNs ?? Infinity);
+    if (nextNs > pairing.restNs) {
+      // From here on, responses go with their requests.
+      pairing.isAligned = true;
+      this.#roles.rested();
+    }
+    pairing.restNs = Infinity;
   }
 
   /** The response came to a request that was not seen. */
@@ -239,6 +256,7 @@ class Turn<F> {
     this.#responses.length = 0;
     pairing.isAligned = false;
     pairing.doubt();
+    pairing.restNs = Infinity;
     pairing.joined = reason;
     pairing.reason = reason;
     pairing.doubted = 0;

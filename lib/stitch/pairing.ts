@@ -8,7 +8,8 @@
  *
  *     unknown                          since                       until
  *     isCertain = false                the middle, a loss          a request out of rest (habit.ts)
- *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair
+ *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair, and
+ *                                                                  what comes next began later
  *     wasDisturbed                     a loss                      for good
  *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
  *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
@@ -37,6 +38,8 @@ export class Pairing {
   isCertain: boolean;
   /** Responses are known to go with their requests. */
   isAligned: boolean;
+  /** Nothing was left over behind a pair that was whole then; Infinity: that is settled. */
+  restNs = Infinity;
   /** Something was lost here once. */
   wasDisturbed = false;
   /** Nobody knows yet how many answers are due to requests that were not seen: why not. */

@@ -1,9 +1,11 @@
 /**
- * Where a frame driver works, and whom it tells. Types only: nested.ts makes drivers, too.
+ * Where a frame driver works, whom it tells, and what a plug-in is told of it. Apart from the driver:
+ * nested.ts makes drivers, too.
  */
 import type {
   Exchange,
   IncompleteReason,
+  ParseContext,
   Protocol,
   Side,
   Timed,
@@ -44,4 +46,20 @@ export interface DriverPlace<F, S, X extends Exchange, T> {
   readonly pool: BufferPool;
   /** Of a nested stream: its number, and which bytes on the wire carried it. */
   readonly nested?: { readonly id: number; readonly wire: WireMap };
+}
+
+/** What parseFrame() is told before anything came. The one datagram of a stream is all there is. */
+export function contextOf<F, S, X extends Exchange, T>(
+  { side, transport, state, pairing, nested }: DriverPlace<F, S, X, T>,
+): ParseContext<S> {
+  return {
+    side,
+    transport,
+    state,
+    inner: nested === undefined ? null : nested.id,
+    ended: transport === "datagram",
+    gapBytes: 0,
+    before: [],
+    pairing,
+  };
 }

@@ -21,24 +21,21 @@ import type {
   IncompleteReason,
   Inner,
   Invalid,
-  Loss,
   ParseContext,
   ParseResult,
   Protocol,
-  Timed,
 } from "../../protocols/protocol.ts";
-import type { ByteStream, Owner } from "./byte_stream.ts";
-import type { DriverPlace, DriverReport } from "./driver_place.ts";
-import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { BoundarySearch } from "./boundary_search.ts";
+import { contextOf, type DriverPlace, type DriverReport } from "./driver_place.ts";
+import { FrameInProgress } from "./frame_in_progress.ts";
+import { incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
-import { LARGEST_FIRST, Window } from "./window.ts";
+import { PassingBy } from "./passing_by.ts";
+import { Window } from "./window.ts";
 
-const NOTHING: readonly never[] = [];
-const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
-/** Less is not worth telling the kernel. */
-const MIN_PASS = 256 << 10;
-/** Told at once, at most: the kernel compares positions modulo 2^32. */
-const MAX_PASS = 1 << 30;
+/** A start that was found on fewer bytes is looked at again when there are more. */
+const SURE_BYTES = 64;
 const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
 const TOO_MANY: Invalid = { kind: "invalid", reason: "too_many_nested_streams" };
 
@@ -53,70 +50,43 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   readonly #protocol: Protocol<F, S, X, T>;
   readonly #context: ParseContext<S>;
   readonly #stream: ByteStream;
-  readonly #queue: Timed<F>[];
   readonly #report: DriverReport;
-  readonly #maxFrameBytes: number;
+  /** The frame in front. */
+  readonly #front: FrameInProgress;
   #nested: NestedStreams | null = null;
 
-  // The frame in progress: has it begun (bytes of it were skipped), and with what.
-  #begun = false;
-  #startPosition = 0;
-  #startNs = 0;
-  #owner: Owner | null = null;
-  #reasons: IncompleteReason[] | null = null;
   /** parseFrame() is not asked again before this many bytes are there. */
   #needBytes = 0;
   /** A skip is done: the plug-in may have a frame without any further byte. */
   #afterSkip = false;
-  #resyncing = false;
-  #resyncFrom = 0;
-  #afterGap = false;
-  #gapReason: IncompleteReason = "gap";
-  #mayBeBoth = false;
-  #isJoin = false;
-  /** As in Loss. */
-  #isWhole = true;
-  /** When the last byte moved that no frame begins with. */
-  #droppedNs = -Infinity;
-  /** What was dropped before the frame in progress came with it. */
-  #behindRest = false;
   #ended: boolean;
   #endReason: IncompleteReason = "closed";
   readonly #window = new Window();
   readonly #origin: number;
-  #passUntil: number | null = null;
+  readonly #search: BoundarySearch<F, S, X, T>;
+  readonly #passing: PassingBy;
 
   constructor(place: DriverPlace<F, S, X, T>) {
-    const { side, transport, state, pairing, nested } = place;
     this.#place = place;
     this.#protocol = place.protocol;
-    this.#ended = transport === "datagram";
-    this.#context = {
-      side,
-      transport,
-      state,
-      inner: nested === undefined ? null : nested.id,
-      ended: this.#ended,
-      gapBytes: 0,
-      pairing,
-    };
+    this.#context = contextOf(place);
+    this.#front = new FrameInProgress(place);
+    this.#search = new BoundarySearch(place, this.#context, this.#front);
     this.#origin = place.stream.position;
     this.#stream = place.stream;
-    this.#queue = place.queue;
     this.#report = place.report;
-    this.#maxFrameBytes = place.maxFrameBytes;
+    this.#ended = this.#context.ended;
+    this.#passing = new PassingBy((until) => place.report.pass(place.side, until));
   }
 
   /** The stream is joined in its middle: frames before the first one were not seen. */
   join(reason: IncompleteReason): void {
-    this.#afterGap = true;
-    this.#gapReason = reason;
-    this.#isJoin = true;
+    this.#front.join(reason);
   }
 
   /** Here begins no frame: the first one must be looked for. */
   startResyncing(): void {
-    this.#resyncing = true;
+    this.#search.isOn = true;
   }
 
   /** Nothing more will come; the next run() settles what is left. */
@@ -128,25 +98,28 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** Does this side wait for the rest of a frame? */
   get waits(): boolean {
-    return this.#begun || this.#stream.shownBytes > 0;
+    return this.#front.hasBegun || this.#stream.shownBytes > 0;
   }
 
   /** Bytes of the frame in progress that are done with. */
   get skippedBytes(): number {
-    return this.#begun ? this.#stream.position - this.#startPosition : 0;
+    return this.#front.skippedBytes;
   }
 
   /** Bytes were missing behind the last frame: there may have been more. */
   get isBehindGap(): boolean {
-    return this.#afterGap;
+    return this.#front.isBehindGap;
+  }
+
+  /** Its frames will not be asked for any more. */
+  forget(): void {
+    this.#nested?.clear();
   }
 
   /** Takes every frame that the stream holds. */
   run(): void {
     this.#takeFrames();
-    if (this.#context.ended && this.#nested !== null) {
-      this.frames += this.#nested.end(this.#endReason);
-    }
+    if (this.#context.ended) this.frames += this.#nested?.end(this.#endReason) ?? 0;
   }
 
   #takeFrames(): void {
@@ -154,19 +127,19 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     // Beyond, positions do not move by a byte any more: no kernel counts that far.
     if (stream.end > Number.MAX_SAFE_INTEGER) stream.clear();
     while (this.next === undefined) {
-      if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
+      if (stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
       if (stream.skipLeft > 0) {
         if (this.#ended) this.#abandon(this.#endReason);
-        else this.#passBy();
+        else this.#passing.skip(stream.end, stream.skipLeft);
         return;
       }
-      if (this.#passUntil !== null) this.#endPassing();
-      if (this.#resyncing && !this.#resync()) return;
+      this.#passing.end();
+      if (this.#search.isOn && !this.#resync()) return;
       const shown = stream.shownBytes;
       const gapBytes = stream.gapBytes;
       if (shown === 0) {
         const more = gapBytes > 0 || this.#ended;
-        if (!this.#afterSkip && !(this.#begun && more)) {
+        if (!this.#afterSkip && !(this.#front.hasBegun && more)) {
           if (gapBytes === 0) return;
           this.#passGap();
           continue;
@@ -224,7 +197,9 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #apply(result: ParseResult<F>, bytes: Uint8Array, shown: number, gapBytes: number): boolean {
     switch (result.kind) {
       case "frame":
-        if (!isLength(result.length, bytes.length) || (result.length === 0 && !this.#begun)) {
+        if (
+          !isLength(result.length, bytes.length) || (result.length === 0 && !this.#front.hasBegun)
+        ) {
           return this.#invalid(NO_PROGRESS, bytes);
         }
         this.#takeFrame(result);
@@ -256,7 +231,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#begin();
     const stream = this.#stream;
     if (result.length > 0) stream.consume(result.length);
-    if (result.incomplete !== undefined) this.#note(result.incomplete);
+    if (result.incomplete !== undefined) this.#front.note(result.incomplete);
     if (result.next?.isCarrying === true) this.#finishFrame();
     else this.#push(result.frame, result, result.unfoldedBytes ?? 0);
     if (result.next !== undefined) this.next = result.next;
@@ -265,24 +240,29 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** One unit of the wire carried a piece of a nested stream. */
   #takeInner(result: Inner, bytes: Uint8Array, shown: number): boolean {
     const { length } = result;
-    if (!isLength(length, shown) || (length === 0 && !this.#begun)) {
+    if (!isLength(length, shown) || (length === 0 && !this.#front.hasBegun)) {
       return this.#invalid(NO_PROGRESS, bytes);
     }
+    const front = this.#front;
     this.#begin();
     const stream = this.#stream;
     const end = stream.position + length;
-    const nested = this.#nested ??= this.#nestedStreams();
+    const place = this.#place;
+    const nested = this.#nested ??= new NestedStreams(
+      place.pool,
+      (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
+    );
     // Before the unit's own bytes are given back: the piece may be a view of them.
     const isTaken = nested.add(result, {
-      wireBytes: end - this.#startPosition,
-      owner: this.#owner ?? NOBODY,
-      startNs: this.#startNs,
+      wireBytes: end - front.startPosition,
+      owner: front.owner,
+      startNs: front.startNs,
       endNs: stream.nsBefore(end),
     });
     if (!isTaken) return this.#invalid(TOO_MANY, bytes);
     stream.consume(length);
-    if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
-    const reasons = this.#reasons;
+    if (stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
+    const reasons = front.reasons;
     this.#finishFrame();
     const { frames, failures, next } = nested.run(result, reasons);
     this.frames += frames;
@@ -291,20 +271,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return true;
   }
 
-  #nestedStreams(): NestedStreams {
-    const place = this.#place;
-    return new NestedStreams(
-      place.pool,
-      (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
-    );
-  }
-
   #needMore(minBytes: number, seen: number, shown: number, gapBytes: number): boolean {
     this.#afterSkip = false;
     const need = Math.max(seen + 1, minBytes);
     if (seen === shown) {
       if (gapBytes > 0) {
-        this.#abandonAtGap();
+        this.#front.noteGap();
+        this.#abandon(incompleteOfGap(this.#stream.gapReason));
+        this.#startResync(0);
         return true;
       }
       if (this.#ended) {
@@ -312,212 +286,112 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         return false;
       }
     }
-    if (!(need <= this.#maxFrameBytes)) {
+    if (!(need <= this.#place.maxFrameBytes)) {
       this.giveUp();
       return false;
     }
     this.#needBytes = need;
+    if (this.#search.hasFound && seen === shown && shown < SURE_BYTES) {
+      // Where a frame may start is told by few bytes, where one does by more: alike however they come.
+      this.#protocol.abandon(this.#context);
+      this.#finishFrame();
+      this.#search.isOn = true;
+    }
     this.#window.ask(need);
     return seen < shown;
   }
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
     this.failures++;
-    this.#isWhole = false;
     this.#report.invalid(this.#context.side, result.reason, bytes, this.#stream.position);
     const half = this.#protocol.abandon(this.#context);
     if (half !== null) {
       this.#begin();
-      this.#note("truncated");
+      this.#front.note("truncated");
       this.#push(half.frame, half, undefined);
     }
+    this.#front.noteBroken();
     this.#startResync(this.#window.bad(this.#stream.position - this.#origin));
     return true;
-  }
-
-  /** What is to be skipped for long need not even be sent. */
-  #passBy(): void {
-    const { end, skipLeft } = this.#stream;
-    const told = this.#passUntil === null ? 0 : this.#passUntil - end;
-    if (told > MAX_PASS / 2 || skipLeft - told < MIN_PASS) return;
-    this.#passUntil = end + Math.min(skipLeft, MAX_PASS);
-    this.#report.pass(this.#context.side, this.#passUntil);
-  }
-
-  #endPassing(): void {
-    this.#passUntil = null;
-    this.#report.pass(this.#context.side, null);
   }
 
   /** Ends the frame in progress; all that is shown belonged to it. */
   #abandon(reason: IncompleteReason): void {
     const stream = this.#stream;
     const shown = stream.shownBytes;
-    if (!this.#begun && shown === 0) return;
-    this.#isWhole = false;
+    if (!this.#front.hasBegun && shown === 0) return;
     this.#begin();
     stream.consume(shown);
     if (stream.skipLeft > 0) stream.skipLeft = 0;
     const half = this.#protocol.abandon(this.#context);
     this.#report.abandoned(this.#context.side, reason);
-    this.#note(reason);
+    this.#front.note(reason);
     if (half !== null) this.#push(half.frame, half, undefined);
     else this.#finishFrame();
-  }
-
-  #abandonAtGap(): void {
-    this.#noteGap();
-    this.#abandon(incompleteOfGap(this.#stream.gapReason));
-    this.#startResync(0);
-  }
-
-  /** Losses of ours go before all other causes: they are what can be mended. */
-  #noteGap(): void {
-    if (this.#isJoin) return;
-    this.#mayBeBoth ||= isUntoldGap(this.#stream.gapReason);
-    if (this.#gapReason === "lost_events") return;
-    this.#gapReason = incompleteOfGap(this.#stream.gapReason);
+    this.#front.noteBroken();
   }
 
   #passGap(): void {
-    this.#noteGap();
-    this.#report.gap(this.#context.side, this.#stream.gapBytes, gapName(this.#stream.gapReason));
-    this.#stream.passGap();
+    this.#front.passGap();
+    this.#search.hasFound = false;
     this.#startResync(0);
   }
 
   #startResync(from: number): void {
+    this.#search.start(from);
     this.#finishFrame();
-    this.#resyncing = true;
-    this.#resyncFrom = from;
-    this.#afterGap = true;
-    this.#nested?.breakOff(this.#gapReason);
+    this.#front.isBehindGap = true;
+    this.#nested?.breakOff(this.#front.gapReason);
   }
 
   /** Of a nested stream: bytes of unknown number are missing behind those that came. */
   breakOff(reason: IncompleteReason): void {
-    this.#gapReason = reason;
+    this.#front.gapReason = reason;
     this.#abandon(reason);
     this.#startResync(0);
   }
 
   /** Something is missing from the bytes that came last. */
   note(reason: IncompleteReason): void {
-    this.#note(reason);
+    this.#front.note(reason);
   }
 
   /** Moves to the next possible start of a frame; false when it is not there yet. */
   #resync(): boolean {
     const stream = this.#stream;
     while (true) {
-      const shown = stream.shownBytes;
-      if (shown === 0) {
-        if (stream.gapBytes === 0) return false;
-        this.#passGap();
-        continue;
-      }
-      const from = Math.min(this.#resyncFrom, shown);
-      const until = Math.min(shown, from + LARGEST_FIRST);
-      this.#context.gapBytes = until === shown ? stream.gapBytes : 0;
-      const bytes = stream.view().subarray(0, until);
-      const found = this.#protocol.findBoundary(bytes, from, this.#context);
-      const to = found >= from && found < until ? Math.floor(found) : until;
-      this.#resyncFrom = 0;
-      if (to > 0) {
-        this.#report.resync(this.#context.side, to);
-        stream.consume(to);
-        this.#isWhole = false;
-        this.#droppedNs = stream.lastNs;
-      }
-      if (to < until) {
-        this.#resyncing = false;
-        return true;
-      }
+      if (stream.shownBytes > 0) {
+        if (this.#search.look()) return true;
+      } else if (stream.gapBytes > 0) this.#passGap();
+      else return false;
     }
   }
 
+  /** The byte in front is a frame's first one, or belongs to the one that has begun. */
   #begin(): void {
-    if (this.#begun) return;
-    const stream = this.#stream;
-    this.#begun = true;
-    this.#startPosition = stream.position;
-    this.#startNs = stream.frontNs;
-    this.#owner = stream.frontOwner;
-    this.#behindRest = this.#afterGap && this.#droppedNs === this.#startNs;
+    if (this.#front.hasBegun) return;
+    this.#search.hasFound = false;
+    this.#front.begin();
   }
 
-  #note(reason: IncompleteReason): void {
-    if (this.#reasons === null) this.#reasons = [reason];
-    else if (!this.#reasons.includes(reason)) this.#reasons.push(reason);
-  }
-
-  #noteSkippedGaps(): void {
-    const stream = this.#stream;
-    const names: string[] = [];
-    for (let reason = 0; reason < GAP_REASONS.length; reason++) {
-      if ((stream.skippedGaps & (1 << reason)) === 0) continue;
-      this.#note(incompleteOfGap(reason));
-      names.push(gapName(reason));
-    }
-    this.#report.gap(this.#context.side, stream.skippedGapBytes, names.join(" and "));
-    stream.skippedGaps = 0;
-    stream.skippedGapBytes = 0;
-  }
-
-  /** `unfoldedBytes` is not known of a frame that broke off. */
   #push(
     frame: F,
-    { redacted, stream: streamId }: Pick<Frame<F>, "redacted" | "stream">,
+    more: Pick<Frame<F>, "redacted" | "stream">,
     unfoldedBytes: number | undefined,
   ): void {
-    const stream = this.#stream;
-    if (stream.skippedGaps !== 0) this.#noteSkippedGaps();
-    const owner = this.#owner;
-    const { nested } = this.#place;
-    const bytes = nested === undefined
-      ? stream.position - this.#startPosition
-      : nested.wire.bytesBetween(this.#startPosition, stream.position);
-    this.#queue.push({
-      startNs: this.#startNs,
-      endNs: bytes === 0 ? this.#startNs : stream.lastNs,
-      bytes,
-      pid: owner === null ? 0 : owner.pid,
-      fd: owner === null ? -1 : owner.fd,
-      comm: owner === null ? "" : owner.comm,
-      container: owner === null ? undefined : owner.container,
-      frame,
-      incomplete: this.#reasons ?? NOTHING,
-      redacted: redacted ?? NOTHING,
-      loss: this.#afterGap ? this.#lossBefore() : null,
-      stream: streamId ?? 0,
-      shown: false,
-      heldBytes: unfoldedBytes,
-    });
+    if (this.#stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
+    const timed = this.#front.timed(frame, more, unfoldedBytes);
+    this.#place.queue.push(timed);
     this.frames++;
     this.#window.good();
-    this.#afterGap = false;
-    this.#gapReason = "gap";
-    this.#mayBeBoth = false;
-    this.#isJoin = false;
-    this.#isWhole = true;
-    this.#report.frame(this.#context.side, bytes);
+    this.#front.closeGap();
+    this.#report.frame(this.#context.side, timed.bytes);
     this.#finishFrame();
   }
 
-  #lossBefore(): Loss {
-    return {
-      reason: this.#gapReason,
-      behindRest: this.#behindRest,
-      mayBeBoth: this.#mayBeBoth,
-      isWhole: this.#isWhole,
-      isJoin: this.#isJoin,
-    };
-  }
-
   #finishFrame(): void {
-    this.#begun = false;
+    this.#front.finish();
     this.#afterSkip = false;
-    this.#reasons = null;
     this.#needBytes = 0;
     this.#window.restart();
   }

@@ -108,8 +108,9 @@ export class NestedStreams {
 
   /** Takes the frames that a piece made whole; `reasons` say what was missing from its unit. */
   run({ stream: id = 0, isLast }: Inner, reasons: readonly IncompleteReason[] | null): PieceResult {
-    const driver = this.#nests.get(id)?.driver;
-    if (driver === undefined) return NO_RESULT;
+    const nest = this.#nests.get(id);
+    if (nest === undefined) return NO_RESULT;
+    const { driver } = nest;
     const { frames, failures } = driver;
     for (const reason of reasons ?? []) driver.note(reason);
     if (isLast === true) {
@@ -117,6 +118,7 @@ export class NestedStreams {
       this.#nests.delete(id);
     }
     driver.run();
+    if (isLast === true) nest.stream.clear();
     return {
       frames: driver.frames - frames,
       failures: driver.failures - failures,
@@ -141,6 +143,12 @@ export class NestedStreams {
     }
     this.#nests.clear();
     return frames;
+  }
+
+  /** Gives back what is kept of all of them. */
+  clear(): void {
+    for (const { stream } of this.#nests.values()) stream.clear();
+    this.#nests.clear();
   }
 
   #open(id: number): Nest | null {

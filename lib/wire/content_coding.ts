@@ -1,80 +1,19 @@
 /**
  * Content codings (RFC 9110 section 8.4.1): gzip, deflate, br, zstd.
  *
- * In: coded bytes, all of them or their beginning. Out: the beginning of what they unfold to, at most
- * as much as asked for, and how much there is of it where that is cheap to know. Never throws on
- * traffic. What it decodes is bounded by what it is given: a few bytes may stand for gigabytes.
+ * In: coded bytes, all of them or their beginning, and the names of their codings. Out: as
+ * lib/wire/decompress.ts. Never throws on traffic.
  */
-import { shrinkBrotliWindow } from "./brotli_window.ts";
-
-/** What node:zlib's streams are made of: they stop when a buffer is full, where its functions fail. */
-interface Handle {
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputAt: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputAt: number,
-    outputLength: number,
-  ): void;
-  close(): void;
-  onerror: (message: string, errno: number) => void;
-}
-interface Stream {
-  _handle: Handle;
-  /** Room left in the output, bytes left of the input. */
-  _writeState: Uint32Array;
-}
-type Open = (options: { chunkSize: number }) => object;
-
-interface Zlib {
-  createGunzip: Open;
-  createInflate: Open;
-  createInflateRaw: Open;
-  createBrotliDecompress: Open;
-  createZstdDecompress: Open;
-}
-
-// A built-in module costs milliseconds to load: only traffic that needs it does.
-let zlib: Zlib | undefined;
-function loaded(): Zlib {
-  return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
-}
-
-/** Flush at the end of what is there, and at the end of all, as zlib.h and zstd.h number them. */
-const ZLIB_FLUSH = { beginning: 2, whole: 4 };
-const OTHER_FLUSH = { beginning: 1, whole: 2 };
-/** zlib.h: the input ended before the content did. */
-const Z_BUF_ERROR = -5;
-
-/** A coded byte is decoded to so many at most, unless more are to be shown: usual text has 3 to 20. */
-const MAX_RATIO = 32;
-/** So much is decoded of however little, and of however much. */
-const MIN_WORK = 16 * 1024;
-const MAX_WORK = 8 * 1024 * 1024;
-/** Decoded at once. */
-const PIECE = 64 * 1024;
-/** Buffers of the stream's own are not used: the smallest that it makes. */
-const CHUNK_SIZE = 64;
+import {
+  type Compression,
+  type Decoded,
+  type DecodeFailure,
+  decompress,
+  workFor,
+} from "./decompress.ts";
 
 /** Codings that may be stacked on one body. */
 const MAX_CODINGS = 4;
-export interface Decoded {
-  /** The beginning. */
-  bytes: Uint8Array;
-  /** So many bytes were decoded. */
-  decodedBytes: number;
-  /**
-   * These are all. Of br and zstd that were given as whole content, and are cut nevertheless, the
-   * decoder does not tell.
-   */
-  complete: boolean;
-}
-
-/** Why nothing was decoded. */
-export type DecodeFailure = "unknown_coding" | "corrupt" | "too_short";
-
 /**
  * The codings of Content-Encoding or Transfer-Encoding values in the order they were applied, lower
  * case, without "identity" and "chunked".
@@ -111,38 +50,32 @@ export function decodeContent(
   return decoded;
 }
 
-/** How many bytes may be decoded of each coding, so that `maxBytes` can be shown. */
-export function workFor(codedBytes: number, maxBytes: number): number {
-  const work = Math.min(MAX_WORK, Math.max(MIN_WORK, MAX_RATIO * codedBytes));
-  // One more tells whether those are all.
-  return Math.max(work, maxBytes + 1);
-}
-
 function removeCoding(
   coding: string,
-  { bytes, complete }: Decoded,
+  content: Decoded,
   maxBytes: number,
   work: number,
 ): Decoded | DecodeFailure {
-  const z = loaded();
+  const { bytes, complete } = content;
   if (bytes.length === 0) return { bytes, decodedBytes: 0, complete };
+  const compression = compressionOf(coding, bytes);
+  if (compression === null) return "unknown_coding";
+  return decompress(compression, bytes, complete, maxBytes, work);
+}
+
+function compressionOf(coding: string, bytes: Uint8Array): Compression | null {
   switch (coding) {
     case "gzip":
     case "x-gzip":
-      return inflate(z.createGunzip, bytes, complete, maxBytes, work);
+      return "gzip";
     case "deflate":
       // Some servers leave out the zlib header that the name asks for.
-      return hasZlibHeader(bytes)
-        ? inflate(z.createInflate, bytes, complete, maxBytes, work)
-        : inflate(z.createInflateRaw, bytes, complete, maxBytes, work);
-    case "br": {
-      const content = shrinkBrotliWindow(bytes, work);
-      return decompress(z.createBrotliDecompress, content, complete, maxBytes, work);
-    }
+      return hasZlibHeader(bytes) ? "zlib" : "deflate_raw";
+    case "br":
     case "zstd":
-      return decompress(z.createZstdDecompress, bytes, complete, maxBytes, work);
+      return coding;
     default:
-      return "unknown_coding";
+      return null;
   }
 }
 
@@ -151,111 +84,4 @@ function hasZlibHeader(bytes: Uint8Array): boolean {
   if (bytes.length < 2) return true;
   const first = bytes[0] as number;
   return (first & 15) === 8 && ((first << 8) | (bytes[1] as number)) % 31 === 0;
-}
-
-/** Those of zlib, which tells what is wrong. */
-function inflate(
-  open: Open,
-  bytes: Uint8Array,
-  whole: boolean,
-  maxBytes: number,
-  work: number,
-): Decoded | DecodeFailure {
-  const ran = run(open, ZLIB_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
-  const { failure, isAtEnd, decodedBytes } = ran;
-  if (failure !== 0 && failure !== Z_BUF_ERROR) return "corrupt";
-  const complete = whole && isAtEnd && failure === 0;
-  if (decodedBytes === 0 && !complete) return whole ? "corrupt" : "too_short";
-  return { bytes: ran.bytes, decodedBytes, complete };
-}
-
-/** The others give what they have of an input that was cut, and stop where one is wrong. */
-function decompress(
-  open: Open,
-  bytes: Uint8Array,
-  whole: boolean,
-  maxBytes: number,
-  work: number,
-): Decoded | DecodeFailure {
-  const ran = run(open, OTHER_FLUSH[whole ? "whole" : "beginning"], bytes, maxBytes, work);
-  const { failure, isAtEnd, decodedBytes, leftBytes } = ran;
-  if (failure !== 0) return "corrupt";
-  const isRead = isAtEnd && leftBytes === 0;
-  if (decodedBytes === 0) {
-    if (whole && isRead && isEmptyContent(bytes)) return { ...ran, complete: true };
-    return whole || leftBytes > 0 ? "corrupt" : "too_short";
-  }
-  return { bytes: ran.bytes, decodedBytes, complete: whole && isRead };
-}
-
-interface Ran {
-  bytes: Uint8Array;
-  decodedBytes: number;
-  /** The decoder had nothing more to give. */
-  isAtEnd: boolean;
-  leftBytes: number;
-  /** zlib's number of what is wrong, or 1; 0: nothing. */
-  failure: number;
-}
-
-/** Decodes `work` bytes at most, of which the first `maxBytes` are kept. */
-function run(
-  open: Open,
-  flush: number,
-  input: Uint8Array,
-  maxBytes: number,
-  work: number,
-): Ran {
-  const stream = open({ chunkSize: CHUNK_SIZE });
-  // Not of this runtime: nothing can be decoded.
-  if (!isStream(stream)) {
-    return { bytes: input, decodedBytes: 0, isAtEnd: false, leftBytes: input.length, failure: 1 };
-  }
-  const { _handle: handle, _writeState: state } = stream;
-  const pieces: Uint8Array[] = [];
-  let [decodedBytes, leftBytes, failure, isAtEnd] = [0, input.length, 0, false];
-  handle.onerror = (_message, errno): void => {
-    failure = errno === 0 ? 1 : errno;
-  };
-  let unseen = new Uint8Array(0);
-  try {
-    while (!isAtEnd && failure === 0 && decodedBytes < work) {
-      const isKept = decodedBytes < maxBytes;
-      const room = Math.min(PIECE, (isKept ? maxBytes : work) - decodedBytes);
-      if (!isKept && unseen.length < room) unseen = new Uint8Array(room);
-      const piece = isKept ? new Uint8Array(room) : unseen;
-      handle.writeSync(flush, input, input.length - leftBytes, leftBytes, piece, 0, room);
-      const roomLeft = state[0] ?? 0;
-      leftBytes = state[1] ?? 0;
-      decodedBytes += room - roomLeft;
-      isAtEnd = roomLeft > 0;
-      if (isKept) pieces.push(isAtEnd ? piece.subarray(0, room - roomLeft) : piece);
-    }
-  } catch {
-    failure = 1;
-  } finally {
-    handle.close();
-  }
-  return { bytes: joined(pieces), decodedBytes, isAtEnd, leftBytes, failure };
-}
-
-function isStream(value: object): value is Stream {
-  return "_handle" in value && "_writeState" in value;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first = new Uint8Array(0)] = pieces;
-  if (pieces.length <= 1) return first;
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
-
-/** The coded form of nothing is short: 8 to 20 bytes, by coding. */
-function isEmptyContent(bytes: Uint8Array): boolean {
-  return bytes.length <= 20;
 }

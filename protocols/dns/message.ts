@@ -7,7 +7,7 @@
 import { className, Type, typeName } from "./codes.ts";
 import { decodeEdns } from "./edns.ts";
 import { NameReader } from "./name.ts";
-import { HEADER_BYTES } from "./probe.ts";
+import { HEADER_BYTES, Z_BIT } from "./probe.ts";
 import { decodeData } from "./rdata.ts";
 import { DataReader } from "./reader.ts";
 import type { DnsFlags, DnsMessage, DnsQuestion, DnsRecord } from "./types.ts";
@@ -156,5 +156,6 @@ function decodeFlags(bits: number): DnsFlags {
   if (bits & 0x0080) flags.recursion_available = true;
   if (bits & 0x0020) flags.authentic_data = true;
   if (bits & 0x0010) flags.checking_disabled = true;
+  if (bits & Z_BIT) flags.reserved = true;
   return flags;
 }

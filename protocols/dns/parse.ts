@@ -6,7 +6,14 @@
  * decoded before the gap, until the rest went by.
  */
 import { weigh } from "../../lib/wire/weight.ts";
-import type { ParseContext, ParseResult, ProtocolOptions, Remains, Side } from "../protocol.ts";
+import type {
+  ParseContext,
+  ParseResult,
+  ProtocolOptions,
+  Remains,
+  Side,
+  Timed,
+} from "../protocol.ts";
 import { Opcode } from "./codes.ts";
 import { decodeMessage } from "./message.ts";
 import { HEADER_BYTES, messageShape, streamShape } from "./probe.ts";
@@ -23,6 +30,9 @@ export interface DnsState {
   partial: { request: DnsFrame | null; response: DnsFrame | null };
   /** Zone transfers under way, by message id. */
   transfers: Map<number, Transfer>;
+  isDatagram: boolean;
+  /** Queries that were sent again, and may yet be answered themselves. */
+  repeated: Timed<DnsFrame>[];
 }
 
 export function createTrace(options: ProtocolOptions): ProtocolOptions {
@@ -34,13 +44,17 @@ export function createState(options: ProtocolOptions): DnsState {
     maxDataBytes: options.maxBodyBytes,
     partial: { request: null, response: null },
     transfers: new Map(),
+    isDatagram: false,
+    repeated: [],
   };
 }
 
-/** Messages that lack bytes, and zone transfers under way. */
-export function heldBytes({ partial, transfers }: DnsState): number {
-  if (partial.request === null && partial.response === null && transfers.size === 0) return 0;
-  let bytes = weigh(partial);
+/** Messages that lack bytes, queries sent again, and zone transfers under way. */
+export function heldBytes({ partial, transfers, repeated }: DnsState): number {
+  if (partial.request === null && partial.response === null && transfers.size === 0) {
+    return repeated.length === 0 ? 0 : weigh(repeated);
+  }
+  let bytes = weigh(partial) + weigh(repeated);
   for (const { response } of transfers.values()) {
     bytes += RECORD_BYTES * response.frame.message.answers.length;
   }
@@ -51,9 +65,8 @@ export function parseFrame(
   bytes: Uint8Array,
   context: ParseContext<DnsState>,
 ): ParseResult<DnsFrame> {
-  return context.transport === "datagram"
-    ? parseDatagram(bytes, context)
-    : parseStream(bytes, context);
+  context.state.isDatagram = context.transport === "datagram";
+  return context.state.isDatagram ? parseDatagram(bytes, context) : parseStream(bytes, context);
 }
 
 /** A datagram is one message, whole or cut by the capture; never more. */
@@ -127,7 +140,7 @@ function frameOf(message: DnsMessage, length: number): ParseResult<DnsFrame> {
 }
 
 function newFrame(message: DnsMessage): DnsFrame {
-  return { key: keyOf(message), message, messages: 1 };
+  return { key: keyOf(message), message, messages: 1, retransmitted: 0 };
 }
 
 /** What a response repeats: an id alone is only 16 bits, and soon used again. */

@@ -1,14 +1,15 @@
 /**
  * Does this look like DNS? Judged by the header and the first entry behind it.
  *
- * In: the first bytes of a direction. Out: yes, no or unsure, growing heads never going back. It
+ * In: the first bytes of a direction. Out: yes, likely, no or unsure, growing heads never going back. It
  * decodes nothing and allocates nothing. bpf/infer/dns.bpf.h holds the same rules for the kernel.
  */
-import type { Side } from "../protocol.ts";
+import type { Probe, Side } from "../protocol.ts";
 import { Opcode, Type } from "./codes.ts";
 import { skipName } from "./name.ts";
 
-export type Verdict = "yes" | "no" | "unsure";
+/** Of the second two bytes: must be zero, and is not always (RFC 1035 section 4.1.1). */
+export const Z_BIT = 0x40;
 
 export const HEADER_BYTES = 12;
 /** A message is at most 65535 bytes, a record at least 11. */
@@ -20,7 +21,7 @@ const NO_LIMIT = 65535;
  * A probe is not told the transport, so both forms count: a bare message (UDP), and one behind its
  * two bytes of length (TCP, RFC 1035 section 4.2.2).
  */
-export function probe(head: Uint8Array, side: Side): Verdict {
+export function probe(head: Uint8Array, side: Side): Probe {
   const bare = messageShape(head, 0, head.length, NO_LIMIT, side);
   if (bare === "yes") return bare;
   const stream = streamShape(head, 0, side);
@@ -28,7 +29,7 @@ export function probe(head: Uint8Array, side: Side): Verdict {
 }
 
 /** A length and a message that fits into it at `at`. */
-export function streamShape(bytes: Uint8Array, at: number, side: Side): Verdict {
+export function streamShape(bytes: Uint8Array, at: number, side: Side): Probe {
   if (bytes.length - at < 2) return "unsure";
   const size = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
   if (size < HEADER_BYTES) return "no";
@@ -42,7 +43,7 @@ export function messageShape(
   end: number,
   size: number,
   side: Side,
-): Verdict {
+): Probe {
   if (end - at < 4) return "unsure";
   const high = bytes[at + 2] as number;
   const isResponse = high > 127;
@@ -50,7 +51,6 @@ export function messageShape(
   const opcode = (high >> 3) & 15;
   if (opcode === 3 || opcode > Opcode.DSO) return "no";
   const low = bytes[at + 3] as number;
-  if ((low & 0x40) !== 0) return "no"; // Z: must be zero
   if (!isResponse && (low & 15) !== 0) return "no"; // a query has no rcode
   if (end - at < 6) return "unsure";
   const questions = u16(bytes, at + 4);
@@ -59,8 +59,11 @@ export function messageShape(
   const records = u16(bytes, at + 6) + u16(bytes, at + 8) + u16(bytes, at + 10);
   if (records > MAX_RECORDS) return "no";
   if (questions * 5 + records * 11 > size - HEADER_BYTES) return "no";
-  if (questions + records === 0) return isResponse || opcode === Opcode.DSO ? "yes" : "no";
-  return entryShape(bytes, at + HEADER_BYTES, end, Math.min(NO_LIMIT, at + size), questions > 0);
+  const yes = (low & Z_BIT) === 0 ? "yes" : "likely";
+  if (questions + records === 0) return isResponse || opcode === Opcode.DSO ? yes : "no";
+  const limit = Math.min(NO_LIMIT, at + size);
+  const entry = entryShape(bytes, at + HEADER_BYTES, end, limit, questions > 0);
+  return entry === "yes" ? yes : entry;
 }
 
 /** A name, a type and a class that exists (RFC 1035 sections 4.1.2 and 4.1.3). */
@@ -70,7 +73,7 @@ function entryShape(
   end: number,
   limit: number,
   isQuestion: boolean,
-): Verdict {
+): Probe {
   const type = skipName(bytes, at, Math.min(end, limit));
   if (type < 0 || type + 4 > limit) return "no";
   if (type + 4 > end) return "unsure";

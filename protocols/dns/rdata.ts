@@ -4,6 +4,7 @@
  * In: a reader on exactly the record's data. Out: a string, a list or fields in the words of the
  * type's RFC; null for a type that is not decoded. Whether the data fitted, `reader.failed` says.
  */
+import { isoTime } from "../../lib/wire/number.ts";
 import { typeName } from "./codes.ts";
 import type { DataReader } from "./reader.ts";
 import { svcb } from "./svcb.ts";
@@ -75,10 +76,8 @@ const rrsig: Decode = (r) => ({
   signature: r.base64(r.left),
 });
 
-/** Seconds since 1970, RFC 3339. */
 function date(reader: DataReader, seconds: number): string {
-  if (seconds > 253402300799) return reader.fail(); // year 9999
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+  return isoTime(seconds) ?? reader.fail();
 }
 
 /** RFC 4034 section 4.1. */

@@ -10,8 +10,9 @@ import { joinHalves } from "../../lib/stitch/halves.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
 import { Opcode, opcodeName, rcodeName } from "./codes.ts";
 import type { DnsState } from "./parse.ts";
+import { gatherRepeated } from "./repeated.ts";
 import { continueTransfer, isTransfer, MAX_TRANSFERS, openTransfer } from "./transfer.ts";
-import type { DnsExchange, DnsFrame, DnsMessage, DnsRequest, DnsResponse } from "./types.ts";
+import type { DnsExchange, DnsFrame, DnsRequest, DnsResponse } from "./types.ts";
 
 type Queue = Timed<DnsFrame>[];
 type Out = Stitched<DnsExchange>[];
@@ -27,6 +28,7 @@ export function stitch(requests: Queue, responses: Queue, context: StitchContext
     if (!answers.some(({ frame }) => frame.message.isResponse)) continue;
     gatherTransfers(asks, answers, context.state, out);
     adoptKeys(answers, asks);
+    gatherRepeated(asks, answers, context);
   }
   pairEitherWay(requests, responses, context, ACTS, (asked, answer, reason) => {
     out.push(stitched(asked, answer, reason));
@@ -146,13 +148,13 @@ function stitched(
   reason: IncompleteReason | null,
 ): Stitched<DnsExchange> {
   const exchange = {
-    request: request === null ? null : toRequest(request.frame.message),
+    request: request === null ? null : toRequest(request.frame),
     response: response === null ? null : toResponse(response.frame, request === null),
   };
   return joinHalves(exchange, request, response, reason);
 }
 
-function toRequest(message: DnsMessage): DnsRequest {
+function toRequest({ message, retransmitted }: DnsFrame): DnsRequest {
   const request: DnsRequest = {
     id: message.id,
     opcode: opcodeName(message.opcode),
@@ -168,6 +170,7 @@ function toRequest(message: DnsMessage): DnsRequest {
   }
   if (message.additionals.length > 0) request.additionals = message.additionals;
   if (message.edns !== null) request.edns = message.edns;
+  if (retransmitted > 0) request.retransmitted = retransmitted;
   if (message.malformed !== null) request.malformed = message.malformed;
   return request;
 }

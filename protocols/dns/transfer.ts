@@ -4,6 +4,7 @@
  * In: the messages of one transfer, in order. Out: one response that holds them all, up to a
  * bounded number of records, and whether it has ended. It never looks at other traffic.
  */
+import { mergeReasons } from "../../lib/stitch/halves.ts";
 import type { Timed } from "../protocol.ts";
 import type { DnsFrame, DnsMessage, DnsRecord } from "./types.ts";
 
@@ -55,16 +56,15 @@ export function continueTransfer(transfer: Transfer, next: Timed<DnsFrame>): boo
   response.frame.messages++;
   response.endNs = next.endNs;
   response.bytes += next.bytes;
-  for (const reason of next.incomplete) addReason(response, reason);
-  if (message.dropped > 0) addReason(response, "truncated");
+  response.incomplete = mergeReasons(
+    response.incomplete,
+    next.incomplete,
+    message.dropped > 0 ? "truncated" : null,
+  );
   if (more.rcode !== 0) message.rcode = more.rcode;
   if (more.malformed !== null) message.malformed = more.malformed;
   count(transfer, more.answers);
   return transfer.seen >= transfer.due || more.rcode !== 0;
-}
-
-function addReason(timed: Timed<DnsFrame>, reason: Timed<DnsFrame>["incomplete"][number]): void {
-  if (!timed.incomplete.includes(reason)) timed.incomplete = [...timed.incomplete, reason];
 }
 
 /** The second record tells an incremental transfer: it is the SOA of an older version. */

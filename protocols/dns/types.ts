@@ -59,6 +59,8 @@ export interface DnsFlags {
   recursion_available?: true;
   authentic_data?: true;
   checking_disabled?: true;
+  /** Z, which is to be zero. */
+  reserved?: true;
 }
 
 /** Sections behind the questions; an empty one is absent. */
@@ -76,6 +78,8 @@ export interface DnsRequest extends DnsFlags, DnsSections {
   questions: DnsQuestion[];
   prerequisites?: DnsRecord[];
   updates?: DnsRecord[];
+  /** So often it was sent again before the answer came. */
+  retransmitted?: number;
   /** Why the rest of the message could not be read. */
   malformed?: string;
 }
@@ -123,6 +127,8 @@ export interface DnsFrame {
   message: DnsMessage;
   /** Messages gathered into this frame (a zone transfer). */
   messages: number;
+  /** Of a request: so many others like it were gathered into it. */
+  retransmitted: number;
 }
 
 export interface DnsExchange {

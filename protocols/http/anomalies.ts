@@ -19,8 +19,10 @@ export type Anomaly =
   | "leading_empty_lines"
   | "bare_lf" // a line ends without CR
   | "bare_cr" // CR within a value
-  | "control_character" // within a value
+  | "control_character" // within a value or the request target
   | "space_in_target"
+  | "extra_spaces" // more than one between the parts of the request line, or any behind them
+  | "unusual_version" // a request line says neither HTTP/1.0 nor HTTP/1.1
   | "obsolete_line_folding" // a value goes on in the next line; joined by one space
   | "space_before_first_header"
   | "space_before_colon"

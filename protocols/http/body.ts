@@ -7,53 +7,50 @@
  */
 import type { ProtocolOptions } from "../protocol.ts";
 import { codingsOf, decodeContent } from "../../lib/wire/content_coding.ts";
-import { base64, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
+import { KeptBytes } from "../../lib/wire/kept_bytes.ts";
+import { showField, shownNames } from "../../lib/wire/shown.ts";
 import type { Head } from "./head.ts";
 import { Name } from "./names.ts";
 import type { HttpContent } from "./types.ts";
+import { withholdForm } from "./withhold.ts";
 
 /** Coded bytes kept of one body. */
 const MAX_CODED_BYTES = 1024 * 1024;
-/** Memory that is not left to the collector. */
-const LARGE_BYTES = 64 * 1024;
 
+const NAMES = shownNames("body");
 const NO_CODINGS: readonly string[] = [];
 
 export class Body {
   /** True size so far. */
   sizeBytes = 0;
   readonly codings: readonly string[];
-  readonly #limit: number;
-  #kept = new Uint8Array(0);
-  #keptBytes = 0;
+  readonly #kept: KeptBytes;
   /** What comes now does not follow what is kept. */
   #isBroken = false;
 
   constructor(head: Head, options: ProtocolOptions) {
     this.codings = bodyCodings(head);
-    this.#limit = this.codings.length === 0 || options.maxBodyBytes === 0
-      ? options.maxBodyBytes
-      : MAX_CODED_BYTES;
+    this.#kept = new KeptBytes(
+      this.codings.length === 0 || options.maxBodyBytes === 0
+        ? options.maxBodyBytes
+        : MAX_CODED_BYTES,
+    );
   }
 
   /** More of it would be kept. */
   get wantsMore(): boolean {
-    return !this.#isBroken && this.#keptBytes < this.#limit;
+    return !this.#isBroken && !this.#kept.isFull;
   }
 
   /** Bytes of memory. */
   get heldBytes(): number {
-    return this.#kept.length;
+    return this.#kept.heldBytes;
   }
 
   /** The next bytes of the body: [start, end). */
   add(bytes: Uint8Array, start: number, end: number): void {
     this.sizeBytes += end - start;
-    if (!this.wantsMore) return;
-    const take = Math.min(end - start, this.#limit - this.#keptBytes);
-    this.#reserve(take);
-    this.#kept.set(bytes.subarray(start, start + take), this.#keptBytes);
-    this.#keptBytes += take;
+    if (!this.#isBroken) this.#kept.add(bytes, start, end);
   }
 
   /** The next `length` bytes are not seen. */
@@ -63,22 +60,12 @@ export class Body {
     this.#isBroken = true;
   }
 
-  #reserve(more: number): void {
-    const need = this.#keptBytes + more;
-    if (need <= this.#kept.length) return;
-    const size = Math.min(this.#limit, Math.max(need, this.#kept.length * 2));
-    // What was kept before is let go of at once, and not left to the collector.
-    this.#kept = new Uint8Array(this.#kept.buffer.transfer(size));
-  }
-
   /** Writes the body's fields and forgets what is kept; the number of its own bytes that are shown, -1 when decoded. */
   show(into: HttpContent, head: Head, options: ProtocolOptions): number {
-    const kept = this.#kept;
+    const { bytes, length } = this.#kept;
     const { codings, sizeBytes } = this;
-    const shown = showBody(into, head, options, codings, kept, 0, this.#keptBytes, sizeBytes);
-    if (kept.length >= LARGE_BYTES) kept.buffer.transfer(0);
-    this.#kept = new Uint8Array(0);
-    this.#keptBytes = 0;
+    const shown = showBody(into, head, options, codings, bytes, 0, length, sizeBytes);
+    this.#kept.release();
     return shown;
   }
 }
@@ -129,30 +116,31 @@ function showBody(
       if (decoded.complete) into.body_decoded_bytes = decoded.decodedBytes;
       const shown = decoded.bytes;
       const isAll = decoded.complete && shown.length === decoded.decodedBytes;
-      showText(into, shown, 0, shown.length, isAll, options.maxBodyBytes);
+      showText(into, head, options, shown, 0, shown.length, isAll);
       return -1;
     }
     if (decoded === "corrupt") head.note("corrupt_content_coding");
   }
   into.body_bytes = sizeBytes;
-  return showText(into, bytes, start, end, isWhole, options.maxBodyBytes);
+  return showText(into, head, options, bytes, start, end, isWhole);
 }
 
 function showText(
   into: HttpContent,
+  head: Head,
+  options: ProtocolOptions,
   bytes: Uint8Array,
   start: number,
   end: number,
   isWhole: boolean,
-  maxBytes: number,
 ): number {
+  const maxBytes = options.maxBodyBytes;
   const isCut = !isWhole || end - start > maxBytes;
   const cut = Math.min(end, start + maxBytes);
-  const textEnd = isCut ? utf8CutBefore(bytes, start, cut) : cut;
   if (cut > start) {
-    const text = utf8(bytes, start, textEnd);
-    if (text !== null) into.body = text;
-    else into.body_base64 = base64(bytes, start, cut);
+    const plain = options.showSecrets ? null : withholdForm(head, bytes, start, cut);
+    if (plain === null) showField(into, NAMES, bytes, start, cut, isCut);
+    else if (plain.length > 0) showField(into, NAMES, plain, 0, plain.length, isCut);
   }
   if (isCut) into.body_truncated = true;
   return cut - start;

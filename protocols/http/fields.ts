@@ -4,9 +4,11 @@
  * In: bytes of a field block, and the same as text. Out: HeaderFields. Values are text where they
  * are valid UTF-8, else one character a byte; secrets are left out and named instead.
  */
+import { isSecretName } from "../../lib/secrets/names.ts";
 import { utf8 } from "../../lib/wire/text.ts";
 import type { Head } from "./head.ts";
-import { knownName, Name, NAMES, SPECIAL_NAMES } from "./names.ts";
+import { knownName, NAMES, SECRET, SPECIAL_NAMES } from "./names.ts";
+import { withholdField, withholdValues } from "./withhold.ts";
 import { COLON, CR, HT, isToken, LF, SP } from "./shape.ts";
 import type { HeaderFields } from "./types.ts";
 
@@ -27,6 +29,17 @@ export interface FieldBlock {
 
 /** Reads the fields of a block into `fields`; `place` names them in `head.redacted`. */
 export function readFields(
+  block: FieldBlock,
+  head: Head,
+  fields: HeaderFields,
+  place: "headers" | "trailers",
+  showSecrets: boolean,
+): void {
+  readLines(block, head, fields, place, showSecrets);
+  if (!showSecrets) withholdValues(head, fields, place);
+}
+
+function readLines(
   block: FieldBlock,
   head: Head,
   fields: HeaderFields,
@@ -78,13 +91,10 @@ function fieldName(
   while (end > start && isSpace(bytes[end - 1])) end--;
   if (end < colon) head.note("space_before_colon");
   const known = knownName(bytes, start, end);
-  if (known < 0) return unusualName(block, start, end, head);
-  const name = NAMES[known] as string;
-  if (known >= SPECIAL_NAMES) return name;
-  if (place === "headers") head.seen |= 1 << known;
-  if (known < Name.AUTHORIZATION || showSecrets) return name;
-  const withheld = `${head.side}.${place}.${name}`;
-  if (!head.redacted.includes(withheld)) head.redacted = [...head.redacted, withheld];
+  const name = known < 0 ? unusualName(block, start, end, head) : NAMES[known] as string;
+  if (known >= 0 && known < SPECIAL_NAMES && place === "headers") head.seen |= 1 << known;
+  if (showSecrets || !(known < 0 ? isSecretName(name) : SECRET[known])) return name;
+  withholdField(head, place, name);
   return "";
 }
 

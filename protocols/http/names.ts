@@ -3,6 +3,8 @@
  * lower-case string each. In: a range of bytes. Out: an index into NAMES, or -1.
  */
 
+import { isSecretName } from "../../lib/secrets/names.ts";
+
 /** The parser acts on these; their indices are the bits of Head.seen. */
 export const Name = {
   CONTENT_LENGTH: 0,
@@ -10,18 +12,14 @@ export const Name = {
   CONTENT_ENCODING: 2,
   UPGRADE: 3,
   HOST: 4,
-  AUTHORIZATION: 5,
-  PROXY_AUTHORIZATION: 6,
-  COOKIE: 7,
-  SET_COOKIE: 8,
 } as const;
 
-/** Names below this are acted on; from Name.AUTHORIZATION on, their values are secrets. */
-export const SPECIAL_NAMES = 9;
+/** Names below this are acted on. */
+export const SPECIAL_NAMES = 5;
 
 export const NAMES: readonly string[] = [
   "content-length transfer-encoding content-encoding upgrade host",
-  "authorization proxy-authorization cookie set-cookie",
+  "authorization proxy-authorization cookie set-cookie authentication-info x-auth-token",
   "accept accept-charset accept-encoding accept-language accept-ranges age allow alt-svc",
   "access-control-allow-credentials access-control-allow-headers access-control-allow-methods",
   "access-control-allow-origin access-control-expose-headers access-control-max-age",
@@ -43,6 +41,9 @@ export const NAMES: readonly string[] = [
   "x-forwarded-proto x-frame-options x-powered-by x-real-ip x-request-id x-requested-with",
   "x-trace-id x-xss-protection",
 ].join(" ").split(" ");
+
+/** By index: their values are secrets. */
+export const SECRET: readonly boolean[] = NAMES.map(isSecretName);
 
 const SLOTS = 1024;
 /** Index into NAMES + 1, by hash; collisions go to the next slot. */

@@ -6,12 +6,19 @@
  * the rest is skipped. It never buffers a body, never throws, never loops over messages.
  */
 import { weigh } from "../../lib/wire/weight.ts";
-import type { ParseContext, ParseResult, Remains } from "../protocol.ts";
+import { ANY, type Frame, type ParseContext, type ParseResult, type Remains } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
-import { type Head, readHead } from "./head.ts";
+import type { Head } from "./head.ts";
+import { readHead } from "./read_head.ts";
 import { Name } from "./names.ts";
-import { findHeadEnd, requestLineShape, skipEmptyLines, statusLineShape } from "./shape.ts";
+import {
+  findHeadEnd,
+  MAX_EMPTY,
+  requestLineShape,
+  skipEmptyLines,
+  statusLineShape,
+} from "./shape.ts";
 import {
   disturb,
   type HttpState,
@@ -25,8 +32,6 @@ import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
 
 /** Largest head. Servers stop at 8 to 64 KiB. */
 const MAX_HEAD = 256 * 1024;
-/** Bytes of empty lines before a head. */
-const MAX_EMPTY = 64;
 /** Interim responses that are listed. */
 const MAX_INTERIM = 16;
 /** So much of an unfinished first line is judged before its end is there. */
@@ -259,8 +264,8 @@ function peek(
   head: Head,
   context: Context,
 ): Result {
-  const shape = bytes.length > at ? statusLineShape(bytes, at) : "unsure";
   const there = bytes.length - at;
+  const shape = there > 0 ? statusLineShape(bytes.subarray(0, at + PEEK_BYTES), at) : "unsure";
   if (shape !== "no" && there >= PEEK_BYTES) {
     return finish(bytes, at, at, reader, head, context, false);
   }
@@ -329,7 +334,8 @@ function parseChunks(
     case Step.DONE:
       return finish(bytes, at, progress.at, reader, head, context, false);
     case Step.INVALID:
-      return invalid(reader, progress.reason);
+      // What is before the bad bytes belonged to the message, however they came.
+      return progress.at > 0 ? skip(reader, progress.at) : invalid(reader, progress.reason);
     default:
       return goOn(bytes, reader, progress.at);
   }
@@ -354,16 +360,9 @@ function finish(
   reader.reset();
   const { redacted } = head;
   const unfoldedBytes = shown < 0 ? weigh(message.body ?? message.body_base64) : 0;
-  return isTunnel
-    ? {
-      kind: "frame",
-      frame,
-      length: end,
-      redacted,
-      unfoldedBytes,
-      next: { to: nextProtocol(head) },
-    }
-    : { kind: "frame", frame, length: end, redacted, unfoldedBytes };
+  const result: Frame<HttpFrame> = { kind: "frame", frame, length: end, redacted, unfoldedBytes };
+  if (isTunnel) result.next = { to: head.status === 101 ? upgradedTo(head) : ANY };
+  return result;
 }
 
 function startMessage(head: Head): HttpRequest | HttpResponse {
@@ -389,8 +388,8 @@ function toFrame(
   return { side: "response", message, complete, wireBytes, shownBytes };
 }
 
-/** After 101 the protocol that was agreed on, after CONNECT none that is known. */
-function nextProtocol(head: Head): string | null {
+/** After 101 the protocol that was agreed on. */
+function upgradedTo(head: Head): string | null {
   const upgrade = head.has(Name.UPGRADE) ? head.headers["upgrade"] : undefined;
   return typeof upgrade === "string" && upgrade.toLowerCase() === "websocket" ? "websocket" : null;
 }

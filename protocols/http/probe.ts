@@ -5,39 +5,50 @@
  * It never needs more of a line than PROBE_BYTES when the method is a known one: an unmatched
  * connection's payload stops early in the kernel.
  */
-import type { ParseContext, Side } from "../protocol.ts";
+import type { ParseContext, Probe, Side } from "../protocol.ts";
 import { disturb, type HttpState } from "./state.ts";
 import {
   CR,
+  isPlain,
   isRequestLine,
   isToken,
   knownMethod,
   LF,
+  MAX_EMPTY,
   MAX_METHOD,
   requestLineShape,
-  type Shape,
   skipEmptyLines,
   SP,
+  spacesEnd,
   statusLineShape,
+  tokenEnd,
 } from "./shape.ts";
 
 /** A known method and so many bytes of a request target are enough. */
 const PROBE_BYTES = 200;
-/** With another method the whole line must be there, within this. */
+/** No line is longer, as servers have it. */
 const PROBE_LINE = 16 * 1024;
-/** Empty lines that may stand before the first request, bytes. */
-const MAX_EMPTY = 8;
 
-export function probe(head: Uint8Array, side: Side): Shape {
+export function probe(head: Uint8Array, side: Side): Probe {
   if (side === "response") return statusLineShape(head, 0);
   const start = skipEmptyLines(head, 0);
   if (start > MAX_EMPTY) return "no";
   if (start === head.length) return "unsure";
-  const isKnown = knownMethod(head, start, head.length) > 0;
-  const limit = start + (isKnown ? PROBE_BYTES : PROBE_LINE);
+  const enough = start + PROBE_BYTES, limit = start + PROBE_LINE;
+  const early = requestLineShape(head, start, Math.min(head.length, enough));
+  if (early !== "unsure" || head.length < enough) return early;
+  if (isPlain(head, start, enough) && knownMethod(head, start, enough) > 0) return "yes";
   const shape = requestLineShape(head, start, Math.min(head.length, limit));
-  if (shape !== "unsure" || head.length < limit) return shape;
-  return isKnown ? "yes" : "no";
+  if (shape !== "unsure") return shape;
+  if (head.length >= limit) return "no";
+  return isLongTarget(head, start, enough) ? "likely" : "unsure";
+}
+
+/** A word, and a path that is too long to see its end: the other side tells it from other text. */
+function isLongTarget(head: Uint8Array, start: number, end: number): boolean {
+  const target = spacesEnd(head, tokenEnd(head, start, end), end);
+  return head[target] === 0x2f && isPlain(head, target, end) &&
+    head.subarray(target, end).indexOf(SP) < 0;
 }
 
 /** As Protocol.findBoundary. A request may start in the middle of a line: bodies end anywhere. */
@@ -47,7 +58,9 @@ export function findBoundary(
   context: ParseContext<HttpState>,
 ): number {
   disturb(context.state, context.side);
-  return context.side === "request" ? findRequest(bytes, from) : findResponse(bytes, from);
+  if (context.side === "response") return findResponse(bytes, from);
+  const before = from > 0 ? bytes[from - 1] : context.before?.at(-1);
+  return findRequest(bytes, from, before === LF || before === undefined);
 }
 
 function findResponse(bytes: Uint8Array, from: number): number {
@@ -57,14 +70,14 @@ function findResponse(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-function findRequest(bytes: Uint8Array, from: number): number {
+function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): number {
   let line = from;
   while (line < bytes.length) {
     const found = bytes.indexOf(LF, line);
     const end = found < 0 ? bytes.length : found;
     // All starts within one line share its end, so one look at the end spares the whole line.
     if (found < 0 || endsInVersion(bytes, line, end)) {
-      const start = findInLine(bytes, line, end, found >= 0);
+      const start = findInLine(bytes, line, end, found >= 0, line > from || startsLine);
       if (start >= 0) return start;
     }
     line = end + 1;
@@ -78,12 +91,18 @@ function endsInVersion(bytes: Uint8Array, line: number, lineFeed: number): boole
   return end - line >= 12 && bytes[end - 9] === SP && bytes[end - 8] === 0x48;
 }
 
-/** The first start of a request in [line, end); -1 when there is none. */
-function findInLine(bytes: Uint8Array, line: number, end: number, isWhole: boolean): number {
+/** The first start of a request in [line, end), which may be the rest of a line; -1 when there is none. */
+function findInLine(
+  bytes: Uint8Array,
+  line: number,
+  end: number,
+  isWhole: boolean,
+  startsLine: boolean,
+): number {
   const first = afterControls(bytes, line, end);
   const tail = isWhole ? end - 12 : end - 1;
   for (let i = first; i <= tail; i++) {
-    const length = i === line ? anyMethod(bytes, i, end) : knownMethod(bytes, i, end);
+    const length = i === line && startsLine ? anyMethod(bytes, i, end) : knownMethod(bytes, i, end);
     if (length === 0) continue;
     const target = i + length + 1;
     // The method, or what stands behind it, is not all there yet.
@@ -113,7 +132,8 @@ function anyMethod(bytes: Uint8Array, at: number, end: number): number {
   if (known !== 0) return known;
   let space = at;
   while (space < end && isCapital(bytes[space] as number)) {
-    if (space > at && knownMethod(bytes, space, end) !== 0) return 0;
+    const inner = space > at ? knownMethod(bytes, space, end) : 0;
+    if (inner !== 0) return inner > 0 ? 0 : -1;
     space++;
   }
   const length = space - at;

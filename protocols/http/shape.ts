@@ -10,11 +10,15 @@ export const CR = 0x0d;
 export const LF = 0x0a;
 export const COLON = 0x3a;
 
+/** Bytes of empty lines before a request, at most. */
+export const MAX_EMPTY = 64;
 /** Longest method token: the registry's longest has 16 letters. */
 export const MAX_METHOD = 32;
 
 /** "HTTP/1." */
 const VERSION = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e]);
+/** Where its first digit stands. */
+const MAJOR = 5;
 
 /** tchar of RFC 9110 section 5.6.2: 1. */
 const TOKEN = new Uint8Array(256);
@@ -35,11 +39,12 @@ export function tokenEnd(bytes: Uint8Array, from: number, end: number): number {
   return at;
 }
 
-/** Does [at, at + 8) say "HTTP/1." and a digit? The caller knows that the bytes are there. */
-export function isVersion(bytes: Uint8Array, at: number): boolean {
-  if (at < 0) return false;
+/** Does [at, at + 8) say "HTTP/", a digit, a dot and a digit? The caller knows that they are there. */
+function isVersion(bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < VERSION.length; i++) {
-    if (bytes[at + i] !== VERSION[i]) return false;
+    if (i === MAJOR ? !isDigit(bytes[at + i] as number) : bytes[at + i] !== VERSION[i]) {
+      return false;
+    }
   }
   return isDigit(bytes[at + 7] as number);
 }
@@ -68,35 +73,64 @@ function isStatusByte(nth: number, byte: number): boolean {
 
 /**
  * Does a request line ("TOKEN SP target SP HTTP/1.x") start at `at`? It is looked for up to `end`:
- * without a line end before it, the answer is "no" or "unsure".
+ * without a line end before it, the answer is "no" or "unsure". Lenient as servers are: spaces more
+ * than one, a version that is none of HTTP/1's, control characters within the target.
  */
 export function requestLineShape(bytes: Uint8Array, at: number, end: number): Shape {
   const space = tokenEnd(bytes, at, Math.min(end, at + MAX_METHOD + 1));
-  if (space === end) return space - at <= MAX_METHOD ? "unsure" : "no";
+  if (space - at > MAX_METHOD) return "no";
+  if (space === end) return "unsure";
   if (space === at || bytes[space] !== SP) return "no";
-  for (let i = space + 1; i < end; i++) {
-    const byte = bytes[i] as number;
+  const target = spacesEnd(bytes, space, end);
+  if (target < end && (bytes[target] as number) < SP) return "no";
+  for (let i = target; i < end; i++) {
+    const byte = bytes[i];
     if (byte === LF) return isRequestLine(bytes, at, i) ? "yes" : "no";
-    if (byte <= SP && !isInnerSpace(bytes, space, i, end)) return "no";
+    if (byte === 0) return "no";
   }
   return "unsure";
 }
 
-/** A space behind the target's first byte, or the CR of the line end. */
-function isInnerSpace(bytes: Uint8Array, space: number, at: number, end: number): boolean {
-  const byte = bytes[at];
-  if (byte === SP) return at > space + 1;
-  return byte === CR && (at + 1 >= end || bytes[at + 1] === LF);
-}
-
 /** Is [at, lineFeed) a whole request line, but for the CR that may end it? */
 export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): boolean {
-  const end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
-  const version = end - 8;
-  if (version - at < 4 || bytes[version - 1] !== SP || !isVersion(bytes, version)) return false;
-  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD + 1));
-  return space > at && bytes[space] === SP && space + 1 < version - 1 &&
-    (bytes[space + 1] as number) > SP;
+  const version = versionStart(bytes, at, lineFeed);
+  if (version < 0) return false;
+  const space = tokenEnd(bytes, at, Math.min(version, at + MAX_METHOD));
+  if (space === at || bytes[space] !== SP || isPreface(bytes, at, space)) return false;
+  const target = spacesEnd(bytes, space, version);
+  if (target >= version || (bytes[target] as number) <= SP) return false;
+  // As requestLineShape() says of the line's beginning: no server takes it.
+  return !bytes.subarray(target, version).includes(0);
+}
+
+/** Where the version of a request line starts, behind a space; -1 when the line ends in none. */
+export function versionStart(bytes: Uint8Array, at: number, lineFeed: number): number {
+  let end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
+  while (end > at && bytes[end - 1] === SP) end--;
+  const version = end - VERSION.length - 1;
+  if (version - at < 4 || bytes[version - 1] !== SP || !isVersion(bytes, version)) return -1;
+  return version;
+}
+
+/** Offset of the first byte at or after `from` that is no space, at most `end`. */
+export function spacesEnd(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && bytes[at] === SP) at++;
+  return at;
+}
+
+/** "PRI": a client of HTTP/2 begins with what looks like a request (RFC 9113 section 3.4). */
+function isPreface(bytes: Uint8Array, at: number, space: number): boolean {
+  return space - at === 3 && bytes[at] === 0x50 && bytes[at + 1] === 0x52 && bytes[at + 2] === 0x49;
+}
+
+/** Has no byte of [from, end) any business in text but as a part of it? */
+export function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
+  for (let i = from; i < end; i++) {
+    const byte = bytes[i] as number;
+    if (byte < SP || byte === 0x7f) return false;
+  }
+  return true;
 }
 
 const KNOWN_METHODS = [
@@ -145,10 +179,10 @@ export function findHeadEnd(bytes: Uint8Array, start: number, from: number): num
       continue;
     }
     if (byte === LF) {
+      if (i > start && bytes[i - 1] === LF) return i + 1;
       const next = bytes[i + 1];
       if (next === LF) return i + 2;
       if (next === CR && bytes[i + 2] === LF) return i + 3;
-      if (i > start && bytes[i - 1] === LF) return i + 1;
     } else if (byte === CR && i > start && bytes[i - 1] === LF && bytes[i + 1] === LF) return i + 2;
     i++;
   }

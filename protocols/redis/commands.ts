@@ -1,9 +1,10 @@
 /**
- * What is known of commands by name: whether one exists, how it is answered, what its reply may be,
- * and which of its arguments are secret. In: requests. Out: facts and names of withheld fields.
+ * What is known of commands by name: whether one exists, how it is answered, and what its reply may
+ * be. In: requests. Out: facts. (What of them is secret: secrets.ts.)
  */
-import type { RedisReply, RedisRequest, RedisState, Value } from "./types.ts";
-import { Kind } from "./types.ts";
+import type { RedisState } from "./state.ts";
+import { Kind, type RedisReply, type RedisRequest, type Value } from "./types.ts";
+import { word } from "./word.ts";
 
 const NAMES =
   `ACL APPEND ASKING AUTH BF.ADD BF.EXISTS BGREWRITEAOF BGSAVE BITCOUNT BITFIELD BITFIELD_RO
@@ -99,120 +100,6 @@ function clientReply(args: Value[], state: RedisState): Kind {
   else if (mode === "SKIP" && state.replyMode !== "off") state.replyMode = "skip";
   else if (mode !== "SKIP") return state.replyMode === "off" ? Kind.OneWay : Kind.Command;
   return Kind.OneWay;
-}
-
-/** An argument as a keyword; "" when it is no plain text. */
-export function word(value: Value | undefined): string {
-  return typeof value === "string" ? value.toUpperCase() : "";
-}
-
-const SECRET_SETTINGS = new Set([
-  "REQUIREPASS",
-  "MASTERAUTH",
-  "PRIMARYAUTH",
-  "TLS-KEY-FILE-PASS",
-  "TLS-CLIENT-KEY-FILE-PASS",
-  "AUTH-PASS",
-  "SENTINEL-PASS",
-]);
-
-/** The positions in `args` of passwords and their hashes. */
-export function secretArgs(request: RedisRequest): number[] {
-  const { command, args } = request;
-  switch (command) {
-    case "AUTH": {
-      const sent = request.args_count ?? args.length;
-      return sent > 1 ? range(1, args.length) : range(0, args.length);
-    }
-    case "HELLO":
-      return behind(args, "AUTH", 2);
-    case "MIGRATE":
-      return [...behind(args, "AUTH", 1), ...behind(args, "AUTH2", 2)];
-    case "CONFIG":
-      return word(args[0]) === "SET" ? settings(args, 1) : [];
-    case "SENTINEL": {
-      const what = word(args[0]);
-      if (what === "SET") return settings(args, 2);
-      return what === "CONFIG" ? settings(args, 2) : [];
-    }
-    case "ACL":
-      return word(args[0]) === "SETUSER" ? aclRules(args) : [];
-    default:
-      return [];
-  }
-}
-
-function range(from: number, to: number): number[] {
-  const out: number[] = [];
-  for (let i = from; i < to; i++) out.push(i);
-  return out;
-}
-
-/** The argument `distance` behind each keyword. */
-function behind(args: Value[], keyword: string, distance: number): number[] {
-  const out: number[] = [];
-  for (let i = 0; i + distance < args.length; i++) {
-    if (word(args[i]) === keyword) out.push(i + distance);
-    if (word(args[i]) === "KEYS") break;
-  }
-  return out;
-}
-
-/** name value [name value …] from `from` on. */
-function settings(args: Value[], from: number): number[] {
-  const out: number[] = [];
-  for (let i = from; i + 1 < args.length; i += 2) {
-    if (SECRET_SETTINGS.has(word(args[i]))) out.push(i + 1);
-  }
-  return out;
-}
-
-/** ACL rules: >password <password #hash !hash. */
-function aclRules(args: Value[]): number[] {
-  const out: number[] = [];
-  for (let i = 2; i < args.length; i++) {
-    const rule = args[i];
-    if (typeof rule !== "string" || "><#!".includes(rule.charAt(0))) out.push(i);
-  }
-  return out;
-}
-
-/**
- * Takes the secrets out of a reply: the whole of ACL GETUSER, LIST and GENPASS, the passwords in
- * CONFIG GET (also inside EXEC). Returns whether anything was withheld.
- */
-export function withholdReply(request: RedisRequest | null, reply: RedisReply): boolean {
-  if (reply.type === "error" || !("value" in reply)) return false;
-  if (request?.command === "ACL") {
-    const what = word(request.args[0]);
-    if (what !== "GETUSER" && what !== "LIST" && what !== "GENPASS") return false;
-    if (reply.type !== "array" && reply.type !== "map" && reply.type !== "bulk_string") {
-      return false;
-    }
-    reply.value = null;
-    return true;
-  }
-  const get = request?.command === "CONFIG" && word(request.args[0]) === "GET";
-  const other = request === null || request.command === "EXEC";
-  if (!get && !other) return false;
-  return Array.isArray(reply.value) && withholdSettings(reply.value, 0);
-}
-
-function withholdSettings(values: Value[], depth: number): boolean {
-  let found = false;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (Array.isArray(value) && depth < 2) {
-      found = withholdSettings(value, depth + 1) || found;
-    } else if (typeof value === "object" && value !== null && "value" in value && depth < 2) {
-      if (Array.isArray(value.value)) found = withholdSettings(value.value, depth + 1) || found;
-    } else if (typeof value === "string" && i + 1 < values.length) {
-      if (!SECRET_SETTINGS.has(value.toUpperCase()) || values[i + 1] === "") continue;
-      values[++i] = null;
-      found = true;
-    }
-  }
-  return found;
 }
 
 /** Types of the replies a common command can have; other commands can have any. */

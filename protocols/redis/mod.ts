@@ -8,9 +8,9 @@ import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, findBoundary, parseFrame } from "./parse.ts";
 import { probe } from "./probe.ts";
 import { outline } from "./outline.ts";
+import { createState, createTrace, heldBytes } from "./state.ts";
 import { stitch } from "./stitch.ts";
 import { summarize } from "./summarize.ts";
-import { createState, createTrace, heldBytes } from "./types.ts";
 
 export const redis: Plugin = definePlugin({
   name: "redis",

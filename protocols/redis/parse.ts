@@ -8,19 +8,13 @@
 import type { Frame, Invalid, ParseContext, ParseResult, Remains } from "../protocol.ts";
 import { utf8 } from "../../lib/wire/text.ts";
 import { isDigit, isLetter } from "./ascii.ts";
-import { answerKind, isSubscription, secretArgs } from "./commands.ts";
+import { answerKind, isSubscription } from "./commands.ts";
 import { parseInline } from "./inline.ts";
 import { Step } from "./cursor.ts";
+import { asksForSecrets, isNotable, mayTellSecrets, withholdAll, withholdArgs } from "./secrets.ts";
 import { isReply, type ValueReader } from "./reader.ts";
-import {
-  Kind,
-  type RedisFrame,
-  type RedisReply,
-  type RedisRequest,
-  type RedisState,
-  type SideState,
-  type Value,
-} from "./types.ts";
+import type { RedisState } from "./state.ts";
+import { Kind, type RedisFrame, type RedisReply, type RedisRequest, type Value } from "./types.ts";
 import { Resp, scalar, smallInteger } from "./values.ts";
 
 const CR = 13;
@@ -50,7 +44,7 @@ export function abandon(context: Context): Remains<RedisFrame> | null {
     const redacted = withhold(request, context.state);
     return { frame: commandFrame(request, context.state), redacted };
   }
-  return isReply(value) ? { frame: replyFrame(value, side) } : null;
+  return isReply(value) ? { frame: replyFrame(value, context) } : null;
 }
 
 /** What the bytes taken, or the lack of them, mean to the driver. */
@@ -152,6 +146,7 @@ function toRequest(items: Value[], count: number): RedisRequest {
     request.args_count = count - 1;
     request.args_truncated = true;
   }
+  if (isReply(first) && "value_truncated" in first) request.command_truncated = true;
   return request;
 }
 
@@ -169,29 +164,25 @@ function upper(text: string): string {
 
 /** Replaces secrets by null; the names of what was replaced, if any. */
 function withhold(request: RedisRequest, state: RedisState): string[] | undefined {
-  if (state.options.showSecrets || !mayHoldSecrets(request.command)) return undefined;
-  const positions = secretArgs(request);
+  if (state.options.showSecrets || !isNotable(request)) return undefined;
+  const positions = request.command_truncated ? withholdAll(request) : withholdArgs(request);
   if (positions.length === 0) return undefined;
-  for (const position of positions) request.args[position] = null;
   return positions.map((position) => `request.args[${position}]`);
 }
 
-function mayHoldSecrets(command: string): boolean {
-  switch (command) {
-    case "AUTH":
-    case "HELLO":
-    case "CONFIG":
-    case "ACL":
-    case "MIGRATE":
-    case "SENTINEL":
-      return true;
-    default:
-      return false;
-  }
-}
-
 function commandFrame(request: RedisRequest, state: RedisState): RedisFrame {
+  const { inMulti } = state;
   const kind = answerKind(request, state);
+  state.isServerKnown = true;
+  if (!isNotable(request)) return { kind, request, reply: null };
+  const isUnknownQueue = request.command === "EXEC" && !inMulti;
+  if (!state.mayTell && (isUnknownQueue || mayTellSecrets(request))) state.mayTell = true;
+  if (request.command === "EXEC" && state.queueAsks) {
+    state.queueAsks = false;
+    return { kind, request, reply: null, queueAsks: true };
+  }
+  if (request.command === "MULTI") state.queueAsks = false;
+  else if (asksForSecrets(request)) state.queueAsks = true;
   return { kind, request, reply: null };
 }
 
@@ -199,7 +190,7 @@ function parseResponse(bytes: Uint8Array, context: Context): ParseResult<RedisFr
   const side = context.state.response;
   const reader = side.reader;
   if (!reader.active) {
-    const quick = readScalar(bytes, side);
+    const quick = readScalar(bytes, context.state);
     if (quick !== null) return quick;
     // A primary sends empty lines while it makes the database file.
     if (bytes[0] === LF) return frame(nothing(), emptyLinesEnd(bytes, 1));
@@ -209,7 +200,7 @@ function parseResponse(bytes: Uint8Array, context: Context): ParseResult<RedisFr
   if (step !== Step.Done) return unfinished(step, reader);
   const value = reader.value;
   if (!isReply(value)) return { kind: "invalid", reason: "bad_type" };
-  return frame(replyFrame(value, side), reader.at.pos);
+  return frame(replyFrame(value, context), reader.at.pos);
 }
 
 function needTwo(): ParseResult<RedisFrame> {
@@ -222,16 +213,18 @@ function emptyLine(bytes: Uint8Array): Frame<RedisFrame> | Invalid {
 }
 
 /** +OK and :1 without the general way. */
-function readScalar(bytes: Uint8Array, side: SideState): Frame<RedisFrame> | null {
+function readScalar(bytes: Uint8Array, state: RedisState): Frame<RedisFrame> | null {
   const type = bytes[0];
   if (type === Resp.Integer) {
     const end = lineEnd(bytes, 1);
     const value = end < 0 ? NaN : smallInteger(bytes, 1, end);
     if (value !== value) return null;
+    state.isServerKnown = true;
     return frame(plainReply(scalar("integer", value)), end + 2);
   }
   if (type === Resp.Simple && bytes.length >= 5 && bytes[1] === 0x4f && bytes[2] === 0x4b) {
-    if (bytes[3] !== CR || bytes[4] !== LF || side.reader.maxBytes < 2) return null;
+    if (bytes[3] !== CR || bytes[4] !== LF || state.options.maxBodyBytes < 2) return null;
+    state.isServerKnown = true;
     return frame(plainReply({ type: "simple_string", value: "OK" }), 5);
   }
   return null;
@@ -241,12 +234,19 @@ function plainReply(reply: RedisReply): RedisFrame {
   return { kind: Kind.Reply, request: null, reply };
 }
 
-function replyFrame(reply: RedisReply, side: SideState): RedisFrame {
+function replyFrame(reply: RedisReply, { state }: Context): RedisFrame {
   const kind = replyKind(reply);
+  const side = state.response;
+  if (kind !== Kind.Reply || !mayBeCommand(reply)) state.isServerKnown = true;
   if (kind === Kind.Reply && reply.type === "simple_string") {
     side.reader.expectRdb = isFullResync(reply.value ?? "");
   }
   return { kind, request: null, reply };
+}
+
+/** Commands consist of nothing else: these may be parts of one, on a connection taken the wrong way round. */
+function mayBeCommand({ type }: RedisReply): boolean {
+  return type === "bulk_string" || type === "array";
 }
 
 function replyKind(reply: RedisReply): Kind {
@@ -305,21 +305,30 @@ function frame(value: RedisFrame, length: number): Frame<RedisFrame> {
 
 /** Where a command or reply may start: behind a line end, with a first line of the right shape. */
 export function findBoundary(bytes: Uint8Array, from: number, context: Context): number {
-  const side = context.state[context.side];
+  const { state } = context;
+  const side = state[context.side];
   side.reader.reset();
   side.reader.expectRdb = false;
   side.scanned = 0;
-  const start = isCandidate(bytes, from, context.side) && (from === 0 || afterLine(bytes, from));
-  if (start) return from;
+  if (context.side === "response") state.isInside = true;
+  else if (state.inMulti) state.mayTell = state.queueAsks = true;
+  const { before } = context;
+  const isStart = from > 1
+    ? bytes[from - 1] === LF && bytes[from - 2] === CR
+    : endsLine([...before, ...bytes.subarray(0, from)]);
+  if (isStart && isCandidate(bytes, from, context.side)) return from;
   for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (at > 0 && bytes[at - 1] !== CR) continue;
+    const isEnd = at > 0 ? bytes[at - 1] === CR : endsLine([...before, LF]);
+    if (!isEnd) continue;
     if (at + 1 < bytes.length && isCandidate(bytes, at + 1, context.side)) return at + 1;
   }
   return bytes.length;
 }
 
-function afterLine(bytes: Uint8Array, at: number): boolean {
-  return at >= 2 && bytes[at - 1] === LF && bytes[at - 2] === CR;
+/** Do these bytes end a line, as far as they are known? */
+function endsLine(last: readonly number[]): boolean {
+  const [lf = LF, cr = CR] = [last.at(-1), last.at(-2)];
+  return lf === LF && cr === CR;
 }
 
 /** The bytes at `at` begin, as far as they are there, as a frame of that side does. */

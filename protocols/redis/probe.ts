@@ -2,13 +2,13 @@
  * Is this Redis? In: the first bytes of a direction. Out: yes, no or unsure; never a yes for the
  * other line protocols that share its words (HTTP, memcached, SMTP, NATS, POP3).
  */
-import type { Side } from "../protocol.ts";
+import type { Probe, Side } from "../protocol.ts";
 import { latin1 } from "../../lib/wire/text.ts";
 import { isDigit, isNameByte } from "./ascii.ts";
 import { isKnownCommand, isSharedWord, isSubscription } from "./commands.ts";
 import { Resp, smallInteger } from "./values.ts";
 
-type Answer = "yes" | "no" | "unsure";
+type Answer = Probe;
 
 const CR = 13;
 const LF = 10;
@@ -17,6 +17,8 @@ const MAX_LINES = 16;
 const MAX_INLINE = 256;
 /** A command of an unknown name, or words of replies, that hold this long are believed. */
 const ENOUGH = 1024;
+/** A string of this length is not waited for. */
+const LONG_STRING = 64;
 /** What a server sends to subscribers: to who joins late a list of words like a command. */
 const PUBLISHED: ReadonlySet<string> = new Set(["message", "pmessage", "smessage"]);
 
@@ -26,11 +28,13 @@ export function probe(head: Uint8Array, side: Side): Answer {
 }
 
 function probeRequest(head: Uint8Array): Answer {
-  if (head[0] !== Resp.Array) return probeInline(head);
-  let pos = 0;
+  const { end: start, isNothing } = skipNothing(head);
+  if (start >= head.length) return isNothing ? "likely" : "unsure";
+  if (head[start] !== Resp.Array) return probeInline(head.subarray(start));
+  let pos = start;
   for (let line = 0; line < MAX_LINES; line++) {
     const size = countLine(head, pos, Resp.Array);
-    if (typeof size === "string") return line > 0 && size === "no" ? "no" : size;
+    if (typeof size === "string") return size;
     if (size.value < 1 || size.value > 2 ** 20) return "no";
     const first = countLine(head, size.end, Resp.Bulk);
     if (typeof first === "string") return first;
@@ -50,10 +54,28 @@ function probeRequest(head: Uint8Array): Answer {
     if (line > 0 || isKnownCommand(command)) return "yes";
     const next = skipStrings(head, end + 2, size.value - 1);
     if (next === null) return "no";
-    if (next >= head.length) return head.length >= ENOUGH ? "yes" : "unsure";
+    if (next >= head.length) return head.length >= ENOUGH ? "yes" : "likely";
     pos = next;
   }
   return "unsure";
+}
+
+/**
+ * Behind what a server passes over before a command: empty lines, and lists of nothing (`isNothing`:
+ * there was one).
+ */
+function skipNothing(head: Uint8Array): { end: number; isNothing: boolean } {
+  let [end, isNothing] = [0, false];
+  for (let line = 0; line < MAX_LINES; line++) {
+    if (head[end] === CR || head[end] === LF) end++;
+    else {
+      const size = countLine(head, end, Resp.Array);
+      if (typeof size === "string" || size.value > 0) break;
+      end = size.end;
+      isNothing = true;
+    }
+  }
+  return { end, isNothing };
 }
 
 /** Behind `count` bulk strings; the end of what is there when it is cut; null when there are none. */
@@ -102,7 +124,7 @@ function countLine(head: Uint8Array, at: number, type: number): CountLine | "no"
   return value === value ? { value, end: i + 2 } : "no";
 }
 
-/** A line of a known command word. Words of other protocols wait for what the server says. */
+/** A line of a known command word. Others have such lines, too: the server's answer tells. */
 function probeInline(head: Uint8Array): Answer {
   let end = 0;
   while (end < head.length && isNameByte(head[end])) end++;
@@ -119,8 +141,8 @@ function probeInline(head: Uint8Array): Answer {
   }
   const line = latin1(head, end, last);
   if (line.includes(" HTTP/") || (line !== "" && !" \t\r".includes(line.charAt(0)))) return "no";
-  if (stop < 0 || head[stop - 1] !== CR) return stop < 0 ? "unsure" : "no";
-  return isSharedWord(name) ? "unsure" : "yes";
+  if (stop < 0) return "unsure";
+  return isSharedWord(name) ? "unsure" : "likely";
 }
 
 function probeResponse(head: Uint8Array): Answer {
@@ -234,8 +256,10 @@ function probeString(head: Uint8Array, at: number, type: number): Answer {
   const line = countLine(head, at, type);
   if (typeof line === "string") return line;
   if (line.value < 0) return line.value === -1 && type === Resp.Bulk ? "yes" : "no";
+  // The beginning of a long one is enough, and no later byte may take that back.
+  if (line.value >= LONG_STRING) return head.length > line.end ? "yes" : "unsure";
   const end = line.end + line.value;
-  if (end + 2 > head.length) return head.length > line.end ? "yes" : "unsure";
+  if (end + 2 > head.length) return "unsure";
   return head[end] === CR && head[end + 1] === LF ? "yes" : "no";
 }
 
@@ -261,8 +285,9 @@ function probeList(head: Uint8Array, at: number, type: number): Answer {
   if (head[at + 1] === 0x3f) return shape(head, at, /^[*%~>]\?\r\n/, 4);
   const line = countLine(head, at, type);
   if (typeof line === "string") return line;
-  if (line.value < 0) return line.value === -1 && type === Resp.Array ? "yes" : "no";
-  if (line.value === 0) return "yes";
+  if (line.value < -1 || (line.value === -1 && type !== Resp.Array)) return "no";
+  // A client may say so, too.
+  if (line.value < 1) return type === Resp.Array ? "likely" : "yes";
   const first = head[line.end];
   if (first === undefined) return "unsure";
   if (!FIRST_BYTES.has(first)) return "no";
@@ -277,7 +302,11 @@ function probeWords(head: Uint8Array, list: CountLine): Answer {
   const end = first.end + first.value;
   if (head.length < end + 2) return "unsure";
   if (head[end] !== CR || head[end + 1] !== LF) return "no";
-  if (!isKnownCommand(latin1(head, first.end, end).toUpperCase())) return "yes";
+  for (let i = first.end; i < end; i++) if (!isNameByte(head[i])) return "yes";
+  const name = latin1(head, first.end, end);
+  if (PUBLISHED.has(name)) return "yes";
+  // The first word may name a command of a module.
+  if (!isKnownCommand(name.toUpperCase())) return "likely";
   // Commands are strings throughout: anything else inside makes it a reply ("subscribe", "ch", 1).
   const rest = skipStrings(head, end + 2, list.value - 1);
   return rest === null ? "yes" : "unsure";

@@ -23,12 +23,15 @@ import {
   scalar,
   smallInteger,
 } from "./values.ts";
+import { Room } from "../../lib/wire/room.ts";
 import { latin1 } from "../../lib/wire/text.ts";
 
 /** Values kept of one message; the rest is read and counted. */
 export const MAX_VALUES = 1000;
 /** Aggregates inside one another. */
 export const MAX_DEPTH = 128;
+/** Bytes of text kept of one message, in multiples of what is kept of one string. */
+const TEXT_FACTOR = 16;
 const MAX_RDB = 2 ** 50;
 const MAX_COUNT = 2 ** 32;
 interface Level {
@@ -55,10 +58,11 @@ export class ValueReader {
   private readonly string: StringReader;
   private readonly stack: Level[] = [];
   private attributes: [Value, Value][] | null = null;
-  private values = 0;
+  private readonly room: Room;
 
   constructor(readonly maxBytes: number, readonly commands: boolean) {
-    this.string = new StringReader(maxBytes, this.at);
+    this.room = new Room(maxBytes, maxBytes * TEXT_FACTOR, MAX_VALUES);
+    this.string = new StringReader(this.room, this.at);
   }
 
   /** Half a value has been taken. */
@@ -68,7 +72,7 @@ export class ValueReader {
 
   /** Bytes of memory that the value in progress takes. */
   get heldBytes(): number {
-    return this.string.heldBytes + VALUE_BYTES * this.values;
+    return this.string.heldBytes + VALUE_BYTES * this.room.values;
   }
 
   /** A string here may be a plain one. */
@@ -81,7 +85,7 @@ export class ValueReader {
     this.string.reset();
     this.stack.length = 0;
     this.attributes = null;
-    this.values = 0;
+    this.room.reset();
   }
 
   /** Reads on. After Done `value` is set; after Bad `reason`; after More `pos`, `leap` and `need`. */
@@ -235,6 +239,9 @@ export class ValueReader {
     }
     if (!(count >= 0 && count <= MAX_COUNT)) return this.at.bad("bad_count");
     if (this.stack.length >= MAX_DEPTH) return this.at.bad("too_deep");
+    if (this.commands && count > 0 && bytes.length === end + 2) {
+      return this.at.more(end + 3 - this.at.pos); // findBoundary() looks at the next byte, too
+    }
     this.at.pos = end + 2;
     const twice = type === Resp.Map || type === Resp.Attribute ? 2 : 1;
     const level: Level = {
@@ -284,10 +291,7 @@ export class ValueReader {
       this.value = value;
       return Step.Done;
     }
-    if (this.values < MAX_VALUES) {
-      level.items.push(value);
-      this.values++;
-    }
+    if (this.room.addValue()) level.items.push(value);
     if (level.left < 0) {
       level.count += 1;
       return Step.Next;

@@ -14,19 +14,19 @@
  * were not seen: a reply of a type that the command never gives is one of those.
  */
 import { joinHalves } from "../../lib/stitch/halves.ts";
-import { pairInOrder } from "../../lib/stitch/in_order.ts";
+import { nothingToPair, pairInOrder } from "../../lib/stitch/in_order.ts";
 import type { Due, Part, Roles } from "../../lib/stitch/fronts.ts";
 import type { IncompleteReason, StitchContext, Stitched, Timed } from "../protocol.ts";
-import { isPlausible, withholdReply } from "./commands.ts";
+import { isPlausible } from "./commands.ts";
 import {
-  type Granted,
-  Kind,
-  type RedisExchange,
-  type RedisFrame,
-  type RedisReply,
-  type RedisState,
-  type Value,
-} from "./types.ts";
+  isNotable,
+  mayTellSecrets,
+  withholdArgs,
+  withholdReply,
+  withholdStrings,
+} from "./secrets.ts";
+import type { Granted, RedisState } from "./state.ts";
+import { Kind, type RedisExchange, type RedisFrame, type RedisReply, type Value } from "./types.ts";
 
 type Response = Timed<RedisFrame>;
 type Request = Timed<RedisFrame> | undefined;
@@ -36,19 +36,27 @@ export function stitch(
   responses: Timed<RedisFrame>[],
   context: StitchContext<RedisState>,
 ): Stitched<RedisExchange>[] {
+  const front = requests[0]?.frame.kind;
+  const isUnanswered = front === Kind.Nothing || front === Kind.OneWay;
+  if (!isUnanswered && nothingToPair(requests, responses, context)) return [];
   const { state } = context;
-  const out: Stitched<RedisExchange>[] = [];
+  let out: Stitched<RedisExchange>[] = [];
   pairInOrder(requests, responses, context, (request, response, reason) => {
-    out.push(exchangeOf(request, response, reason, state));
-  }, new RedisRoles(state.granted));
+    const one = exchangeOf(request, response, reason, state);
+    // The first push() into an empty list makes room for 17.
+    if (out.length === 0) out = [one];
+    else out.push(one);
+  }, new RedisRoles(state));
   return out;
 }
 
 class RedisRoles implements Roles<RedisFrame> {
+  readonly #state: RedisState;
   readonly #granted: Granted;
 
-  constructor(granted: Granted) {
-    this.#granted = granted;
+  constructor(state: RedisState) {
+    this.#state = state;
+    this.#granted = state.granted;
   }
 
   due({ kind, request }: RedisFrame): Due {
@@ -115,6 +123,10 @@ class RedisRoles implements Roles<RedisFrame> {
     this.#granted.due = 0;
   }
 
+  rested(): void {
+    this.#state.isInside = false;
+  }
+
   /** SUBSCRIBE a b: the first confirmation is its response, the second is sent unasked. */
   #confirms({ frame: { reply } }: Response, request: Request, mayWait: boolean): Part {
     const granted = this.#granted;
@@ -173,13 +185,39 @@ function exchangeOf(
   request: Timed<RedisFrame> | null,
   response: Timed<RedisFrame> | null,
   reason: IncompleteReason | null,
-  { options }: RedisState,
+  state: RedisState,
 ): Stitched<RedisExchange> {
   const command = request === null ? null : request.frame.request;
   const reply = response === null ? null : response.frame.reply;
   const joined = joinHalves({ request: command, response: reply }, request, response, reason);
-  if (reply !== null && reason !== "one_way" && !options.showSecrets) {
-    if (withholdReply(command, reply)) joined.redacted = [...joined.redacted, "response.value"];
+  if (response !== null && reply !== null && !state.options.showSecrets) {
+    const names = withholdFrom(response, reply, request, state);
+    if (names.length > 0) joined.redacted = [...joined.redacted, ...names];
   }
   return joined;
+}
+
+const NOTHING: readonly string[] = [];
+
+/** Takes the secrets out of a reply; the names of what it was. */
+function withholdFrom(
+  response: Timed<RedisFrame>,
+  reply: RedisReply,
+  request: Timed<RedisFrame> | null,
+  state: RedisState,
+): readonly string[] {
+  if (reply.type === "command") return withholdArgs(reply).map((at) => `response.args[${at}]`);
+  const command = request === null ? null : request.frame.request;
+  const isUsual = command !== null && !state.mayTell && reply.type !== "error";
+  if (isUsual && !isNotable(command)) return NOTHING;
+  const isStray = command === null && (!state.isServerKnown || state.mayTell);
+  const tells = command !== null && (command.command === "EXEC" || mayTellSecrets(command));
+  const isCut = tells && response.incomplete.length > 0;
+  const isInner = state.mayTell && state.isInside && reply.type === "bulk_string";
+  const mayBePart = isStray || isCut || isInner;
+  const asks = request?.frame.queueAsks === true;
+  if ((mayBePart && withholdStrings(reply)) || withholdReply(command, reply, asks)) {
+    return [reply.type === "error" ? "response.message" : "response.value"];
+  }
+  return NOTHING;
 }

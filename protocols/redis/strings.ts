@@ -5,14 +5,14 @@
  * In: the bytes behind its header. Out: DONE and the value, or how much was taken. Keeps its first
  * bytes only, up to a limit; the rest is counted and passed over. Never keeps the bytes it is shown.
  */
+import { KeptBytes } from "../../lib/wire/kept_bytes.ts";
+import type { Room } from "../../lib/wire/room.ts";
 import { latin1 } from "../../lib/wire/text.ts";
 import { isDigit } from "./ascii.ts";
 import { type Cursor, lineEnd, Step } from "./cursor.ts";
 import type { RedisReply, Value } from "./types.ts";
 import { errorValue, Resp, smallInteger, stringValue, verbatimValue } from "./values.ts";
 
-/** Bytes of text kept of one message, in multiples of what is kept of one string. */
-const TEXT_FACTOR = 16;
 /** A longer string is garbage (the server's proto-max-bulk-len is 512 MiB unless raised). */
 export const MAX_STRING = 2 ** 32;
 export const DELIMITER_BYTES = 40;
@@ -39,11 +39,8 @@ export class StringReader {
   maybeRdb = false;
   delimiter: Uint8Array = EMPTY;
 
-  private text = 0;
   private type = 0;
-  private head: Uint8Array = EMPTY;
-  private kept = 0;
-  private limit = 0;
+  private readonly head = new KeptBytes(0);
   private total = 0;
   private left = 0;
   private streamed = false;
@@ -53,17 +50,16 @@ export class StringReader {
   private to = 0;
   private isRdb = false;
 
-  constructor(readonly maxBytes: number, private readonly at: Cursor) {}
+  constructor(private readonly room: Room, private readonly at: Cursor) {}
 
   /** Bytes of memory that strings of this message take, those already taken included. */
   get heldBytes(): number {
-    return this.head.length + 2 * this.text;
+    return this.head.heldBytes + 2 * this.room.bytes;
   }
 
   reset(): void {
     this.part = Part.None;
-    this.text = 0;
-    this.kept = 0;
+    this.head.reset(0);
     this.total = 0;
     this.streamed = false;
     this.maybeRdb = false;
@@ -73,8 +69,7 @@ export class StringReader {
   /** Starts behind the header, or behind the type byte of a long line. */
   begin(type: number, part: Part, length: number): Step {
     this.type = type;
-    this.limit = this.room();
-    this.kept = 0;
+    this.head.reset(this.room.next);
     this.total = length;
     this.left = length;
     this.streamed = part === Part.Chunk;
@@ -86,8 +81,7 @@ export class StringReader {
   line(bytes: Uint8Array, type: number, start: number, end: number, bare: boolean): Value {
     this.type = type;
     this.total = end - start;
-    this.limit = this.room();
-    this.finish(bytes, start, start + Math.min(this.total, this.limit));
+    this.finish(bytes, start, start + Math.min(this.total, this.room.next));
     return this.take(bare);
   }
 
@@ -123,22 +117,17 @@ export class StringReader {
   /** What there is of a string that ends too early; null when nothing of it was seen. */
   abandon(bare: boolean): Value {
     const { part } = this;
-    if (part === Part.None || (part === Part.Chunk && this.kept === 0)) return null;
+    if (part === Part.None || (part === Part.Chunk && this.head.length === 0)) return null;
     if (part === Part.RdbLast || part === Part.RdbDelimited) return this.rdb();
-    if (this.streamed && this.kept === this.total) this.total++; // its end was not seen
-    return this.value(this.head, 0, this.kept, bare);
-  }
-
-  /** Bytes of text that may still be kept of one more string. */
-  private room(): number {
-    return Math.max(0, Math.min(this.maxBytes, this.maxBytes * TEXT_FACTOR - this.text));
+    if (this.streamed && this.head.length === this.total) this.total++; // its end was not seen
+    return this.value(this.head.bytes, 0, this.head.length, bare);
   }
 
   private finish(source: Uint8Array, from: number, to: number): Step {
     this.source = source;
     this.from = from;
     this.to = to;
-    this.text += to - from;
+    this.room.use(to - from);
     this.part = Part.None;
     this.streamed = false;
     this.maybeRdb = false;
@@ -164,11 +153,11 @@ export class StringReader {
 
   private readBody(bytes: Uint8Array, gapBytes: number): Step {
     const end = this.at.pos + this.left;
-    if (this.kept === 0 && !this.streamed && !this.maybeRdb && end + 2 <= bytes.length) {
+    if (this.head.length === 0 && !this.streamed && !this.maybeRdb && end + 2 <= bytes.length) {
       if (bytes[end] === CR && bytes[end + 1] === LF) { // the whole string at once
         const start = this.at.pos;
         // Bytes of it may already have been passed over, when none of them are kept.
-        const shown = this.left === this.total ? Math.min(this.total, this.limit) : 0;
+        const shown = this.left === this.total ? Math.min(this.total, this.head.limit) : 0;
         this.at.pos = end + 2;
         return this.finish(bytes, start, start + shown);
       }
@@ -183,8 +172,8 @@ export class StringReader {
       this.part = this.maybeRdb ? Part.RdbLast : Part.BodyEnd;
       return Step.Next;
     }
-    if (this.kept < this.limit && gapBytes === 0) return this.at.more(1);
-    this.limit = this.kept; // what lies behind a gap is not joined to what lies before it
+    if (!this.head.isFull && gapBytes === 0) return this.at.more(1);
+    this.head.limit = this.head.length; // what lies behind a gap is not joined to what lies before it
     this.at.leap = missing;
     this.left -= missing;
     this.part = this.maybeRdb ? Part.RdbLast : Part.BodyEnd;
@@ -211,7 +200,7 @@ export class StringReader {
       this.part = Part.Chunk;
       return Step.Next;
     }
-    return this.finish(this.head, 0, this.kept);
+    return this.finish(this.head.bytes, 0, this.head.length);
   }
 
   /** One piece of a streamed string (RESP3 specification, "Streamed strings"). */
@@ -224,7 +213,7 @@ export class StringReader {
     const length = end < 0 ? NaN : smallInteger(bytes, this.at.pos + 1, end);
     if (!(length >= 0 && length <= MAX_STRING)) return this.at.bad("bad_chunk");
     this.at.pos = end + 2;
-    if (length === 0) return this.finish(this.head, 0, this.kept);
+    if (length === 0) return this.finish(this.head.bytes, 0, this.head.length);
     this.total += length;
     this.left = length;
     this.part = Part.Body;
@@ -241,7 +230,7 @@ export class StringReader {
     if (bytes.length < end + 2) return this.at.more(2);
     if (bytes[end + 1] !== LF) return this.at.bad("bad_line_end");
     this.at.pos = end + 2;
-    return this.finish(this.head, 0, this.kept);
+    return this.finish(this.head.bytes, 0, this.head.length);
   }
 
   /** The last byte of what is, or may be, a database file; CRLF behind it makes it a string. */
@@ -252,7 +241,7 @@ export class StringReader {
     if (this.maybeRdb && bytes[this.at.pos + 1] === CR && bytes[this.at.pos + 2] === LF) {
       this.keep(bytes, this.at.pos, 1);
       this.at.pos += 3;
-      return this.finish(this.head, 0, this.kept);
+      return this.finish(this.head.bytes, 0, this.head.length);
     }
     this.at.pos += 1;
     return this.finishRdb();
@@ -276,16 +265,7 @@ export class StringReader {
   }
 
   private keep(bytes: Uint8Array, from: number, length: number): void {
-    const take = Math.min(length, this.limit - this.kept);
-    if (take <= 0) return;
-    if (this.kept + take > this.head.length) {
-      const size = Math.min(this.limit, Math.max(256, 2 * (this.kept + take)));
-      const grown = new Uint8Array(size);
-      grown.set(this.head.subarray(0, this.kept));
-      this.head = grown;
-    }
-    this.head.set(bytes.subarray(from, from + take), this.kept);
-    this.kept += take;
+    this.head.add(bytes, from, from + length);
   }
 }
 

@@ -1,13 +1,12 @@
 /**
- * What a Redis or Valkey connection says, as records show it, and the state its parser keeps.
+ * What a Redis or Valkey connection says, as records show it.
  *
  * Inside arrays, maps and arguments the common values are plain JSON: a whole UTF-8 string is a
  * string, a safe integer a number, a boolean a boolean, a whole array a list. Every other value, and
  * the reply itself, is an object whose `type` says what the server sent. Plain strings do not tell a
  * nested simple string from a nested bulk string; nothing else is lost.
  */
-import type { Exchange, ProtocolOptions } from "../protocol.ts";
-import { ValueReader } from "./reader.ts";
+import type { Exchange } from "../protocol.ts";
 
 /** A value inside an array, map or attribute; null where it was withheld. */
 export type Value = string | number | boolean | null | Value[] | RedisReply;
@@ -75,6 +74,8 @@ export type RedisReply =
 /** One command. `command` is upper case; a subcommand is `args[0]`. A withheld argument is null. */
 export interface RedisRequest {
   command: string;
+  /** The name is cut: what the arguments are is not known. */
+  command_truncated?: true;
   args: Value[];
   /** How many arguments were sent, when `args` shows fewer. */
   args_count?: number;
@@ -109,61 +110,11 @@ export interface RedisFrame {
   kind: Kind;
   request: RedisRequest | null;
   reply: RedisReply | null;
+  /** EXEC of a queue in which a command asks for secrets. */
+  queueAsks?: true;
 }
 
 export interface RedisExchange extends Exchange {
   request: RedisRequest | null;
   response: RedisReply | null;
-}
-
-/** One direction's parser. */
-export interface SideState {
-  reader: ValueReader;
-  /** Bytes of an unfinished line that were already looked at. */
-  scanned: number;
-}
-
-/** What CLIENT REPLY asked for; "skip" holds for the next command. */
-export type ReplyMode = "on" | "off" | "skip";
-
-/** What was granted on a connection and changes what its replies are; only the stitcher writes it. */
-export interface Granted {
-  subscribed: boolean;
-  monitoring: boolean;
-  replica: boolean;
-  /** Confirmations of `verb` still to come for the subscription paired last. */
-  due: number;
-  verb: string;
-}
-
-export interface RedisState {
-  options: ProtocolOptions;
-  request: SideState;
-  response: SideState;
-  replyMode: ReplyMode;
-  inMulti: boolean;
-  granted: Granted;
-}
-
-export function createTrace(options: ProtocolOptions): ProtocolOptions {
-  return options;
-}
-
-/** Memory of a connection that is idle, with the parts that drive its parser. */
-const STATE_BYTES = 3072;
-
-/** Values in progress, too. */
-export function heldBytes({ request, response }: RedisState): number {
-  return STATE_BYTES + request.reader.heldBytes + response.reader.heldBytes;
-}
-
-export function createState(options: ProtocolOptions): RedisState {
-  return {
-    options,
-    request: { reader: new ValueReader(options.maxBodyBytes, true), scanned: 0 },
-    response: { reader: new ValueReader(options.maxBodyBytes, false), scanned: 0 },
-    replyMode: "on",
-    inMulti: false,
-    granted: { subscribed: false, monitoring: false, replica: false, due: 0, verb: "" },
-  };
 }

@@ -2,6 +2,8 @@
  * RESP values as JSON. In: the type and bytes of one value. Out: its compact or its typed form
  * (types.ts). Never keeps the bytes.
  */
+import { exactNumber } from "../../lib/wire/number.ts";
+import { shownText } from "../../lib/wire/shown.ts";
 import { base64, latin1, utf8, utf8CutBefore } from "../../lib/wire/text.ts";
 import type { ErrorReply, ListReply, ScalarReply, StringReply, Value } from "./types.ts";
 
@@ -38,8 +40,7 @@ export function stringValue(
   bare: boolean,
 ): string | StringReply {
   const whole = end - start === total;
-  const cut = whole ? end : utf8CutBefore(bytes, start, end);
-  const text = utf8(bytes, start, cut);
+  const text = shownText(bytes, start, end, !whole);
   if (whole && text !== null) {
     if (bare) return text;
     return type === "simple_string"
@@ -146,9 +147,7 @@ export function integerValue(
   const small = smallInteger(bytes, start, end);
   if (small === small) return small;
   if (!isDecimal(bytes, start, end) || end - start > 20) return null;
-  const text = latin1(bytes, start, end);
-  const number = Number(text);
-  return Number.isSafeInteger(number) ? number : text;
+  return exactNumber(latin1(bytes, start, end));
 }
 
 /** Digits with at most one sign before them. */

@@ -6,7 +6,8 @@
 import type { ParseContext, Timed } from "../../protocols/protocol.ts";
 import { parseFrame } from "../../protocols/redis/parse.ts";
 import { stitch } from "../../protocols/redis/stitch.ts";
-import { createState, type RedisFrame, type RedisState } from "../../protocols/redis/types.ts";
+import { createState, type RedisState } from "../../protocols/redis/state.ts";
+import type { RedisFrame } from "../../protocols/redis/types.ts";
 import { parseContext, stitchContext, timedFrame } from "../support/contexts.ts";
 import { figure } from "./support/report.ts";
 

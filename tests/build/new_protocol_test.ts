@@ -6,7 +6,7 @@ import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
 const NAME = "tea_time";
 const COPIED = ["deno.json", "package.json", "lib", "protocols", "bpf", "build"];
 COPIED.push("tests/contract_test.ts", "tests/hostile_test.ts", "tests/bpf", "tests/support");
-COPIED.push("tests/protocols");
+COPIED.push("tests/protocols", "tests/fuzz", "tests/record", "tests/recordings");
 
 /** As much of the repository as the contract test needs; removed at the end of the block. */
 function copyOfSources(): Disposable & { path: string } {
@@ -32,24 +32,33 @@ function register(root: string, name: string): void {
 Deno.test("newProtocol() makes a plug-in that compiles and keeps the contract", async () => {
   using copy = copyOfSources();
   const paths = await newProtocol(NAME, copy.path);
-  assert.equal(paths.length, 8);
+  assert.equal(paths.length, 13);
   register(copy.path, NAME);
   const deno = Deno.execPath(), options = { cwd: copy.path };
   const scripts = paths.filter((path) => path.endsWith(".ts"));
-  await run(deno, ["fmt", "--check", "--quiet", ...scripts], options);
+  const formatted = paths.filter((path) => !path.endsWith(".h"));
+  await run(deno, ["fmt", "--check", "--quiet", ...formatted], options);
   await run(deno, ["lint", "--quiet", ...scripts], options);
   await run(deno, ["check", "--quiet", ...scripts], options);
-  const own = `tests/protocols/${NAME}/parse_test.ts`;
-  const flags = ["test", "--no-check", "--no-prompt", "--allow-read", "--allow-env"];
-  const said = await run(deno, [...flags, own], options);
-  assert.match(said, /7 passed \| 0 failed/);
-  const contract = [...flags, "--filter", `${NAME} contract`, "tests/contract_test.ts"];
-  assert.match(await run(deno, contract, options), /7 passed \| 0 failed/);
-  const rule = ["test", "--no-check", "-A", "--filter", `/rule|infer_${NAME}/`];
-  const asked = await run(deno, [...rule, "tests/bpf/infer_test.ts"], options);
+  const test = async (file: string, filter: string, more = ["-A"]): Promise<string> => {
+    const flags = ["test", "--no-check", "--no-prompt", ...more, "--filter", filter];
+    return await run(deno, [...flags, file], options);
+  };
+  const few = ["--allow-read", "--allow-env"];
+  const own = await test(`tests/protocols/${NAME}/parse_test.ts`, "", few);
+  assert.match(own, /9 passed \| 0 failed/);
+  const contract = await test("tests/contract_test.ts", `${NAME} contract`, few);
+  assert.match(contract, /7 passed \| 0 failed/);
+  const hostile = await test("tests/hostile_test.ts", `${NAME}: its worst`, few);
+  assert.match(hostile, /1 passed \| 0 failed/);
+  const asked = await test("tests/bpf/infer_test.ts", `/rule|infer_${NAME}/`);
   assert.match(asked, /5 passed \| 0 failed/);
-  const hostile = [...flags, "--filter", `${NAME}: its worst`, "tests/hostile_test.ts"];
-  assert.match(await run(deno, hostile, options), /1 passed \| 0 failed/);
+  // Inputs of the fuzzer validate what comes out against the schema.
+  const fuzz = ["run", "--no-check", "-A", "--v8-flags=--expose-gc", "tests/fuzz/main.ts"];
+  const fuzzed = await run(deno, [...fuzz, "--seconds", "2", NAME], options);
+  assert.match(fuzzed, /\nno fault\n/);
+  const schema = await test("tests/record/schema_test.ts", "joinedSchema()");
+  assert.match(schema, /2 passed \| 0 failed/);
 });
 
 const REFUSED = [
@@ -59,8 +68,9 @@ const REFUSED = [
   { name: "../tea", why: /a letter, then/ },
   { name: "t".repeat(33), why: /32 at most$/ },
   { name: "unknown", why: /^Cannot name a protocol "unknown": the word is taken$/ },
+  { name: "outline", why: /the word is taken$/ },
   { name: "default", why: /the word is taken$/ },
-  { name: "redis", why: /^Cannot make protocols\/redis\/: it exists already$/ },
+  { name: "redis", why: /^Cannot make bpf\/infer\/redis\.bpf\.h: it exists already$/ },
 ];
 
 for (const { name, why } of REFUSED) {

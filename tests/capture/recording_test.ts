@@ -1,96 +1,24 @@
 import assert from "node:assert/strict";
 import { ENTRY_SIZE, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
-import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
+import { encodeEntry, type EntryFields } from "../../lib/capture/event.ts";
 import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import {
   BLOCK_HEAD_BYTES,
-  type Compression,
-  compressionOf,
   encodeBlockHead,
   RecordingError,
 } from "../../lib/capture/recording/format.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
-import type { TraceStart } from "../../lib/capture/source.ts";
 import { drainAll } from "../support/pcap.ts";
-
-const start: TraceStart = {
-  base: { low: 4_000_000_000, high: 7 },
-  wallSeconds: 1_700_000_000,
-  wallNanos: 5,
-  way: "socket",
-  hostname: "node-1",
-  kernel: "6.1.0",
-};
-const facts = { version: "0.1.0", filters: { pid: [12] }, children: { "12": [13, 14] } };
-
-/** Entries of all kinds and awkward sizes, `count` of them. */
-function entries(count: number, stepNs = 1000): Uint8Array[] {
-  return Array.from({ length: count }, (_, i) => {
-    const timeNs = i * stepNs;
-    if (i % 50 === 49) return encodeEntry({ kind: EntryKind.TICK, timeNs }, start.base);
-    if (i % 70 === 69) return encodeEntry({ kind: EntryKind.LOST, timeNs, total: 3 }, start.base);
-    // Of a socket found gone, without totals.
-    if (i % 90 === 89) return encodeEntry({ kind: EntryKind.CLOSE, timeNs, conn: i }, start.base);
-    const payload = new Uint8Array(1 + (i * 37) % 3000).fill(i);
-    return encodeEntry({ kind: EntryKind.DATA, timeNs, conn: i, pid: 9, payload }, start.base);
-  });
-}
-
-function record(recorder: Recorder, all: readonly Uint8Array[]): void {
-  const event = new SocketEvent();
-  for (const bytes of all) {
-    // Never at the buffer's start: the recorder must copy the entry, not the buffer.
-    const shifted = new Uint8Array(bytes.length + 16);
-    shifted.set(bytes, 8);
-    const words = new Uint32Array(shifted.buffer);
-    assert.ok(event.read(words, shifted, 8, shifted.length - 8, start.base));
-    recorder.onEvent(event);
-  }
-}
-
-function withFile(work: (path: string) => void): void {
-  const folder = Deno.makeTempDirSync();
-  try {
-    work(`${folder}/trace.rec`);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-/** Offsets at which the blocks of a recording start, its end included. */
-function blockOffsets(file: Uint8Array): number[] {
-  const view = new DataView(file.buffer);
-  const offsets: number[] = [];
-  let at = 24 + view.getUint32(12, true);
-  while (at < file.length) {
-    offsets.push(at);
-    at += BLOCK_HEAD_BYTES + view.getUint32(at + 12, true);
-  }
-  return [...offsets, at];
-}
-
-for (const compression of ["none", "gzip", "zstd"] as const) {
-  Deno.test(`Recorder and openReplay() give the same entries back, compression ${compression}`, () => {
-    withFile((path) => {
-      const all = entries(2000);
-      const recorder = new Recorder(path, start, facts, compression);
-      record(recorder, all);
-      const losses = [{ buffer: "data_events", cpu: 1, events: 84 } as const];
-      const closed = recorder.close(losses);
-      assert.equal(closed.events, 2000);
-      assert.equal(closed.bytes, Deno.statSync(path).size);
-      assert.deepEqual(recorder.close(), closed);
-      using source = openReplay(path);
-      assert.deepEqual(source.start, start);
-      assert.deepEqual(source.facts, facts);
-      const seen = drainAll(source);
-      assert.deepEqual(seen.map((event) => event.entry), all);
-      assert.equal(source.failure, null);
-      assert.deepEqual(source.losses(), losses);
-      assert.equal(source.counts().closed, 1);
-    });
-  });
-}
+import {
+  blockOffsets,
+  entries,
+  facts,
+  record,
+  recorded,
+  replayed,
+  start,
+  withFile,
+} from "../support/recorded.ts";
 
 Deno.test("openReplay() takes the end of a connection without totals, as a sweep tells it", () => {
   withFile((path) => {
@@ -107,90 +35,6 @@ Deno.test("openReplay() takes the end of a connection without totals, as a sweep
     assert.equal(source.failure, null);
   });
 });
-
-Deno.test("Recorder makes its file unreadable for others", () => {
-  withFile((path) => {
-    new Recorder(path, start, facts).close();
-    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
-  });
-});
-
-Deno.test("Recorder leaves a file alone until it begins, and keeps its mode", () => {
-  withFile((path) => {
-    Deno.writeTextFileSync(path, "was here", { mode: 0o644 });
-    Deno.chmodSync(path, 0o644);
-    new Recorder(path, start, facts)[Symbol.dispose]();
-    assert.equal(Deno.readTextFileSync(path), "was here");
-    new Recorder(path, start, facts).begin();
-    assert.notEqual(Deno.readTextFileSync(path).slice(0, 8), "was here");
-    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o644);
-  });
-});
-
-Deno.test("Recorder writes a block a second of event time, and one when 256 KiB are full", () => {
-  withFile((path) => {
-    const recorder = new Recorder(path, start, facts);
-    record(recorder, entries(30, 100e6));
-    assert.equal(blockOffsets(Deno.readFileSync(path)).length - 1, 2);
-    recorder.close();
-    const large = new Recorder(path, start, facts);
-    const payload = new Uint8Array(200_000);
-    record(
-      large,
-      [1, 2].map(() => encodeEntry({ kind: EntryKind.DATA, conn: 1, payload }, start.base)),
-    );
-    assert.equal(blockOffsets(Deno.readFileSync(path)).length - 1, 1);
-    large.close();
-  });
-});
-
-Deno.test("Recorder keeps an entry larger than a block", () => {
-  withFile((path) => {
-    const payload = new Uint8Array(1 << 20).fill(7);
-    const all = [1, 2].map((conn) =>
-      encodeEntry({ kind: EntryKind.DATA, conn, payload }, start.base)
-    );
-    using recorder = new Recorder(path, start, facts);
-    record(recorder, all);
-    recorder.close();
-    using source = openReplay(path);
-    assert.deepEqual(drainAll(source).map((event) => event.entry), all);
-  });
-});
-
-Deno.test("Recorder says which file cannot be written", () => {
-  assert.throws(
-    () => new Recorder("/nowhere/x.rec", start, facts),
-    (error) => error instanceof RecordingError && error.message.includes("/nowhere/x.rec"),
-  );
-});
-
-function recorded(compression: Compression, all = entries(900, 2e6)): Uint8Array {
-  let file = new Uint8Array(0);
-  withFile((path) => {
-    const recorder = new Recorder(path, start, facts, compression);
-    record(recorder, all);
-    recorder.close();
-    file = Deno.readFileSync(path);
-  });
-  return file;
-}
-
-function replayed(file: Uint8Array): { events: number; failure: RecordingError | null } {
-  let result: { events: number; failure: RecordingError | null } = { events: 0, failure: null };
-  withFile((path) => {
-    Deno.writeFileSync(path, file);
-    try {
-      using source = openReplay(path);
-      const events = drainAll(source).length;
-      result = { events, failure: source.failure };
-    } catch (error) {
-      if (!(error instanceof RecordingError)) throw error;
-      result = { events: 0, failure: error };
-    }
-  });
-  return result;
-}
 
 Deno.test("openReplay() hands out the whole blocks of a cut recording and says where it is cut", () => {
   const file = recorded("zstd");
@@ -406,10 +250,4 @@ Deno.test("openReplay() reads standard input, however slowly it comes", async ()
     const { stdout } = await child.output();
     assert.ok(new TextDecoder().decode(stdout).startsWith(want));
   }
-});
-
-Deno.test("compressionOf() goes by the end of the file's name", () => {
-  assert.equal(compressionOf("a.rec"), "none");
-  assert.equal(compressionOf("a.rec.gz"), "gzip");
-  assert.equal(compressionOf("a.rec.zst"), "zstd");
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { CommanderError } from "@commander-js/extra-typings";
 import { completions, SHELLS } from "../../lib/cli/completions.ts";
 import { OperatorError } from "../../lib/cli/errors.ts";
@@ -70,6 +70,11 @@ const lines: { name: string; args: string[]; want: Partial<TraceOptions> }[] = [
     args: ["--port", "80", "--port", "443", "--comm", "nginx"],
     want: { port: [80, 443], comm: ["nginx"] },
   },
+  {
+    name: "lists of ports and names",
+    args: ["--port", "80,81", "--port=443", "--comm", "nginx,php-fpm", "--comm", "redis"],
+    want: { port: [80, 81, 443], comm: ["nginx", "php-fpm", "redis"] },
+  },
   { name: "-vv", args: ["-vv"], want: { verbose: 2 } },
   { name: "-v -v", args: ["-v", "--verbose"], want: { verbose: 2 } },
   { name: "--no-follow", args: ["--no-follow"], want: { follow: false } },
@@ -108,6 +113,10 @@ for (const { name, args, want } of lines) {
 }
 
 const refused: { args: string[]; message: RegExp; hint?: RegExp }[] = [
+  { args: ["--port", "80,"], message: /^Cannot use --port "80,": a port is empty$/ },
+  { args: ["--port", "80,x"], message: /--port "x"/ },
+  { args: [`--port=${Array(17).fill(1)}`], message: /more than 16 ports/ },
+  { args: ["--comm", "a,,b"], message: /^Cannot use --comm "a,,b": a name is empty$/ },
   { args: ["--port", "0"], message: /^Cannot use --port "0": not between 1 and 65535$/ },
   { args: ["--port", "65536"], message: /--port "65536"/ },
   { args: Array.from({ length: 17 }, () => "--port=1"), message: /more than 16 ports/ },
@@ -184,6 +193,20 @@ Deno.test("selectProtocols() picks plug-ins, and tries all when unknown is asked
   const unknown = selectProtocols(["unknown"], plugins);
   equal(unknown.plugins.length, 2);
   equal(unknown.showUnknown, true);
+});
+
+Deno.test("selectProtocols() goes by the names of records, and keeps what gives none", () => {
+  const grpc = { ...plugin("http2", [443]), names: ["http2", "grpc"] };
+  const opaque = { ...plugin("tls", [443]), names: [] };
+  const known = [...plugins, grpc, opaque];
+  const chosen = (name: string): string[] =>
+    selectProtocols([name], known).plugins.map((each) => each.name);
+  deepEqual(chosen("grpc"), ["http2", "tls"]);
+  deepEqual(chosen("redis"), ["redis", "tls"]);
+  throws(() => selectProtocols(["tls"], known), /not one of http, redis, http2, grpc, unknown/);
+  const list = listProtocols(known);
+  match(list, /^grpc +TCP, unix +443$/m);
+  doesNotMatch(list, /tls/);
 });
 
 Deno.test("selectProtocols() asks what was meant", async () => {

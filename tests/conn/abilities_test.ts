@@ -1,5 +1,6 @@
 /** What the common parts make of the abilities of the contract, on a protocol that uses every one. */
 import assert from "node:assert/strict";
+import { tls } from "../../protocols/tls/mod.ts";
 import { every, everyNext, line, nested, unit } from "../support/every.ts";
 import { Conversation, Trace } from "../support/events.ts";
 import { linesNamed } from "../support/lines.ts";
@@ -94,12 +95,44 @@ Deno.test("opaque: what was told goes to the connection's plain text, and the so
     .say("request", line("one"), { plaintext: 77, position: 0, source: 1 })
     .say("response", line("eins"), { plaintext: 77, position: 0, source: 1 })
     .close();
-  const trace = run(talk);
+  const trace = run(talk, { protocols: [...protocols, tls], showUnknown: true });
   assert.deepEqual(halves(trace), [
     [{ text: "a" }, { text: "A" }],
     [{ text: "told one" }, { text: "eins" }],
   ]);
   assert.notEqual(trace.records[1]?.tls, undefined);
+  assert.deepEqual(trace.verdicts, [[7, "keep"], [7, "stop"]]);
+});
+
+Deno.test("opaque: without plain text, what follows is reported as TLS, behind the clear text's records", () => {
+  const talk = new Conversation()
+    .say("request", unit("?", 1, "a")).say("response", unit("!", 1, "A"))
+    .say("response", unit("~", 0, "told"))
+    .say("request", Uint8Array.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0])).close();
+  const { records } = run(talk, { protocols: [...protocols, tls], showUnknown: true });
+  assert.deepEqual(records.map(({ protocol }) => protocol), ["every", "unknown"]);
+  assert.match(JSON.stringify(records[1]?.request), /"tls":"encrypted/);
+});
+
+Deno.test("opaque: with nothing to go on with, the socket's bytes are only counted", () => {
+  const talk = new Conversation()
+    .say("request", unit("?", 1, "a")).say("response", unit("!", 1, "A"))
+    .say("response", unit("~", 0)).say("request", unit("?", 2, "b")).close();
+  const trace = run(talk, { showUnknown: true });
+  assert.deepEqual(halves(trace), [[{ text: "a" }, { text: "A" }]]);
+  assert.deepEqual(trace.verdicts, [[7, "keep"], [7, "stop"]]);
+});
+
+Deno.test("opaque: plain text of which nothing was told is looked at like any other", () => {
+  const inside = { plaintext: 77, position: 0, source: 1 };
+  const talk = new Conversation()
+    .say("request", unit("?", 1, "a")).say("response", unit("!", 1, "A"))
+    .say("response", unit("~", 0, "*"))
+    .say("request", unit("?", 2, "b"), inside).say("response", unit("!", 2, "B"), inside).close();
+  assert.deepEqual(halves(run(talk)), [
+    [{ text: "a" }, { text: "A" }],
+    [{ text: "b" }, { text: "B" }],
+  ]);
 });
 
 Deno.test("a tunnel is looked at like a connection of its own", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { detect, type Hints, looksLikeTls } from "../../lib/conn/detect.ts";
+import { detect, type Hints } from "../../lib/conn/detect.ts";
 import { bytesOf } from "../support/events.ts";
 import type { Plugin, Probe } from "../../protocols/protocol.ts";
 import { linesNamed } from "../support/lines.ts";
@@ -129,17 +129,3 @@ for (const { name, egress, ingress, hints, full, plugins, want } of cases) {
     assert.equal(typeof found === "string" ? found : `${found.plugin.name} ${found.role}`, want);
   });
 }
-
-Deno.test("looksLikeTls() knows a record header, and nothing else", () => {
-  const cases: [number[], boolean][] = [
-    [[22, 3, 1, 2, 0], true],
-    [[23, 3, 3, 0, 64, 1], true],
-    [[22, 3, 1, 2], false],
-    [[22, 3, 1, 0, 0], false],
-    [[22, 3, 1, 255, 255], false],
-    [[22, 2, 1, 0, 9], false],
-    [[24, 3, 1, 0, 9], false],
-    [[], false],
-  ];
-  for (const [bytes, want] of cases) assert.equal(looksLikeTls(Uint8Array.from(bytes)), want);
-});

@@ -156,3 +156,21 @@ Deno.test("no frame of any protocol takes more memory than is reckoned for it", 
   }
   assert.ok(frames > 1000);
 });
+
+Deno.test("room is made by a few connections an event, the ones idle for longest first", () => {
+  const trace = new Trace({ protocols: plugins, memoryLimitBytes: LIMIT });
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const ended = (): number => trace.stats.evicted;
+  let most = 0;
+  for (let conn = 1; conn <= 20_000; conn++) {
+    const talk = new Conversation({ conn, startNs: 1e6 + conn }).say("request", `${request}`);
+    const before = ended();
+    trace.feedAll(talk.entries);
+    most = Math.max(most, ended() - before);
+    assert.ok(trace.pipeline.heldBytes <= LIMIT);
+  }
+  assert.ok(ended() > 10_000);
+  assert.ok(most <= 256, `${most} at once`);
+  const order = trace.records.map(({ conn }) => conn);
+  assert.deepEqual(order, order.toSorted((a, b) => Number(a) - Number(b)));
+});

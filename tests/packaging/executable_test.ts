@@ -82,6 +82,22 @@ Deno.test("sockeye -- COMMAND leaves the environment of COMMAND as it was", asyn
   assert.deepEqual(traced.stdout.split("\n").sort(), plain.stdout.split("\n").sort());
 });
 
+Deno.test("sockeye writes no records to a stdout that is closed, and says so", async () => {
+  const replay = 'exec "$0" replay tests/recordings/http/keep_alive/events.rec';
+  const cwd = new URL("../../", import.meta.url).pathname;
+  for (const closing of [">&-", "<&- >&-"]) {
+    const { code, stderr } = await outcome("sh", ["-c", `${replay} ${closing}`, EXECUTABLE], {
+      cwd,
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot write records to stdout: it is closed\nHint: .*--output-file/);
+  }
+  for (const open of [">/dev/null", "1<>/dev/null", ">&- --output-file /dev/null"]) {
+    const { code, stderr } = await outcome("sh", ["-c", `${replay} ${open}`, EXECUTABLE], { cwd });
+    assert.equal(code, 0, stderr);
+  }
+});
+
 Deno.test("sockeye runs for a user without a home, and says what tracing needs", async () => {
   const folder = await Deno.makeTempDir({ dir: "/tmp" });
   try {

@@ -40,7 +40,12 @@ const cases: { name: string; record: unknown; wrong: RegExp | null }[] = [
   { name: "an HTTP exchange", record: http, wrong: null },
   { name: "an unanswered DNS query", record: dns, wrong: null },
   { name: "a Redis nil over a unix socket", record: redis, wrong: null },
-  { name: "a protocol of later", record: { ...http, protocol: "mysql" }, wrong: null },
+  { name: "a protocol of later", record: { ...http, protocol: "of_later" }, wrong: null },
+  {
+    name: "an unknown connection of which one direction moved nothing",
+    record: { ...dns, protocol: "unknown", request: { bytes: 3 }, incomplete: undefined },
+    wrong: null,
+  },
   { name: "an unknown column", record: { ...http, extra: 1 }, wrong: /additional properties/ },
   {
     name: "time in milliseconds",

@@ -6,24 +6,36 @@
  *
  * In: a recording made by `sockeye --record`, or a packet capture. Out: events.rec, golden.ndjson
  * and README.md in the case's folder. --golden writes only golden.ndjson again, for the cases named or
- * for all. What it writes is to be read before it is committed: a golden is what people agreed on.
+ * for all. Where records say which protocols were tried, options.json keeps the names of these. What
+ * it writes is to be read before it is committed: a golden is what people agreed on.
  */
 import { Recorder } from "../../lib/capture/recording/recorder.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
+import { plugins } from "../../protocols/registry.ts";
+import {
+  pipelineOptions,
+  readOptions,
+  RECORDINGS,
+  recordings,
+  type SavedOptions,
+} from "../support/recordings.ts";
 import { replayRecords, toNdjson } from "../support/replay_records.ts";
 
-const ROOT = new URL("./", import.meta.url).pathname;
-
 function writeGolden(folder: string): void {
-  let options = {};
-  try {
-    options = JSON.parse(Deno.readTextFileSync(`${folder}/options.json`));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const records = replayRecords(`${folder}/events.rec`, options);
+  const saved = readOptions(folder);
+  const records = replayRecords(`${folder}/events.rec`, pipelineOptions(saved, plugins));
+  pinProtocols(folder, saved, records.some(({ protocol }) => protocol === "unknown"));
   Deno.writeTextFileSync(`${folder}/golden.ndjson`, toNdjson(records));
   console.log(`${folder}: ${records.length} records`);
+}
+
+/** A record of an unknown protocol says what was tried: protocols of later shall not change it. */
+function pinProtocols(folder: string, saved: SavedOptions, isUnknown: boolean): void {
+  if (isUnknown === (saved.protocols !== undefined)) return;
+  const protocols = isUnknown ? plugins.map(({ name }) => name) : undefined;
+  const options = JSON.stringify({ ...saved, protocols });
+  if (options === "{}") Deno.removeSync(`${folder}/options.json`);
+  else Deno.writeTextFileSync(`${folder}/options.json`, `${options}\n`);
 }
 
 /** Copies a trace of either format as one recording, compressed. */
@@ -38,20 +50,12 @@ function copy(from: string, to: string): void {
   Deno.chmodSync(to, 0o644);
 }
 
-function allCases(): string[] {
-  const list = (path: string): string[] =>
-    [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory).map((entry) => entry.name);
-  return list(ROOT).flatMap((protocol) =>
-    list(`${ROOT}${protocol}`).map((name) => `${protocol}/${name}`)
-  ).sort();
-}
-
 const [first, file, purpose] = Deno.args;
 if (first === "--golden") {
   const named = Deno.args.slice(1);
-  for (const name of named.length > 0 ? named : allCases()) writeGolden(`${ROOT}${name}`);
+  for (const name of named.length > 0 ? named : recordings()) writeGolden(`${RECORDINGS}${name}`);
 } else if (first !== undefined && file !== undefined && purpose !== undefined) {
-  const folder = `${ROOT}${first}`;
+  const folder = `${RECORDINGS}${first}`;
   Deno.mkdirSync(folder, { recursive: true });
   copy(file, `${folder}/events.rec`);
   Deno.writeTextFileSync(`${folder}/README.md`, `${purpose.trim()}\n`);

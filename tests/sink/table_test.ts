@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import type { TraceRecord } from "../../lib/record/record.ts";
 import { textWidth } from "../../lib/wire/escape.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
+import { plugins } from "../../protocols/registry.ts";
 import type { Output } from "../../lib/sink/output.ts";
 import { layout, TableSink } from "../../lib/sink/table.ts";
 import { JsonBuffer } from "../../lib/wire/json.ts";
@@ -175,4 +176,14 @@ Deno.test("NdjsonSink towards a terminal escapes what JSON leaves bare", () => {
   new NdjsonSink(output, true).write(hostile);
   ok(!/(?!\n)\p{C}/u.test(output.text), JSON.stringify(output.text));
   deepEqual(JSON.parse(output.text), { ...hostile, time: hostile.time.toString() });
+});
+
+Deno.test("TableSink's PROTOCOL column fits the longest name that may stand in it", () => {
+  const names = plugins.flatMap((plugin) => plugin.names);
+  for (const protocol of ["a_protocol_with_a_long_name", ...names]) {
+    const output = new MemoryOutput();
+    new TableSink(output, screen(200), [protocol]).write({ ...record, protocol }, summary);
+    ok(output.lines[1]?.includes(` ${protocol} `), output.text);
+    equal(output.lines[0]?.indexOf("REQUEST"), output.lines[1]?.indexOf("GET /index.html"));
+  }
 });

@@ -18,7 +18,12 @@ const OWNER = { pid: 9, fd: 3, comm: "a" };
 type Parse = (bytes: Uint8Array, context: ParseContext<null>) => ParseResult<string>;
 
 /** A driver over a protocol whose parseFrame() is given; "." is where frames may start. */
-function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 << 20) {
+function setUp(
+  parse: Parse,
+  abandoned: string | null = null,
+  maxFrameBytes = 1 << 20,
+  findBoundary: Protocol<string, null, Exchange, null>["findBoundary"] = findDot,
+) {
   const protocol: Protocol<string, null, Exchange, null> = {
     name: "test",
     ports: [],
@@ -27,10 +32,7 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
     createTrace: () => null,
     createState: () => null,
     parseFrame: parse,
-    findBoundary(bytes, from) {
-      const at = bytes.indexOf(0x2e, from);
-      return at < 0 ? bytes.length : at;
-    },
+    findBoundary,
     abandon: () => abandoned === null ? null : { frame: abandoned },
     stitch: () => [],
     outline: () => ({ operation: "", target: "", outcome: "ok", attributes: {} }),
@@ -77,6 +79,11 @@ function setUp(parse: Parse, abandoned: string | null = null, maxFrameBytes = 1 
   return { driver, stream, queue, seen, put, gap };
 }
 
+function findDot(bytes: Uint8Array, from: number): number {
+  const at = bytes.indexOf(0x2e, from);
+  return at < 0 ? bytes.length : at;
+}
+
 /** Frames ".xyz;" of any length. */
 const parseDots: Parse = (bytes, { ended }) => {
   if (bytes.length === 0) return { kind: "need_more", minBytes: 1 };
@@ -118,6 +125,33 @@ Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
     [[".a", "", false], ["half", "lost_events", false], [".d", "", true]],
   );
   assert.deepEqual(seen.abandoned, ["lost_events"]);
+});
+
+Deno.test("FrameDriver looks again while few bytes of a start that it found are there", () => {
+  // A dot alone may be a start, one before an "a" is one.
+  const find = (bytes: Uint8Array, from: number): number => {
+    let at = findDot(bytes, from);
+    while (at + 1 < bytes.length && bytes[at + 1] !== 0x61) at = findDot(bytes, at + 1);
+    return at;
+  };
+  for (const pieces of [["x.b.a;"], [..."x.b.a;"]]) {
+    const { put, queue, seen } = setUp(parseDots, null, 1 << 20, find);
+    for (const piece of pieces) put(piece);
+    assert.deepEqual(queue.map(({ frame, bytes }) => [frame, bytes]), [[".a", 3]]);
+    assert.deepEqual([seen.invalid, seen.resynced], [["no_dot"], 3]);
+  }
+});
+
+Deno.test("FrameDriver tells what was dropped before, and forgets it at a gap", () => {
+  const told: string[] = [];
+  const { put, gap } = setUp(parseDots, null, 1 << 20, (bytes, from, { before = [] }) => {
+    told.push(`${String.fromCharCode(...before)}|${String.fromCharCode(...bytes)}`);
+    return findDot(bytes, from);
+  });
+  for (const piece of ["x", "y", "zw"]) put(piece);
+  gap(5, GAP_LOST);
+  put("v");
+  assert.deepEqual(told, ["|x", "x|y", "xy|zw", "|v"]);
 });
 
 const KIB = 1024;

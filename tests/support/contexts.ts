@@ -10,6 +10,7 @@ export function parseContext<S>(
     inner: null,
     ended: false,
     gapBytes: 0,
+    before: [],
     pairing: new Pairing(),
     ...given,
   };

@@ -8,7 +8,8 @@
  *     "(" the payload is a piece of nested stream `id`, upside down · ")" its last piece
  *     ">" both directions go on with the protocol `every_next`, which is told the payload
  *     "}" the same, and the ask in front of the other end is handed over with it
- *     "~" the same, but within TLS: that is what the socket's bytes are from then on
+ *     "~" the same, but within TLS: that is what the socket's bytes are from then on; the payload "*"
+ *         leaves it to the plain text what it is, and with none nothing more is to be read
  *
  * `every_next` is lines of text, each answered by one.
  */
@@ -16,6 +17,7 @@ import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import { type Acts, pairEitherWay } from "../../lib/stitch/either_way.ts";
 import { joinHalves } from "../../lib/stitch/halves.ts";
 import {
+  ANY,
   definePlugin,
   type Exchange,
   type Inherited,
@@ -40,6 +42,8 @@ interface Unit {
   id: number;
   text: string;
   nested: boolean;
+  /** Of an answer: the word for its id, when it came. */
+  word: string | undefined;
 }
 interface Said {
   text: string;
@@ -66,7 +70,7 @@ function headSays(bytes: Uint8Array, from = 0): "yes" | "no" | "unsure" {
   return size <= MAX_PAYLOAD ? "yes" : "no";
 }
 
-function parseFrame(bytes: Uint8Array, { inner }: ParseContext<Words>): ParseResult<Unit> {
+function parseFrame(bytes: Uint8Array, { inner, state }: ParseContext<Words>): ParseResult<Unit> {
   const head = headSays(bytes);
   if (head === "no") return { kind: "invalid", reason: "bad_unit" };
   if (head === "unsure") return { kind: "need_more", minBytes: HEAD_BYTES };
@@ -80,7 +84,9 @@ function parseFrame(bytes: Uint8Array, { inner }: ParseContext<Words>): ParseRes
     return { kind: "inner", length, bytes: piece, stream: id, isLast: type === ")" };
   }
   const text = textOf(payload), nested = inner !== null;
-  const frame = { type, id, text, nested };
+  if (type === "=") state.set(id, text);
+  const word = type === "!" ? state.get(id) : undefined;
+  const frame = { type, id, text, nested, word };
   if (type === "}") {
     return {
       kind: "frame",
@@ -91,7 +97,8 @@ function parseFrame(bytes: Uint8Array, { inner }: ParseContext<Words>): ParseRes
   }
   if (type === ">") return { kind: "switch", length, to: "every_next", handover: text };
   if (type === "~") {
-    return { kind: "switch", length, to: "every_next", handover: text, opaque: "tls" };
+    const to = text === "" ? null : text === ANY ? ANY : "every_next";
+    return { kind: "switch", length, to, handover: text, opaque: "tls" };
   }
   return { kind: "frame", frame, length, stream: id };
 }
@@ -113,8 +120,7 @@ function stitch(
   pairEitherWay(requests, responses, context, ACTS, (asked, answer, reason, initiator) => {
     const isClients = initiator === "client";
     const request = isClients ? asked : answer, response = isClients ? answer : asked;
-    const words = context.state;
-    const exchange = { request: said(request, words), response: said(response, words) };
+    const exchange = { request: said(request), response: said(response) };
     const one = joinHalves(exchange, request, response, reason);
     one.initiator = initiator;
     one.stream = { id: (asked ?? answer)?.stream ?? 0 };
@@ -124,11 +130,9 @@ function stitch(
   return out;
 }
 
-function said(timed: Timed<Unit> | null, words: Words): Said | null {
+function said(timed: Timed<Unit> | null): Said | null {
   if (timed === null) return null;
-  const { type, id, text, nested } = timed.frame;
-  if (type === "=") words.set(id, text);
-  const word = type === "!" ? words.get(id) : undefined;
+  const { text, nested, word } = timed.frame;
   return {
     text,
     ...(nested ? { nested: true as const } : {}),

@@ -20,6 +20,7 @@ export interface SeenRecord {
   role?: string;
   local?: string;
   remote?: string;
+  proxy?: Fields;
   conn?: number;
   container?: Fields;
   request: Fields | null;

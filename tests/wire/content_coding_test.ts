@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { brotliWindow, shrinkBrotliWindow } from "../../lib/wire/brotli_window.ts";
-import { codingsOf, decodeContent, workFor } from "../../lib/wire/content_coding.ts";
+import { codingsOf, decodeContent } from "../../lib/wire/content_coding.ts";
+import { workFor } from "../../lib/wire/decompress.ts";
 
 const MIB = 1024 * 1024;
 
@@ -76,17 +76,4 @@ Deno.test("decodeContent() decodes no further than what is shown needs, and a ra
     assert.ok(decodedBytes <= Math.max(16384, 32 * bytes.length), `${coding}: ${decodedBytes}`);
   }
   assert.ok(workFor(MIB, 4096) <= 8 * MIB);
-});
-
-Deno.test("shrinkBrotliWindow() keeps the beginning, with the smallest window that holds it", () => {
-  const text = Array.from({ length: 200_000 }, (_, i) => `${(i * 2654435761) % 1000003}`).join(",");
-  const bytes = brotliCompressSync(text);
-  assert.equal(brotliWindow(bytes[0] ?? 0), 22);
-  for (const { wanted, window } of [{ wanted: 1, window: 18 }, { wanted: 262_129, window: 19 }]) {
-    assert.equal(brotliWindow(shrinkBrotliWindow(bytes, wanted)[0] ?? 0), window);
-  }
-  const decoded = decodeContent(["br"], bytes.subarray(0, 5000), false, 100_000);
-  assert.ok(typeof decoded === "object" && decoded.bytes.length > 1000);
-  const want = new TextEncoder().encode(text.slice(0, decoded.bytes.length));
-  assert.deepEqual(new Uint8Array(decoded.bytes), want);
 });

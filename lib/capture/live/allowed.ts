@@ -10,7 +10,7 @@ import { type AssetName, readAsset } from "../../assets.ts";
 import { type Capability, capabilityMask, namesOf } from "../../privileges/capabilities.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
 import { openLive } from "./source.ts";
-import { cgroup2Root, hasHostPids, readFirstLine, readText } from "./machine.ts";
+import { cgroup2Root, hasHostPids, lockedMemoryLimit, readFirstLine, readText } from "./machine.ts";
 
 /** One line of `check`. */
 export interface Check {
@@ -72,11 +72,12 @@ function checkPrivileges(held: ReadonlySet<Capability>): Check {
 function checkLockedMemory(held: ReadonlySet<Capability>): Check {
   const name = "locked memory";
   if (held.has("CAP_IPC_LOCK")) return { name, ok: true, detail: "unlimited (CAP_IPC_LOCK)" };
-  const limits = readText("/proc/self/limits") ?? "";
-  const limit = /^Max locked memory\s+(\S+)/m.exec(limits)?.[1] ?? "unknown";
-  const detail = limit === "unlimited" ? limit : `${Math.round(Number(limit) / 1024)} KiB`;
-  const remedy = "perf buffers may be smaller than asked for: grant CAP_IPC_LOCK, or ulimit -l";
-  return limit === "unlimited" ? { name, ok: true, detail } : { name, ok: true, detail, remedy };
+  const limit = lockedMemoryLimit();
+  if (limit === null) return { name, ok: true, detail: "unlimited" };
+  const detail = `${Math.round(limit / 1024)} KiB`;
+  const remedy = "perf buffers may be smaller than asked for: raise it (ulimit -l), or grant " +
+    "CAP_IPC_LOCK";
+  return { name, ok: true, detail, remedy };
 }
 
 /** "none [integrity] confidentiality": the one in brackets holds. */

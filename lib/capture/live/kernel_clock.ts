@@ -20,6 +20,16 @@ export interface Clocks {
   realtimeSince(fromSeconds: number): number;
 }
 
+/** The same where CLOCK_MONOTONIC is ahead of the kernel's own, which no time namespace shifts. */
+export function behind(clocks: Clocks, aheadNs: number): Clocks {
+  const seconds = Math.floor(aheadNs / 1e9);
+  const nanos = aheadNs - seconds * 1e9;
+  return {
+    monotonicSince: (fromSeconds) => clocks.monotonicSince(fromSeconds + seconds) - nanos,
+    realtimeSince: (fromSeconds) => clocks.realtimeSince(fromSeconds),
+  };
+}
+
 /** Nanoseconds since the trace began. */
 export class KernelClock {
   readonly start: Pick<TraceStart, "base"> & WallStart;

@@ -25,6 +25,25 @@ export function hasHostPids(): boolean {
   return (readLink("/proc/self/ns/pid") ?? FIRST) === FIRST;
 }
 
+/** Bytes that this process may lock without CAP_IPC_LOCK; null when they are not limited. */
+export function lockedMemoryLimit(): number | null {
+  const limit = /^Max locked memory\s+(\d+)/m.exec(readText("/proc/self/limits") ?? "")?.[1];
+  return limit === undefined ? null : Number(limit);
+}
+
+/**
+ * Nanoseconds that CLOCK_MONOTONIC is ahead here of the kernel's own: time namespaces shift it
+ * (time_namespaces(7)). Null when that cannot be told: ours is another than that of our children,
+ * whose offsets are the ones that the kernel shows.
+ */
+export function monotonicAheadNs(): number | null {
+  const offsets = readText("/proc/self/timens_offsets");
+  if (offsets === null) return 0; // a kernel without them
+  if (readLink("/proc/self/ns/time") !== readLink("/proc/self/ns/time_for_children")) return null;
+  const [, seconds, nanos] = /^monotonic\s+(-?\d+)\s+(\d+)/m.exec(offsets) ?? [];
+  return Number(seconds ?? 0) * 1e9 + Number(nanos ?? 0);
+}
+
 /** "0-3,8" is [0, 1, 2, 3, 8]. */
 export function parseCpuList(text: string): number[] {
   const cpus: number[] = [];

@@ -32,6 +32,11 @@ export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; co
   const data = Math.max(LEAST_DATA, 2 ** Math.floor(Math.log2(share)));
   return {
     data: { bytes: data, least: LEAST_DATA },
-    conn: { bytes: Math.max(LEAST_CONN, data / CONN_PART), least: LEAST_CONN },
+    conn: { bytes: Math.max(LEAST_CONN, connPart(data)), least: LEAST_CONN },
   };
+}
+
+/** What belongs to data rings of that size. */
+export function connPart(dataBytes: number): number {
+  return dataBytes / CONN_PART;
 }

@@ -2,11 +2,12 @@
  * Both perf buffers, a ring of each on every CPU. In: the maps of the BPF object, and how large the
  * rings may be. Out: the rings, and how full they are. It never reads an entry.
  */
+import { BpfError, Errno } from "../../../ffi/bpf_error.ts";
 import type { BpfObject } from "../../../ffi/bpf_object.ts";
 import type { Libbpf } from "../../../ffi/libbpf.ts";
 import { openPerfRings, type PerfRings } from "../../../ffi/perf_ring.ts";
-import { onlineCpus } from "./machine.ts";
-import { ringSizes } from "./ring_sizes.ts";
+import { lockedMemoryLimit, onlineCpus } from "./machine.ts";
+import { connPart, ringSizes } from "./ring_sizes.ts";
 
 /** A ring that is filled to less than this part of it can wait for its reader. */
 const ROOM = 1 / 8;
@@ -43,7 +44,10 @@ function hasRoom({ rings, ringBytes }: PerfRings): boolean {
   return true;
 }
 
-/** `ringMib`: of all rings together, as --ring-mib. Tells `warn` when they had to be smaller. */
+/**
+ * `ringMib`: of all rings together, as --ring-mib. Where memory may not be locked as wanted, data goes
+ * first, and both are smaller: `warn` is told.
+ */
 export function openRings(
   libbpf: Libbpf,
   object: BpfObject,
@@ -52,16 +56,40 @@ export function openRings(
 ): Rings {
   const cpus = onlineCpus();
   const want = ringSizes(cpus.length, ringMib);
-  using stack = new DisposableStack();
-  const open = (map: string, size: { bytes: number; least: number }): PerfRings =>
-    stack.use(openPerfRings(libbpf, object.mapFd(map), cpus, size.bytes, size.least));
-  const conn = open("conn_events", want.conn);
-  const data = open("data_events", want.data);
-  if (data.ringBytes < want.data.bytes) {
-    warn(
-      `perf buffers are ${data.ringBytes / 1024} KiB on each CPU instead of ` +
-        `${want.data.bytes / 1024}: the limit of locked memory is reached (grant CAP_IPC_LOCK)`,
-    );
+  const { least } = want.data;
+  const open = (map: string, bytes: number, atLeast: number): PerfRings =>
+    openPerfRings(libbpf, object.mapFd(map), cpus, bytes, atLeast);
+  for (let bytes = want.data.bytes;;) {
+    using stack = new DisposableStack();
+    try {
+      const data = stack.use(open("data_events", bytes, least));
+      bytes = data.ringBytes;
+      const connBytes = Math.max(want.conn.least, connPart(bytes));
+      const conn = stack.use(open("conn_events", connBytes, want.conn.least));
+      if (bytes < want.data.bytes) warn(smaller(bytes, want.data.bytes));
+      return new Rings(data, conn, stack.move());
+    } catch (error) {
+      if (!(error instanceof BpfError) || error.errno !== Errno.EPERM) throw error;
+      // What the data rings took leaves nothing for the others.
+      if (bytes / 2 < least) throw notLocked(error);
+    }
+    bytes /= 2;
   }
-  return new Rings(data, conn, stack.move());
+}
+
+function smaller(bytes: number, want: number): string {
+  return `perf buffers are ${bytes / 1024} KiB on each CPU instead of ${want / 1024}: ` +
+    `${lockedMemory()} is reached (raise it: ulimit -l, or grant CAP_IPC_LOCK)`;
+}
+
+/** Who has no right to perf events at all was refused before, at the programs. */
+function notLocked(cause: BpfError): BpfError {
+  const hint = `raise ${lockedMemory()}: ulimit -l, or grant CAP_IPC_LOCK`;
+  return new BpfError("Cannot lock memory for perf buffers", cause.errno, "", hint);
+}
+
+function lockedMemory(): string {
+  const limit = lockedMemoryLimit();
+  const size = limit === null ? "" : `, ${limit / 1024} KiB`;
+  return `the limit of locked memory (RLIMIT_MEMLOCK${size})`;
 }

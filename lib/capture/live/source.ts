@@ -6,14 +6,16 @@
  *   drain()     a round: time → flush the waiting batches → merge the rings up to that time (merge.ts)
  *   stop()      detach → the last round → what was lost at the end → ended
  */
+import { BpfError } from "../../../ffi/bpf_error.ts";
 import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
 import { COUNTERS, EntryKind, Mark } from "../abi.ts";
 import { BatchFlusher } from "./batches.ts";
+import { AgeWatch } from "./age_watch.ts";
 import { ContainerWatch } from "./container_watch.ts";
-import { KernelClock } from "./kernel_clock.ts";
+import { behind, KernelClock } from "./kernel_clock.ts";
 import {
   attachAll,
   chooseWay,
@@ -22,7 +24,7 @@ import {
   probeHooks,
   type Way,
 } from "./kernel_side.ts";
-import { pidLimit, possibleCpuCount } from "./machine.ts";
+import { monotonicAheadNs, pidLimit, possibleCpuCount } from "./machine.ts";
 import { Merger } from "./merge.ts";
 import { openRings, type Rings } from "./rings.ts";
 import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } from "../source.ts";
@@ -106,12 +108,24 @@ export function openLive(options: LiveOptions): LiveSource {
   if (options.command) targets.adoptChildren(true);
   const batches = stack.use(object.mapArray("batches", false));
 
-  const clock = new KernelClock(libbpf.libc);
+  const clock = new KernelClock(behind(libbpf.libc, clockAheadNs()));
   attachAll(object, libbpf, settings, hooks, options.warn);
   targets.mark();
   targets.mark();
   const parts = { libbpf, object, settings, rings, targets, batches, clock };
   return new KernelSource(options, parts, stack.move());
+}
+
+/** Events have the kernel's own time, whatever the clock shows here. */
+function clockAheadNs(): number {
+  const aheadNs = monotonicAheadNs();
+  if (aheadNs !== null) return aheadNs;
+  throw new BpfError(
+    "Cannot tell when events happen",
+    0,
+    "this process is in another time namespace than its children would be",
+    "start it as a child of the process that unshared the namespace: unshare --fork",
+  );
 }
 
 function settingsOf(options: LiveOptions, way: Way, libbpf: Libbpf): KernelSettings {
@@ -183,6 +197,7 @@ class KernelSource implements LiveSource {
     this.#targetWatch = new TargetWatch(parts.targets, options.pids.length > 0, () => this.stop());
     this.#watchers = new Watchers([
       new ContainerWatch(parts.settings.pidLimit),
+      new AgeWatch(),
       new Sweeper(),
       this.#targetWatch,
     ]);

@@ -25,11 +25,12 @@ interface QuietConnection {
 /** More are not watched; the connection table's own idle limit ends them. */
 const MAX_WATCHED = 65536;
 /** Which column of a line holds the inode, counted in words. */
-const TABLES = [
-  { name: "udp", column: 9 },
-  { name: "udp6", column: 9 },
-  { name: "unix", column: 6 },
-] as const;
+interface Table {
+  readonly name: string;
+  readonly column: number;
+}
+export const UNIX_TABLE: Table = { name: "unix", column: 6 };
+const TABLES = [{ name: "udp", column: 9 }, { name: "udp6", column: 9 }, UNIX_TABLE];
 
 const SWEEP_NS = 2e9;
 
@@ -87,7 +88,8 @@ export class Sweeper implements Watcher {
   /** The connections whose socket is gone; they are watched no more. */
   #sweep(): QuietConnection[] {
     if (this.#watched.size === 0) return [];
-    const inodes = liveInodes(new Set(Array.from(this.#watched.values(), (it) => it.pid)));
+    const pids = new Set(Array.from(this.#watched.values(), (it) => it.pid));
+    const inodes = socketInodes(pids, TABLES);
     if (inodes === null) return [];
     const gone: QuietConnection[] = [];
     for (const connection of this.#watched.values()) {
@@ -99,11 +101,14 @@ export class Sweeper implements Watcher {
 }
 
 /**
- * Inodes of all UDP and unix sockets in the network namespaces of these processes and our own
+ * Inodes of all sockets of these tables in the network namespaces of these processes and our own
  * (they are unique over namespaces); null when the tables cannot be read. A process that is gone
  * tells of no namespace: then its sockets are gone, or another process of the set has them.
  */
-function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
+export function socketInodes(
+  pids: ReadonlySet<number>,
+  tables: readonly Table[],
+): Set<number> | null {
   const inodes = new Set<number>();
   const seen = new Set<string>();
   for (const who of [Deno.pid, ...pids]) {
@@ -111,7 +116,7 @@ function liveInodes(pids: ReadonlySet<number>): Set<number> | null {
     const namespace = fileIdentity(`${folder}/net/unix`);
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
-    for (const { name, column } of TABLES) {
+    for (const { name, column } of tables) {
       const text = readText(`${folder}/net/${name}`);
       // A kernel without IPv6 has no udp6; without the others nothing can be said.
       if (text === null && name !== "udp6" && who === Deno.pid) return null;
@@ -134,7 +139,7 @@ export function collectInodes(table: string, column: number, into: Set<number>):
   }
 }
 
-function readU32(bytes: Uint8Array, at: number): number {
+export function readU32(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) |
     ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
 }

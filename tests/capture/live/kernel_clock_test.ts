@@ -1,7 +1,7 @@
 /** The kernel's clocks against each other, with clocks that the test moves; and a step as an event. */
 import assert from "node:assert/strict";
 import { encodeEntry, SocketEvent } from "../../../lib/capture/event.ts";
-import { type Clocks, KernelClock } from "../../../lib/capture/live/kernel_clock.ts";
+import { behind, type Clocks, KernelClock } from "../../../lib/capture/live/kernel_clock.ts";
 import { Recorder } from "../../../lib/capture/recording/recorder.ts";
 import { UserKind, wallClockEntry, wallStartIn } from "../../../lib/capture/user_entries.ts";
 import { Conversation, eventOf, START, Trace } from "../../support/events.ts";
@@ -162,4 +162,17 @@ Deno.test("wallStartIn() refuses what is no time", () => {
   assert.equal(read(payload.subarray(0, 11)), null);
   assert.equal(read(new Uint8Array(12).fill(255)), null);
   assert.equal(read(payload.map((byte, i) => i < 8 ? byte : 255)), null);
+});
+
+Deno.test("behind() takes off what a time namespace adds to the monotonic clock", () => {
+  for (const aheadNs of [1_000_000_000_007, -1_500_000_000, 0]) {
+    const clocks = new FakeClocks();
+    clocks.readingNs = 0n;
+    const shifted = new FakeClocks();
+    shifted.readingNs = 0n;
+    shifted.monotonicNs += BigInt(aheadNs);
+    const own = behind(shifted, aheadNs);
+    assert.equal(own.monotonicSince(4999), clocks.monotonicSince(4999));
+    assert.equal(own.realtimeSince(0), clocks.realtimeSince(0));
+  }
 });

@@ -255,3 +255,51 @@ Deno.test("summarize() keeps cells short", () => {
   const [pair] = new Conversation("datagram").run([query(1, "a", 16), long]).end();
   equal(pair && summarize(pair.exchange).response.length, 100);
 });
+
+const again = (steps: readonly Step[], transport: "datagram" | "stream" = "datagram"): unknown[] =>
+  new Conversation(transport).run(steps).end().map(({ exchange, incomplete }) => [
+    exchange.request?.id,
+    exchange.request?.retransmitted,
+    exchange.response?.rcode,
+    ...incomplete,
+  ]);
+
+Deno.test("stitch() makes one record of a query that was sent again and answered once", () => {
+  const sent = query(7, "a.test");
+  deepEqual(again([sent, sent, sent, reply(7, "a.test")]), [[7, 2, "NOERROR"]]);
+  deepEqual(again([sent, query(8, "a.test"), sent, reply(8, "a.test"), reply(7, "a.test")]), [
+    [8, undefined, "NOERROR"],
+    [7, 1, "NOERROR"],
+  ]);
+});
+
+Deno.test("stitch() makes an exchange of each answer to a query that was sent again", () => {
+  const sent = query(7, "a.test");
+  deepEqual(again([sent, sent, reply(7, "a.test"), reply(7, "a.test")]), [
+    [7, 1, "NOERROR"],
+    [7, undefined, "NOERROR"],
+  ]);
+  // The second came with the first one's answer still to come: asked and answered twice.
+  deepEqual(again([sent, reply(7, "a.test"), sent, reply(7, "a.test")]), [
+    [7, undefined, "NOERROR"],
+    [7, undefined, "NOERROR"],
+  ]);
+});
+
+Deno.test("stitch() says of each query that it was not answered, if none was", () => {
+  const sent = query(7, "a.test");
+  deepEqual(again([sent, sent]), [[7, undefined, undefined, "closed"], [
+    7,
+    undefined,
+    undefined,
+    "closed",
+  ]]);
+});
+
+Deno.test("stitch() shows Z where it is set", () => {
+  const [pair] = new Conversation("datagram").run([
+    ask(message({ id: 7, bits: 0x0140, questions: [question("a.test", 1)] })),
+    answer(message({ id: 7, bits: 0x81c0, questions: [question("a.test", 1)] })),
+  ]).end();
+  deepEqual([pair?.exchange.request?.reserved, pair?.exchange.response?.reserved], [true, true]);
+});

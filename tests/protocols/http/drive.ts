@@ -300,3 +300,12 @@ export function printed({ exchanges }: Outcome): HttpExchange[] {
     return { request, response };
   });
 }
+
+/** As drive(), and the same must come of it byte by byte. */
+export function run(name: string, steps: Step[], maxBodyBytes = 4096): HttpExchange[] {
+  const whole = printed(drive(steps, { maxBodyBytes }));
+  for (const piece of [1, 2, 7]) {
+    assert.deepEqual(printed(drive(steps, { maxBodyBytes, piece })), whole, `${name}, by ${piece}`);
+  }
+  return whole;
+}

@@ -42,6 +42,16 @@ const table: Record<string, { steps: Step[]; exchanges: number }> = {
     steps: [ask(GET), answer(OK), ask(GET), answer(OK)],
     exchanges: 2,
   },
+  "request lines that servers accept": {
+    steps: [
+      "GET  /two HTTP/1.1",
+      "GET /behind HTTP/1.1 ",
+      "GET /2 HTTP/2.0",
+      "GET /a\x01b HTTP/1.1",
+      "\r\n\r\n\r\n\r\n\r\n\r\nGET /empty HTTP/1.1",
+    ].flatMap((line) => [ask(`${line}\r\nHost: a\r\n\r\n`), answer(OK)]),
+    exchanges: 5,
+  },
   "http/1.0 read until close": {
     steps: [ask("GET /old HTTP/1.0\r\n\r\n"), answer("HTTP/1.0 200 OK\r\n\r\n", TEXT)],
     exchanges: 1,

@@ -8,7 +8,7 @@ const HEADS: { name: string; side: "request" | "response"; bytes: Uint8Array; wa
   { name: "module command", side: "request", bytes: command("JSON.GET", "k"), want: "yes" },
   { name: "cut in the name", side: "request", bytes: raw("*2\r\n$3\r\nG"), want: "unsure" },
   { name: "nothing", side: "request", bytes: raw(""), want: "unsure" },
-  { name: "list of words", side: "request", bytes: command("foo", "bar"), want: "unsure" },
+  { name: "list of words", side: "request", bytes: command("foo", "bar"), want: "likely" },
   { name: "list of binary", side: "request", bytes: raw("*1\r\n$2\r\n\x01\x02\r\n"), want: "no" },
   { name: "SUBSCRIBE", side: "request", bytes: command("subscribe", "ch"), want: "yes" },
   {
@@ -25,7 +25,7 @@ const HEADS: { name: string; side: "request" | "response"; bytes: Uint8Array; wa
     want: "no",
   },
   { name: "message", side: "response", bytes: command("message", "ch", "text"), want: "yes" },
-  { name: "inline", side: "request", bytes: raw("HGETALL h\r\n"), want: "yes" },
+  { name: "inline", side: "request", bytes: raw("HGETALL h\r\n"), want: "likely" },
   { name: "inline, shared word", side: "request", bytes: raw("GET k\r\n"), want: "unsure" },
   { name: "HTTP", side: "request", bytes: raw("GET / HTTP/1.1\r\nHost: x\r\n"), want: "no" },
   { name: "HTTP POST", side: "request", bytes: raw("POST / HTTP/1.1\r\n"), want: "no" },
@@ -66,7 +66,7 @@ Deno.test("probe() never takes back an answer as the head grows, and knows every
       let last = "unsure";
       for (let length = 0; length <= bytes.length; length++) {
         const answer = probe(Uint8Array.from(bytes.slice(0, length)), side);
-        if (last !== "unsure") assert.equal(answer, last, `${name} at ${length}`);
+        if (last === "yes" || last === "no") assert.equal(answer, last, `${name} at ${length}`);
         last = answer;
       }
       return last;

@@ -8,12 +8,8 @@ import type {
 } from "../../../protocols/protocol.ts";
 import { abandon, findBoundary, parseFrame } from "../../../protocols/redis/parse.ts";
 import { stitch } from "../../../protocols/redis/stitch.ts";
-import {
-  createState,
-  type RedisExchange,
-  type RedisFrame,
-  type RedisState,
-} from "../../../protocols/redis/types.ts";
+import { createState, type RedisState } from "../../../protocols/redis/state.ts";
+import type { RedisExchange, RedisFrame } from "../../../protocols/redis/types.ts";
 
 import { Pairing } from "../../../lib/stitch/pairing.ts";
 import { parseContext, stitchContext, timedFrame } from "../../support/contexts.ts";

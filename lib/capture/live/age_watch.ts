@@ -1,0 +1,37 @@
+/**
+ * Which unix sockets are older than the trace: their counters and their first event do not tell. In:
+ * the sockets that are there when everything is attached, and each ENTRY_OPEN of one. Out: an entry
+ * for the stream, before it. What is made between attaching and looking counts as older.
+ */
+import { EntryKind, Family, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
+import type { SocketEvent } from "../event.ts";
+import { ageEntry } from "../user_entries.ts";
+import { readU32, socketInodes, UNIX_TABLE } from "./sweep.ts";
+import type { Say, Watcher } from "./watcher.ts";
+
+export class AgeWatch implements Watcher {
+  /** Null when the kernel's table cannot be read: nothing is said. */
+  readonly #older: ReadonlySet<number> | null;
+
+  constructor(older: ReadonlySet<number> | null = socketInodes(allPids(), [UNIX_TABLE])) {
+    this.#older = older;
+  }
+
+  event(event: SocketEvent, say: Say): void {
+    if (event.kind !== EntryKind.OPEN || event.family !== Family.UNIX) return;
+    if (this.#older === null || event.payloadLength < OPEN_NAMES_SIZE) return;
+    const inode = readU32(event.bytes, event.payloadStart + OpenNames.inode);
+    if (inode > 0) say(ageEntry(event.conn, event.pid, this.#older.has(inode)));
+  }
+}
+
+/** Processes that live: their network namespaces have tables of their own. */
+function allPids(): Set<number> {
+  const pids = new Set<number>();
+  try {
+    for (const { name } of Deno.readDirSync("/proc")) if (Number(name) > 0) pids.add(Number(name));
+  } catch {
+    // Without /proc there is no table either.
+  }
+  return pids;
+}

@@ -1,0 +1,83 @@
+/**
+ * Both directions of a stream connection: which one is whose, in what order they are looked at, and
+ * whether they have come up to their ends.
+ *
+ * In: the connection's role, as soon as it is known. It looks into no byte.
+ */
+import { Direction } from "../capture/abi.ts";
+import type { Role, TrackerContext } from "./context.ts";
+import type { Side } from "../../protocols/protocol.ts";
+import type { Positions } from "./open_names.ts";
+import { endOf, type FinalTotals, Flow, type FlowEnd } from "./flow.ts";
+
+export class BothWays {
+  readonly egress: Flow;
+  readonly ingress: Flow;
+  readonly #facts: { readonly role: Role | undefined };
+  /** Bytes that moved before the protocol in progress began. */
+  #before: Positions = { egress: 0, ingress: 0 };
+
+  constructor(context: TrackerContext, facts: { readonly role: Role | undefined }) {
+    this.egress = new Flow(context, true);
+    this.ingress = new Flow(context, false);
+    this.#facts = facts;
+  }
+
+  /** The egress first. */
+  get all(): readonly [Flow, Flow] {
+    return [this.egress, this.ingress];
+  }
+
+  /** Behind a loss a response must not be paired before its request is let through. */
+  get requestsFirst(): readonly [Flow, Flow] {
+    return [this.carrying("request"), this.carrying("response")];
+  }
+
+  /** `direction` as in the event that tells of it. */
+  of(direction: number): Flow {
+    return direction === Direction.EGRESS ? this.egress : this.ingress;
+  }
+
+  other(flow: Flow): Flow {
+    return flow === this.egress ? this.ingress : this.egress;
+  }
+
+  /** Without a role the connection counts as a server's. */
+  carrying(side: Side): Flow {
+    return (this.#facts.role === "client") === (side === "request") ? this.egress : this.ingress;
+  }
+
+  sideOf(flow: Flow): Side {
+    return flow === this.carrying("request") ? "request" : "response";
+  }
+
+  endOf(flow: Flow, final: FinalTotals): FlowEnd {
+    return endOf(flow === this.egress ? "egress" : "ingress", final);
+  }
+
+  /** Have both come up to their final positions? */
+  reached(final: FinalTotals): boolean {
+    return this.all.every((flow) =>
+      !flow.assembler.waits && flow.left(this.endOf(flow, final)) === 0
+    );
+  }
+
+  /** Another protocol begins with what is not taken yet. */
+  startOver(): void {
+    this.#before = { egress: this.egress.takenBytes, ingress: this.ingress.takenBytes };
+  }
+
+  /** What moved since the protocol in progress began. */
+  since({ totals }: FinalTotals): Positions {
+    const { egress, ingress } = this.#before;
+    return { egress: totals.egress - egress, ingress: totals.ingress - ingress };
+  }
+
+  set haveProtocol(found: boolean) {
+    for (const flow of this.all) flow.hasProtocol = found;
+  }
+
+  clear(): void {
+    for (const { stream } of this.all) stream.clear();
+  }
+}

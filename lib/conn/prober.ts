@@ -1,0 +1,187 @@
+/**
+ * What a stream connection speaks, asked while nobody knows yet.
+ *
+ * In: both directions' bytes, which stay in their streams until a probe tells. Out: a protocol and a
+ * role, or that none fits. What no protocol begins with is dropped, and then the first message is no
+ * longer the connection's first: `midStream`. A PROXY header in front is read and taken off.
+ */
+import type { IncompleteReason, Started } from "../../protocols/protocol.ts";
+import { detect, type Detected, fitsAny, type Head, PROBE_BYTES } from "./detect.ts";
+import type { Role, TrackerContext } from "./context.ts";
+import type { Flow } from "./flow.ts";
+import type { Start } from "../stitch/pairing.ts";
+import { incompleteOfGap } from "../stream/gap.ts";
+import { readProxyHeader } from "./proxy_header.ts";
+import type { TrackedConnection } from "./subject.ts";
+
+/** Operations without a match after which a connection is given up. */
+export const MAX_MISSES = 64;
+
+const NO_HEAD: Head = { bytes: new Uint8Array(0), full: false };
+
+/** "hopeless": no more of it need be looked at. */
+export type Told = Detected<Started> | "unsure" | "hopeless";
+
+export class Prober {
+  /** Bytes before the first message were not seen, or not understood. */
+  midStream: boolean;
+  /** Why not. */
+  unseen: IncompleteReason;
+  /** Operations that no protocol begins with. */
+  misses = 0;
+  readonly #context: TrackerContext;
+  readonly #connection: TrackedConnection;
+  readonly #egress: Flow;
+  readonly #ingress: Flow;
+  /** Who would be the client if the first byte was a request's. */
+  #firstSpeaker: Role | null = null;
+  /** Nothing was taken off yet: the first speaker may begin with a PROXY header. */
+  #isAtStart = true;
+
+  constructor(
+    context: TrackerContext,
+    connection: TrackedConnection,
+    egress: Flow,
+    ingress: Flow,
+  ) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#egress = egress;
+    this.#ingress = ingress;
+    this.midStream = connection.isOld;
+    this.unseen = connection.isOld ? "mid_stream" : "gap";
+  }
+
+  /** Who spoke first, where that was seen. */
+  get firstSpeaker(): Role | null {
+    return this.midStream ? null : this.#firstSpeaker;
+  }
+
+  /** That direction moved bytes. */
+  spoke(flow: Flow): void {
+    this.#firstSpeaker ??= flow === this.#egress ? "client" : "server";
+  }
+
+  /** What was seen of the beginning of what is there now. */
+  get start(): Start {
+    if (!this.midStream && this.#connection.isUnopened) {
+      this.midStream = true;
+      this.unseen = "lost_events";
+    }
+    if (this.midStream) return "joined";
+    // Of a unix socket no more may be known than that it looks fresh: pairing is careful, too.
+    return this.#connection.isUntold ? "untold" : "seen";
+  }
+
+  /** The next bytes are the first of their protocol. */
+  handOver(): void {
+    this.midStream = false;
+    this.unseen = "gap";
+  }
+
+  /** What comes from here on is looked at like a connection of its own. */
+  startOver(): void {
+    this.handOver();
+    this.misses = 0;
+    this.#firstSpeaker = null;
+    this.#isAtStart = true;
+    const both = [this.#egress, this.#ingress].filter(({ stream }) => stream.shownBytes > 0);
+    const first = both.sort((a, b) => a.stream.frontNs - b.stream.frontNs)[0];
+    if (first !== undefined) this.spoke(first);
+  }
+
+  /** That direction's stream grew. */
+  look(flow: Flow): Told {
+    const { plugins } = this.#context;
+    const other = flow === this.#egress ? this.#ingress : this.#egress;
+    // Each turn drops bytes of one direction, so that there are few.
+    for (let turn = 0; turn < 4; turn++) {
+      if (!this.#takeProxyHeader()) return "unsure";
+      const found = this.#lookAtOperation(flow) ??
+        this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
+      if (found !== "no") return found;
+      const head = this.#headOf(flow);
+      if (head.bytes.length === 0) return "unsure";
+      this.midStream = true;
+      if (!fitsAny(plugins, "stream", head)) {
+        if (++this.misses >= MAX_MISSES) return "hopeless";
+        if (!dropTo(flow)) return "unsure";
+      } else if (other.stream.shownBytes > 0) other.stream.clear();
+      else dropTo(flow);
+    }
+    this.#egress.stream.clear();
+    this.#ingress.stream.clear();
+    return "unsure";
+  }
+
+  /** What do these first bytes of both directions say? */
+  detect(egress: Uint8Array, ingress: Uint8Array): Detected<Started> | "unsure" | "no" {
+    return this.#detect(headOf(egress, false), headOf(ingress, false));
+  }
+
+  /** Are these first bytes a request, whatever the other direction says? */
+  asks(head: Uint8Array): boolean {
+    return this.#context.plugins.some(({ transports, probe }) =>
+      transports.includes("stream") && probe(head, "request") === "yes"
+    );
+  }
+
+  /** False while more bytes are wanted to tell whether there is one. */
+  #takeProxyHeader(): boolean {
+    if (!this.#isAtStart || this.midStream) return true;
+    const { stream } = this.#firstSpeaker === "client" ? this.#egress : this.#ingress;
+    const found = readProxyHeader(stream.view());
+    if (found === "unsure" && stream.gapBytes === 0) return false;
+    this.#isAtStart = false;
+    if (found === null || found === "unsure") return true;
+    stream.consume(found.length);
+    if (found.proxy !== null) this.#connection.proxyLearnt(found.proxy);
+    return true;
+  }
+
+  /**
+   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
+   * Null when no message begins there.
+   */
+  #lookAtOperation(flow: Flow): Detected<Started> | null {
+    const before = flow.operationStart - flow.stream.position;
+    if (!this.midStream || before <= 0 || before >= flow.stream.shownBytes) return null;
+    const head = headOf(flow.stream.view().subarray(before), false);
+    const found = flow === this.#egress ? this.#detect(head, NO_HEAD) : this.#detect(NO_HEAD, head);
+    if (found === "unsure" || found === "no") return null;
+    flow.stream.consume(before);
+    return found;
+  }
+
+  #detect(egress: Head, ingress: Head): Detected<Started> | "unsure" | "no" {
+    const { roleHint, localPort, remotePort } = this.#connection;
+    const hints = { role: roleHint, localPort, remotePort, firstSpeaker: this.firstSpeaker };
+    return detect(this.#context.plugins, "stream", egress, ingress, hints);
+  }
+
+  #headOf({ stream }: Flow): Head {
+    while (stream.shownBytes === 0 && stream.gapBytes > 0) {
+      if (!this.#connection.isOld) this.unseen = incompleteOfGap(stream.gapReason);
+      stream.passGap();
+      this.midStream = true;
+    }
+    // One that ended unsure still may be told by the other: a short request, then shutdown().
+    return headOf(stream.view(), stream.gapBytes > 0);
+  }
+}
+
+function headOf(bytes: Uint8Array, isCut: boolean): Head {
+  const full = isCut || bytes.length >= PROBE_BYTES;
+  return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
+}
+
+/** Drops what no protocol starts with; true when the latest operation is left to look at. */
+function dropTo({ operationStart, stream }: Flow): boolean {
+  const before = operationStart - stream.position;
+  if (before > 0 && before < stream.shownBytes) {
+    stream.consume(before);
+    return true;
+  }
+  stream.clear();
+  return false;
+}

@@ -1,0 +1,134 @@
+/**
+ * Secrets of a message that stand inside its fields: in the request target, in values, in form bodies.
+ *
+ * In: what the parser read. Out: the same without them, their names in `head.redacted`. What is
+ * secret lib/secrets/ knows; here is where HTTP has it.
+ */
+import { secretsInForm } from "../../lib/secrets/forms.ts";
+import { mayHoldSecrets, nameSecrets, withoutSecrets } from "../../lib/secrets/text.ts";
+import { latin1 } from "../../lib/wire/text.ts";
+import type { Head } from "./head.ts";
+import { isToken } from "./shape.ts";
+import type { HeaderFields } from "./types.ts";
+
+/** Their whole value is one URL, with whatever characters. */
+const URL_FIELDS: ReadonlySet<string> = new Set(["location", "referer", "content-location"]);
+/** They offer schemes, and have no credentials of their own. */
+const CHALLENGES: ReadonlySet<string> = new Set(["www-authenticate", "proxy-authenticate"]);
+/** Browsers can send credentials with a WebSocket as the name of a subprotocol only. */
+const SUBPROTOCOL = "sec-websocket-protocol";
+const CREDENTIAL_WORDS = /bearer|auth|token|jwt|secret|pass|key|credential|eyj/i;
+/** Registered subprotocols have shorter names. */
+const MAX_SUBPROTOCOL = 40;
+const SCHEMES = ["bearer ", "basic ", "negotiate ", "ntlm "] as const;
+/** A JSON Web Token begins with {" in base64. */
+const JWT = "eyJ";
+/** Longest name of a field that is no token: it may be the secret itself. */
+const ODD_NAME = "invalid_name";
+
+/** Names a field that is not shown. */
+export function withholdField(head: Head, place: "headers" | "trailers", name: string): void {
+  const withheld = `${head.side}.${place}.${isName(name) ? name : ODD_NAME}`;
+  if (!head.redacted.includes(withheld)) head.redacted = [...head.redacted, withheld];
+}
+
+function isName(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code > 127 || !isToken(code)) return false;
+  }
+  return true;
+}
+
+/** Takes the secrets out of the target of a request. */
+export function withholdTarget(head: Head): void {
+  const names: string[] = [];
+  head.path = withoutSecrets(head.path, "target", "request.path", names);
+  if (names.length > 0) head.redacted = [...names, ...head.redacted];
+}
+
+/** Takes the secrets out of the values of fields. Only when all lines are joined is it clear what they are. */
+export function withholdValues(
+  head: Head,
+  fields: HeaderFields,
+  place: "headers" | "trailers",
+): void {
+  for (const name in fields) {
+    const value = fields[name];
+    if (typeof value === "string") {
+      if (isCredential(name, value)) withholdWhole(head, fields, place, name);
+      else if (mayHoldSecrets(value, "text")) fields[name] = shown(head, place, name, value);
+    } else if (value !== undefined) {
+      if (value.some((one) => isCredential(name, one))) withholdWhole(head, fields, place, name);
+      else fields[name] = value.map((one) => shown(head, place, name, one));
+    }
+  }
+}
+
+function withholdWhole(
+  head: Head,
+  fields: HeaderFields,
+  place: "headers" | "trailers",
+  name: string,
+): void {
+  delete fields[name];
+  withholdField(head, place, name);
+}
+
+/** Is the value one, whatever the field is called? */
+function isCredential(name: string, value: string): boolean {
+  if (name === SUBPROTOCOL) {
+    return CREDENTIAL_WORDS.test(value) ||
+      value.split(",").some((one) => one.trim().length > MAX_SUBPROTOCOL);
+  }
+  const first = value.charCodeAt(0) | 32;
+  // b, e, n
+  if (first !== 0x62 && first !== 0x65 && first !== 0x6e) return false;
+  if (value.startsWith(JWT)) return true;
+  if (CHALLENGES.has(name)) return false;
+  const start = value.slice(0, 10).toLowerCase();
+  return SCHEMES.some((scheme) => start.startsWith(scheme));
+}
+
+function shown(
+  head: Head,
+  place: "headers" | "trailers",
+  name: string,
+  value: string,
+): string {
+  const names: string[] = [];
+  const kind = URL_FIELDS.has(name) ? "target" : "text";
+  const field = `${head.side}.${place}.${isName(name) ? name : ODD_NAME}`;
+  const text = withoutSecrets(value, kind, field, names);
+  if (names.length > 0) head.redacted = [...new Set([...head.redacted, ...names])];
+  return text;
+}
+
+/** A body of that type, [start, end) of `bytes`, without the secrets of a form. */
+export function withholdForm(
+  head: Head,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Uint8Array | null {
+  const type = head.headers["content-type"];
+  const mediaType = type === undefined ? null : typeof type === "string" ? type : type.join(",");
+  if (mediaType === null ? head.side === "response" : !/form|multipart/i.test(mediaType)) {
+    return null;
+  }
+  const secrets = secretsInForm(mediaType, latin1(bytes, start, end));
+  if (secrets.length === 0) return null;
+  const out = new Uint8Array(end - start);
+  let length = 0;
+  let from = start;
+  for (const secret of [...secrets, { start: end - start, end: end - start }]) {
+    const kept = bytes.subarray(from, start + secret.start);
+    out.set(kept, length);
+    length += kept.length;
+    from = start + secret.end;
+  }
+  const names = [...head.redacted];
+  nameSecrets(secrets, `${head.side}.body`, names);
+  head.redacted = names;
+  return out.subarray(0, length);
+}

@@ -1,0 +1,91 @@
+/** What passes inside of a CONNECT tunnel. */
+import { deepEqual, equal } from "node:assert/strict";
+import type { TraceRecord } from "../../lib/record/record.ts";
+import { plugins } from "../../protocols/registry.ts";
+import { Conversation, Trace } from "../support/events.ts";
+import { proxyLine } from "../support/proxy_header.ts";
+
+const CONNECT = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n";
+const CONNECTED = "HTTP/1.1 200 Connection established\r\n\r\n";
+const GET = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
+const HELLO = Uint8Array.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0]);
+
+interface Case {
+  readonly name: string;
+  readonly inner: readonly (readonly ["request" | "response", string | Uint8Array])[];
+  readonly protocols: readonly string[];
+  /** Bytes of the last record. */
+  readonly bytes: readonly [number, number];
+}
+
+const cases: Case[] = [
+  {
+    name: "HTTP",
+    inner: [["request", GET], ["response", OK], ["request", GET], ["response", OK]],
+    protocols: ["http", "http"],
+    bytes: [GET.length, OK.length],
+  },
+  {
+    name: "Redis",
+    inner: [["request", "*1\r\n$4\r\nPING\r\n"], ["response", "+PONG\r\n"]],
+    protocols: ["redis"],
+    bytes: [14, 7],
+  },
+  {
+    name: "HTTP behind a PROXY header",
+    inner: [["request", proxyLine("TCP4 1.1.1.1 2.2.2.2 1 2")], ["request", GET], ["response", OK]],
+    protocols: ["http"],
+    bytes: [GET.length, OK.length],
+  },
+  {
+    name: "a tunnel in a tunnel",
+    inner: [["request", CONNECT], ["response", CONNECTED], ["request", GET], ["response", OK]],
+    protocols: ["http", "http"],
+    bytes: [GET.length, OK.length],
+  },
+  {
+    name: "TLS",
+    inner: [["request", HELLO], ["response", HELLO]],
+    protocols: ["unknown"],
+    bytes: [HELLO.length, HELLO.length],
+  },
+  {
+    name: "nothing that is known",
+    inner: [["request", "\x01\x02\x03"], ["response", "\x04"]],
+    protocols: ["unknown"],
+    bytes: [3, 1],
+  },
+  { name: "nothing", inner: [], protocols: [], bytes: [CONNECT.length, CONNECTED.length] },
+];
+
+function run({ inner }: Case, role: "client" | "server"): TraceRecord[] {
+  const trace = new Trace({ protocols: plugins, showUnknown: true });
+  const talk = new Conversation({ role }).open().say("request", CONNECT).say("response", CONNECTED);
+  for (const [side, bytes] of inner) talk.say(side, bytes);
+  return trace.feedAll(talk.close().tick(2e8).entries).finish();
+}
+
+for (const each of cases) {
+  for (const role of ["client", "server"] as const) {
+    Deno.test(`a CONNECT tunnel of a ${role} holds ${each.name}`, () => {
+      const records = run(each, role);
+      deepEqual(records.map(({ protocol }) => protocol), ["http", ...each.protocols]);
+      equal(new Set(records.map(({ conn }) => conn)).size, 1);
+      const last = records.at(-1);
+      deepEqual([last?.request_bytes, last?.response_bytes], each.bytes);
+      for (const { incomplete, role: as } of records) {
+        deepEqual([incomplete, as], [undefined, role]);
+      }
+    });
+  }
+}
+
+Deno.test("a refused CONNECT opens no tunnel", () => {
+  const trace = new Trace({ protocols: plugins });
+  const REFUSED = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+  const talk = new Conversation().open().say("request", CONNECT).say("response", REFUSED)
+    .say("request", GET).say("response", OK).close();
+  const records = trace.feedAll(talk.tick(2e8).entries).finish();
+  deepEqual(records.map(({ protocol }) => protocol), ["http", "http"]);
+});

@@ -26,7 +26,7 @@ export class Prober {
   /** Bytes before the first message were not seen, or not understood. */
   midStream: boolean;
   /** Why not. */
-  unseen: IncompleteReason;
+  unseen: IncompleteReason = "mid_stream";
   /** Operations that no protocol begins with. */
   misses = 0;
   readonly #context: TrackerContext;
@@ -49,7 +49,6 @@ export class Prober {
     this.#egress = egress;
     this.#ingress = ingress;
     this.midStream = connection.isOld;
-    this.unseen = connection.isOld ? "mid_stream" : "gap";
   }
 
   /** Who spoke first, where that was seen. */
@@ -76,7 +75,7 @@ export class Prober {
   /** The next bytes are the first of their protocol. */
   handOver(): void {
     this.midStream = false;
-    this.unseen = "gap";
+    this.unseen = "mid_stream";
   }
 
   /** What comes from here on is looked at like a connection of its own. */

@@ -93,7 +93,9 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const due = countDue(fronts, turn, to);
   const { loss } = requests[turn] as Timed<F>;
   const isBatch = loss !== null && (pairing.habit.batches || loss.behindRest);
-  if (due <= 1 && !isBlind && !isBatch) return settle(fronts, turn, to);
+  // A second answer in its turn tells that one more was asked.
+  const mayCount = loss !== null && requests[to] !== undefined;
+  if (due <= 1 && !isBlind && !isBatch && !mayCount) return settle(fronts, turn, to);
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
   if (isOver || loss === null) {

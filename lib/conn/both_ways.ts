@@ -62,6 +62,14 @@ export class BothWays {
     );
   }
 
+  /**
+   * Missing bytes may have had their time: which direction grew. Both before a message of either is
+   * paired, for it must be known that another waits behind a gap.
+   */
+  expire(nowNs: number, losses: number): Flow[] {
+    return this.all.filter(({ assembler }) => assembler.waits && assembler.expire(nowNs, losses));
+  }
+
   /** Another protocol begins with what is not taken yet. */
   startOver(): void {
     this.#before = { egress: this.egress.takenBytes, ingress: this.ingress.takenBytes };

@@ -124,10 +124,12 @@ export class ConnTracker {
     if (this.#givenUp) return;
     const flow = this.#ways.of(event.direction);
     this.#prober.spoke(flow);
-    flow.add(event, owner, this.#context.losses);
+    const { nowNs, losses } = this.#context;
+    flow.add(event, owner, losses);
     const other = this.#ways.other(flow);
     // What came behind a loss of requests may have had its time, see requestsFirst.
-    if (other.assembler.waits && this.#session !== null) this.#expire(other);
+    const isDue = other.assembler.waits && this.#session !== null;
+    if (isDue) this.#settle(other, other.assembler.expire(nowNs, losses));
     this.#grew(flow);
     flow.stream.keep();
     if (flow.eof !== null) this.#checkEof(flow);
@@ -155,15 +157,8 @@ export class ConnTracker {
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
-    const { requestsFirst } = this.#ways;
-    // Both before a message of either is paired: it must be known that another waits behind a gap.
-    const grown = requestsFirst.filter(({ assembler }) =>
-      assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses)
-    );
-    for (const flow of requestsFirst) {
-      if (grown.includes(flow)) this.#grew(flow);
-      if (flow.eof !== null) this.#checkEof(flow);
-    }
+    const grown = this.#ways.expire(this.#context.nowNs, this.#context.losses);
+    for (const flow of this.#ways.requestsFirst) this.#settle(flow, grown.includes(flow));
     this.#session?.tick();
   }
 
@@ -193,11 +188,8 @@ export class ConnTracker {
     this.#context.trackers--;
   }
 
-  #expire(flow: Flow): void {
-    const assembler = flow.assembler;
-    if (assembler.waits && assembler.expire(this.#context.nowNs, this.#context.losses)) {
-      this.#grew(flow);
-    }
+  #settle(flow: Flow, hasGrown: boolean): void {
+    if (hasGrown) this.#grew(flow);
     if (flow.eof !== null) this.#checkEof(flow);
   }
 

@@ -310,7 +310,6 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       this.#front.note("truncated");
       this.#push(half.frame, half, undefined);
     }
-    this.#front.noteBroken();
     this.#startResync(this.#window.bad(this.#stream.position - this.#origin));
     return true;
   }
@@ -328,7 +327,6 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#front.note(reason);
     if (half !== null) this.#push(half.frame, half, undefined);
     else this.#finishFrame();
-    this.#front.noteBroken();
   }
 
   #passGap(): void {

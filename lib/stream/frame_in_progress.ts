@@ -100,11 +100,6 @@ export class FrameInProgress {
     this.#isWhole = false;
   }
 
-  /** A frame before this one broke off: of what is missing a part was seen. */
-  noteBroken(): void {
-    this.#isWhole = false;
-  }
-
   /** The stream is at a gap. Losses of ours go before all other causes: they can be mended. */
   noteGap(): void {
     if (this.#isJoin) return;
@@ -185,6 +180,8 @@ export class FrameInProgress {
   /** The next byte in front is another one's first. */
   finish(): void {
     this.hasBegun = false;
+    // It may have broken off: of what is missing behind it, a part was seen.
+    if (this.#reasons !== null) this.#isWhole = false;
     this.#reasons = null;
   }
 }

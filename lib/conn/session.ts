@@ -134,6 +134,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       answering: false,
       ended: null,
       overflow: null,
+      allSeen: false,
       allRequests: false,
     };
     if (start !== "seen" && transport === "stream") this.#findStarts();
@@ -211,6 +212,9 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#responseDriver.end(reason);
     this.#requestDriver.run();
     this.#responseDriver.run();
+    const isBehindGap = this.#requestDriver.isBehindGap || this.#responseDriver.isBehindGap;
+    // What was lost at the very end shows in no position, unless the final ones are known.
+    this.#stitchContext.allSeen = !isBehindGap && (isFinal || this.#place.context.losses === 0);
     this.#stitchContext.ended = reason;
     this.#stitch();
     this.#forget();

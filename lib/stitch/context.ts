@@ -18,6 +18,8 @@ export interface StitchContext<S> {
   ended: "closed" | "trace_end" | null;
   /** Set when more is queued than memory allows: every queue must be emptied, for that reason. */
   overflow: IncompleteReason | null;
+  /** Both sides have ended, and nothing is missing behind the last message of either. */
+  allSeen: boolean;
   /** The request side has ended, and none is missing behind the last one. */
   allRequests: boolean;
 }

@@ -124,7 +124,7 @@ function atRest<F>(
   const hasWaited = nowNs - newest.endNs >= SILENCE_NS;
   if (surplus !== null && (ended !== null || hasWaited)) {
     const isQuiet = !answering && (after?.startNs ?? nowNs) - newest.endNs >= SILENCE_NS;
-    return { count: surplus, isCertain: isQuiet || ended !== null };
+    return { count: surplus, isCertain: isQuiet || context.allSeen };
   }
   const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;
   return ended !== null || late ? "never" : "unknown";

@@ -134,7 +134,7 @@ function isOnly<F>(fronts: Fronts<F>, first: number): boolean {
 
 /** Both sides have come to their ends, and as many answers are left as requests. */
 function isLast<F>({ requests, responses, at, context }: Fronts<F>, first: number): boolean {
-  if (context.ended !== "closed" || !context.allRequests) return false;
+  if (!context.allSeen) return false;
   return responses.length - at === requests.length - first;
 }
 

@@ -289,6 +289,8 @@ function lose(entries: readonly Entry[], scene: Scene, random: () => number): En
     }
     out.push(entry);
   }
+  const last = entries[entries.length - 1];
+  for (let cpu = 0; cpu < CPUS; cpu++) tell(cpu, last === undefined ? 0 : timeOf(last));
   return out;
 }
 

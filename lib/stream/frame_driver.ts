@@ -108,7 +108,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** Bytes were missing behind the last frame: there may have been more. */
   get isBehindGap(): boolean {
-    return this.#front.isBehindGap;
+    return this.#front.mayLack;
   }
 
   /** Its frames will not be asked for any more. */

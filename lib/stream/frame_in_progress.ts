@@ -10,6 +10,8 @@ import type { ByteStream, Owner } from "./byte_stream.ts";
 import type { DriverReport, WireMap } from "./driver_place.ts";
 import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
 
+/** A FIN that was counted with the bytes. */
+const FIN_BYTES = 1;
 const NOTHING: readonly never[] = [];
 const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
 
@@ -30,6 +32,7 @@ export class FrameInProgress {
   isBehindGap = false;
   /** Why they were missing. */
   gapReason: IncompleteReason = "gap";
+  #gapBytes = 0;
   /** As in Loss. */
   #mayBeBoth = false;
   #isWhole = true;
@@ -62,6 +65,11 @@ export class FrameInProgress {
   /** What is missing from it so far; null when nothing is. */
   get reasons(): readonly IncompleteReason[] | null {
     return this.#reasons;
+  }
+
+  /** May whole frames be missing behind the last one? */
+  get mayLack(): boolean {
+    return this.isBehindGap && this.#gapBytes !== FIN_BYTES;
   }
 
   /** Bytes that are done with. */
@@ -102,8 +110,9 @@ export class FrameInProgress {
 
   /** The stream is at a gap. Losses of ours go before all other causes: they can be mended. */
   noteGap(): void {
+    const { gapReason, gapBytes } = this.#stream;
+    this.#gapBytes += gapBytes;
     if (this.#isJoin) return;
-    const { gapReason } = this.#stream;
     this.#mayBeBoth ||= isUntoldGap(gapReason);
     if (this.gapReason !== "lost_events") this.gapReason = incompleteOfGap(gapReason);
   }
@@ -173,6 +182,7 @@ export class FrameInProgress {
   closeGap(): void {
     this.isBehindGap = false;
     this.gapReason = "gap";
+    this.#gapBytes = 0;
     this.#mayBeBoth = this.#isJoin = false;
     this.#isWhole = true;
   }

@@ -4,12 +4,12 @@
  */
 export type Anomaly =
   // Lengths (RFC 9112 section 6).
-  | "content_length_and_transfer_encoding" // both; Transfer-Encoding counts
+  | "content_length_and_transfer_encoding" // both; Transfer-Encoding counts, unless it is "identity"
   | "duplicate_content_length" // more than once, the same
   | "conflicting_content_length" // more than once, different; the first counts
   | "invalid_content_length" // no decimal number; does not count
   | "duplicate_transfer_encoding" // more than one field line
-  | "transfer_encoding_not_chunked" // chunked is not the last coding: the body ends with the stream
+  | "transfer_encoding_not_chunked" // chunked is not the last coding: the body ends with the stream (not for "identity")
   | "transfer_encoding_in_http_1_0"
   | "framing_without_body" // a length announced where no body can be (204, 101, CONNECT)
   | "space_in_chunk_size"

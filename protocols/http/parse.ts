@@ -9,11 +9,12 @@ import { weigh } from "../../lib/wire/weight.ts";
 import { ANY, type Frame, type ParseContext, type ParseResult, type Remains } from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
+import { startMessage, toFrame, upgradedTo } from "./frame.ts";
 import type { Head } from "./head.ts";
 import { readHead } from "./read_head.ts";
-import { Name } from "./names.ts";
 import {
   findHeadEnd,
+  LF,
   MAX_EMPTY,
   requestLineShape,
   skipEmptyLines,
@@ -28,7 +29,7 @@ import {
   standsAlone,
   takeMethod,
 } from "./state.ts";
-import type { HttpFrame, HttpRequest, HttpResponse } from "./types.ts";
+import type { HttpFrame } from "./types.ts";
 
 /** Largest head. Servers stop at 8 to 64 KiB. */
 const MAX_HEAD = 256 * 1024;
@@ -152,15 +153,33 @@ function partialHead(
   start: number,
   end: number,
   reader: Reader,
-  { side }: Context,
+  context: Context,
 ): Result {
+  const { side } = context;
   const shape = side === "request"
     ? requestLineShape(bytes, start, Math.min(bytes.length, start + EARLY_BYTES))
     : statusLineShape(bytes, start);
   if (shape === "no") return invalid(reader, side === "request" ? "request_line" : "status_line");
-  if (end >= 0 || bytes.length - start > MAX_HEAD) return invalid(reader, "head_too_large");
+  if (end >= 0 || bytes.length - start > MAX_HEAD) {
+    keepCut(bytes, start, reader, context);
+    return invalid(reader, "head_too_large");
+  }
   reader.scanned = Math.max(start, bytes.length - 3);
   return needMore(bytes);
+}
+
+/** What is shown of a head that is too large: abandon() hands it over. */
+function keepCut(bytes: Uint8Array, start: number, reader: Reader, context: Context): void {
+  const { side, state } = context;
+  const end = bytes.lastIndexOf(LF, start + MAX_HEAD) + 1;
+  if (end <= start) return;
+  const head = readHead(bytes, start, end, side, state.options.showSecrets, reader.memo);
+  if (head === null) return;
+  if (side === "request") pushMethod(state, head.method);
+  else takeMethod(state);
+  reader.head = head;
+  // Whether there is a body, and how long it is, is not known.
+  reader.phase = Phase.UNTIL_CLOSE;
 }
 
 function beginRequest(
@@ -194,6 +213,8 @@ function beginResponse(
   }
   const { state } = context;
   const method = takeMethod(state);
+  // A client that waits for leave to send its body sends none where it is refused (RFC 9110, 10.1.1).
+  if (state.methods.length === 0) state.request.isRefused = state.request.awaitsLeave;
   const isTunnel = status === 101 || (method === "CONNECT" && status < 300);
   if (isTunnel || method === "HEAD" || status === 204 || status === 304) {
     if ((status === 204 || isTunnel) && (head.contentLength > 0 || head.hasTransferEncoding)) {
@@ -242,6 +263,12 @@ function parseBody(
 ): Result {
   const body = reader.body;
   if (body === null) return invalid(reader, "no_body");
+  if (reader.isRefused) {
+    const shape = requestLineShape(bytes, at, Math.min(bytes.length, at + EARLY_BYTES));
+    if (shape === "yes") return finish(bytes, at, at, reader, head, context, false);
+    if (shape === "unsure" && bytes.length - at < EARLY_BYTES) return goOn(bytes, reader, at);
+    reader.isRefused = false;
+  }
   switch (reader.phase) {
     case Phase.PEEK:
       return peek(bytes, at, reader, head, context);
@@ -292,7 +319,7 @@ function parseLength(
   if (reader.remaining === 0) {
     return finish(bytes, at, at + there, reader, head, context, false);
   }
-  if (context.gapBytes > 0 || !body.wantsMore) {
+  if (context.gapBytes > 0 || (!body.wantsMore && !reader.awaitsLeave)) {
     const rest = reader.remaining;
     body.pass(rest);
     reader.remaining = 0;
@@ -363,33 +390,4 @@ function finish(
   const result: Frame<HttpFrame> = { kind: "frame", frame, length: end, redacted, unfoldedBytes };
   if (isTunnel) result.next = { to: head.status === 101 ? upgradedTo(head) : ANY };
   return result;
-}
-
-function startMessage(head: Head): HttpRequest | HttpResponse {
-  const { headers, version } = head;
-  const message: HttpRequest | HttpResponse = head.side === "request"
-    ? { method: head.method, path: head.path, version, headers, body_bytes: 0 }
-    : { status: head.status, reason: head.reason, version, headers, body_bytes: 0 };
-  if (head.trailers !== null) message.trailers = head.trailers;
-  return message;
-}
-
-function toFrame(
-  head: Head,
-  message: HttpRequest | HttpResponse,
-  reader: Reader,
-  wireBytes: number,
-  shownBytes: number,
-  complete: boolean,
-): HttpFrame {
-  if (head.anomalies !== null) message.anomalies = head.anomalies;
-  if ("method" in message) return { side: "request", message, complete, wireBytes, shownBytes };
-  if (reader.interim !== null) message.interim = reader.interim;
-  return { side: "response", message, complete, wireBytes, shownBytes };
-}
-
-/** After 101 the protocol that was agreed on. */
-function upgradedTo(head: Head): string | null {
-  const upgrade = head.has(Name.UPGRADE) ? head.headers["upgrade"] : undefined;
-  return typeof upgrade === "string" && upgrade.toLowerCase() === "websocket" ? "websocket" : null;
 }

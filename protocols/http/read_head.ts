@@ -157,6 +157,10 @@ function readTransferEncoding(head: Head, value: string | string[] | undefined):
   const last = text.substring(text.lastIndexOf(",") + 1).trim();
   head.isChunked = last === "chunked";
   if (!head.isChunked) head.note("transfer_encoding_not_chunked");
+  // It was never more than a word for "none" (RFC 2616, section 3.6), and servers take it for that.
+  if (text.split(",").every((coding) => coding.trim() === "identity")) {
+    head.hasTransferEncoding = false;
+  }
 }
 
 /** -1 when the value cannot be used; of differing values the first counts. */

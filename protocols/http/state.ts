@@ -42,11 +42,19 @@ export class Reader {
   doneBytes = 0;
   /** Status codes of interim responses before the one in progress. */
   interim: number[] | null = null;
+  /** A final response came while the client waited for leave to send its body: perhaps none follows. */
+  isRefused = false;
   /** The next head was looked for, not expected: it must look the part. */
   isJoining = false;
   readonly memo = new HeadMemo();
   /** The last message that came again. */
   last: Repeated | null = null;
+
+  /** The request in progress has asked for "100 Continue", and nothing of its body came yet. */
+  get awaitsLeave(): boolean {
+    const { head, body } = this;
+    return head?.headers["expect"] !== undefined && body?.sizeBytes === 0;
+  }
 
   /** Bytes of memory. */
   get heldBytes(): number {
@@ -64,6 +72,7 @@ export class Reader {
     this.doneBytes = 0;
     this.interim = null;
     this.isJoining = false;
+    this.isRefused = false;
   }
 }
 

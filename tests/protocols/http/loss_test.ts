@@ -165,3 +165,27 @@ Deno.test("parseFrame() never throws and always moves on, whatever the bytes", (
   }
   assert.ok(seen > 400);
 });
+
+Deno.test("parseFrame() takes no request for the body that a client did not send", () => {
+  const asked = "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+  const refused = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+  for (const piece of [1, 7, 1e6]) {
+    const skipped = drive([req(asked), res(refused), req(get("/b")), res(ok("b"))], { piece });
+    assert.deepEqual(pairs(skipped), ["/a>", "/b>b"]);
+    const sent = drive([req(asked), res(refused), req("hello"), req(get("/b")), res(ok("b"))], {
+      piece,
+    });
+    assert.deepEqual(pairs(sent), ["/a>", "/b>b"]);
+  }
+});
+
+Deno.test("parseFrame() goes on behind a length that stands beside Transfer-Encoding: identity", () => {
+  const fields = "Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nab";
+  const outcome = drive([
+    req(`POST /a HTTP/1.1\r\nHost: a\r\n${fields}`),
+    res(`HTTP/1.1 200 OK\r\n${fields}`),
+    req(get("/b")),
+    res(ok("b")),
+  ]);
+  assert.deepEqual(pairs(outcome), ["/a>ab", "/b>b"]);
+});

@@ -74,6 +74,15 @@ const bodies: { name: string; bytes: string; want: Record<string, unknown> }[] =
     want: { body: "ab", body_bytes: 2, anomalies: ["transfer_encoding_not_chunked"] },
   },
   {
+    name: "identity is no transfer coding: the length counts",
+    bytes: "Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nab",
+    want: {
+      body: "ab",
+      body_bytes: 2,
+      anomalies: ["transfer_encoding_not_chunked", "content_length_and_transfer_encoding"],
+    },
+  },
+  {
     name: "not UTF-8",
     bytes: "Content-Length: 4\r\nContent-Encoding: identity\r\n\r\n\xff\xfe",
     want: { body: "\xff\xfe", body_bytes: 4 },

@@ -1,7 +1,8 @@
 /**
- * How a connection goes, learnt from its pairs; and what that tells where messages
- * were lost. In: pairs, and whatever else was taken off the queues, in order. Out: whether all that
- * was asked is answered when a request comes.
+ * How a connection goes, learnt from its pairs; and what that tells where messages were lost.
+ *
+ * In: pairs, and whatever else was taken off the queues, in order. Out: whether all that was asked is
+ * answered when a request comes.
  *
  * A turn ends when all of it is answered. A client that waits for that is at rest whenever it sends
  * after an answer; so is one that comes out of silence, whatever its habits. Of others nothing is
@@ -95,9 +96,11 @@ export class Habit {
   learn(requests: readonly Timed<unknown>[], at: number, response: Span, isCertain: boolean): void {
     const request = requests[at] as Timed<unknown>;
     if (isCertain && this.beginsTurn(request)) this.#turns++;
-    if (requests.length === at + 1) return;
+    const newest = requests[requests.length - 1] as Timed<unknown>;
+    if (newest === request) return;
+    this.#learnFrom(request, newest, response);
+    if (wholeNs(newest) === wholeNs(request)) return;
     this.#learnFrom(request, requests[at + 1] as Timed<unknown>, response);
-    this.#learnFrom(request, requests[requests.length - 1] as Timed<unknown>, response);
   }
 
   /** The first request since an answer; with none before it that was not answered by then. */

@@ -161,7 +161,8 @@ function partialHead(
     : statusLineShape(bytes, start);
   if (shape === "no") return invalid(reader, side === "request" ? "request_line" : "status_line");
   if (end >= 0 || bytes.length - start > MAX_HEAD) {
-    keepCut(bytes, start, reader, context);
+    // Once: what is looked for behind it may look like a beginning in every line.
+    if (!reader.isJoining) keepCut(bytes, start, reader, context);
     return invalid(reader, "head_too_large");
   }
   reader.scanned = Math.max(start, bytes.length - 3);

@@ -61,7 +61,7 @@ export function openSockDiag(namespace: string | null): SockDiag {
   try {
     const fd = namespace === null ? openSocket(libc) : inNamespace(libc, namespace, openSocket);
     return {
-      tcp: () => new Map([...dump(libc, fd, AF_INET), ...dump(libc, fd, AF_INET6)]),
+      tcp: () => new Map([...allSockets(libc, fd, AF_INET), ...allSockets(libc, fd, AF_INET6)]),
       [Symbol.dispose]: () => {
         libc.symbols.close(fd);
         libc.close();
@@ -98,7 +98,7 @@ function openSocket(libc: LibC): number {
   return fd;
 }
 
-function dump(libc: LibC, fd: number, family: number): Map<number, SocketBytes> {
+function allSockets(libc: LibC, fd: number, family: number): Map<number, SocketBytes> {
   const found = new Map<number, SocketBytes>();
   const request = encodeRequest(family);
   if (libc.symbols.send(fd, request, BigInt(request.length), 0) < 0) {
@@ -113,7 +113,7 @@ function dump(libc: LibC, fd: number, family: number): Map<number, SocketBytes> 
   return found;
 }
 
-/** A dump of every TCP socket of that family, with struct tcp_info. */
+/** Asks for every TCP socket of that family, with struct tcp_info. */
 function encodeRequest(family: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + REQUEST_BYTES);
   const view = new DataView(bytes.buffer);

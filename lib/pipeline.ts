@@ -18,7 +18,7 @@ import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
 import { ConnTable } from "./conn/table.ts";
-import type { ConnTrace } from "./conn/trace.ts";
+import type { ConnLog } from "./conn/conn_log.ts";
 import type { TraceRecord } from "./record/record.ts";
 import type { Stats } from "./stats.ts";
 import { BufferPool } from "./stream/buffer_pool.ts";
@@ -55,7 +55,7 @@ export interface PipelineOptions {
    */
   verdict?: TrackerContext["verdict"];
   /** Connection logs; null costs nothing. */
-  trace?: ConnTrace | null;
+  connLog?: ConnLog | null;
   /** One that others go by, too: it follows the events. */
   clock?: WallClock;
 }
@@ -89,7 +89,7 @@ export class Pipeline {
       stats,
       pool: new BufferPool(),
       clock: options.clock ?? new WallClock(start),
-      trace: options.trace ?? null,
+      log: options.connLog ?? null,
       containers: new Map(),
       emit: options.filter === undefined ? emit : (record, summary): void => {
         if (this.#shows(record)) emit(record, summary);

@@ -1,10 +1,10 @@
 /**
- * --conn-trace-*: whom to log, and where to. In: options. Out: a ConnTrace for the pipeline, or null,
+ * --conn-trace-*: whom to log, and where to. In: options. Out: a ConnLog for the pipeline, or null,
  * which costs nothing. Each line is written at once, so that a crash of ours hides none.
  */
 import type { WallClock } from "../clock.ts";
-import type { ConnTrace } from "../conn/trace.ts";
-import { TraceLog } from "../conn/trace_log.ts";
+import type { ConnLog } from "../conn/conn_log.ts";
+import { ConnLogLines } from "../conn/conn_log_lines.ts";
 import type { OutputFile } from "../output_file.ts";
 import { quote, usageError } from "./errors.ts";
 import { tell } from "./messages.ts";
@@ -23,9 +23,9 @@ export interface ConnTraceOptions {
 }
 
 /** Connection logs of one trace; disposing closes --log-file. */
-export interface ConnTraceLog extends Disposable {
+export interface ConnLogFile extends Disposable {
   /** Null when none are wanted. `clock` dates its lines. */
-  open(clock: WallClock): ConnTrace | null;
+  open(clock: WallClock): ConnLog | null;
   /** Empties --log-file. */
   begin(): void;
   /** No connection is logged. */
@@ -37,7 +37,7 @@ export interface ConnTraceLog extends Disposable {
 }
 
 /** Checks the options and opens --log-file. */
-export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
+export function openConnTrace(options: ConnTraceOptions): ConnLogFile {
   const pid = options.connTracePid ?? options.stirling_conn_trace_pid ??
     options.test_only_socket_trace_target_pid ?? null;
   const fd = options.connTraceFd ?? options.stirling_conn_trace_fd ?? null;
@@ -66,7 +66,7 @@ export function openConnTrace(options: ConnTraceOptions): ConnTraceLog {
   const whose = `pid ${pid}${fd === null ? "" : `, fd ${fd}`}`;
   return {
     silent: false,
-    open: (clock) => new TraceLog({ pid, fd, level, showSecrets }, clock, write),
+    open: (clock) => new ConnLogLines({ pid, fd, level, showSecrets }, clock, write),
     begin: () => file?.begin(),
     check: () => file?.check(),
     emptiness: () =>

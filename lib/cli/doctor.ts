@@ -1,7 +1,7 @@
 /**
  * `sockeye doctor`: why is a record missing? In: a pid, and the filters of the trace that misses it.
  * Out: what happens to the process's traffic at each stage, a verdict, and an exit code: 0 when
- * records flow, 3 when it found why they (or some) do not.
+ * records come, 3 when it found why they (or some) do not.
  *
  * Or of a recording or packet capture: the same stages over what the file has (doctor_saved.ts).
  *
@@ -158,7 +158,7 @@ function openPipeline(source: LiveSource, observer: Observer, options: DoctorOpt
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: false,
-      trace: observer,
+      connLog: observer,
       verdict: (conn, verdict, passing) => {
         if (passing === undefined) source.setVerdict(conn, verdict);
       },

@@ -135,7 +135,7 @@ function openPipeline(
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: false,
-      trace: observer,
+      connLog: observer,
     },
     stats,
     () => {},

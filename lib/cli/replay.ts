@@ -9,14 +9,14 @@ import { quote, usageError } from "./errors.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";
 import { giveUp } from "./privileges.ts";
-import { prepare, Session } from "./session.ts";
+import { prepare, TraceRun } from "./trace_run.ts";
 import { onEndSignal } from "./signals.ts";
 
 /** Replays; what is whole of a damaged file is shown before the error. */
 export async function replay(options: OutputOptions, file: string): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
-  let session: Session | null = null;
+  let session: TraceRun | null = null;
   using _signals = onEndSignal(() => session?.run.stop("asked"));
   const input = new RecordingInput(file);
   // Its first byte may be hostile.
@@ -26,7 +26,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   const pids = targetPids(options);
   const isCapture = source.start.way === "pcap";
   if (isCapture) refuseProcesses({ pid: pids, comm: options.comm }, file);
-  session = new Session(source, options, prepared, {
+  session = new TraceRun(source, options, prepared, {
     targeted: isCapture || pids.length + options.comm.length > 0 ||
       wasTargeted(source.facts?.filters),
     patient: true,

@@ -9,7 +9,7 @@ import { CommandProcess } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
 import { giveUp } from "./privileges.ts";
-import { prepare, Session } from "./session.ts";
+import { prepare, TraceRun } from "./trace_run.ts";
 import { EndSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,7 +27,7 @@ export async function trace(
   using signals = new EndSignals();
   using source = openLive(liveOptions(options, command, log));
   using recorder = openRecorder(options, command, source);
-  const session = new Session(source, options, prepared, {
+  const session = new TraceRun(source, options, prepared, {
     targeted: targetPids(options).length + options.comm.length + command.length > 0,
     patient: false,
     recorder,

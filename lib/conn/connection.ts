@@ -14,9 +14,9 @@ import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
-import type { FinalTotals } from "./flow.ts";
+import type { FinalTotals } from "./one_direction.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
-import type { ConnTrace } from "./trace.ts";
+import type { ConnLog } from "./conn_log.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import { ConnTracker } from "./tracker.ts";
 
@@ -48,7 +48,7 @@ export class Connection implements TrackedConnection {
   localPort = 0;
   remotePort = 0;
   proxy: Proxy | undefined = undefined;
-  trace: ConnTrace | null = null;
+  log: ConnLog | null = null;
   /** Processes that moved bytes on it and still live. */
   readonly owners: number[] = [];
   /** Everything was handed over; only late events may still come. */
@@ -108,7 +108,7 @@ export class Connection implements TrackedConnection {
   data(event: SocketEvent, comm: string): boolean {
     if (this.closed) return false;
     const isNew = this.#touch(event, comm);
-    if (this.trace !== null && this.trace.level > 1) this.trace.data(this, event);
+    if (this.log !== null && this.log.level > 1) this.log.data(this, event);
     if (this.#owner !== null) this.#route(event, this.#owner);
     if (this.#closingSinceNs >= 0) {
       // Somebody still uses it after its known owners are gone.
@@ -143,7 +143,7 @@ export class Connection implements TrackedConnection {
     if (this.#starts !== null) {
       this.#socket?.hintStart(this.#starts.egress, this.#starts.ingress);
     }
-    this.trace?.opened(this, this.isUntold ? null : this.fresh, this.#starts);
+    this.log?.opened(this, this.isUntold ? null : this.fresh, this.#starts);
   }
 
   /** ENTRY_EOF. */
@@ -295,11 +295,11 @@ export class Connection implements TrackedConnection {
   }
 
   #watch(): void {
-    const trace = this.#context.trace;
-    if (trace === null) return;
-    const isLate = this.trace === null && this.owners.length > 0;
-    this.trace = trace.wants(this.pid, this.fd) ? trace : null;
-    if (isLate) this.trace?.joined(this);
+    const log = this.#context.log;
+    if (log === null) return;
+    const isLate = this.log === null && this.owners.length > 0;
+    this.log = log.wants(this.pid, this.fd) ? log : null;
+    if (isLate) this.log?.joined(this);
   }
 
   #learn(event: SocketEvent): void {
@@ -330,7 +330,7 @@ export class Connection implements TrackedConnection {
     if (this.#plaintexts !== null) {
       for (const tracker of this.#plaintexts.values()) tracker.addressesLearnt(local, remote);
     }
-    this.trace?.addressLearnt(this, local, remote);
+    this.log?.addressLearnt(this, local, remote);
   }
 
   #route(event: SocketEvent, owner: Owner): void {

@@ -8,7 +8,7 @@ import type { WallClock } from "../clock.ts";
 import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
 import type { BufferPool } from "../stream/buffer_pool.ts";
-import type { ConnTrace } from "./trace.ts";
+import type { ConnLog } from "./conn_log.ts";
 
 export type { Role };
 
@@ -30,7 +30,7 @@ export interface TrackerContext {
   readonly stats: Stats;
   readonly pool: BufferPool;
   readonly clock: WallClock;
-  readonly trace: ConnTrace | null;
+  readonly log: ConnLog | null;
   /** Of processes that live and are in one. */
   readonly containers: Map<number, Container>;
   readonly emit: (record: TraceRecord, summary: Summary | null) => void;

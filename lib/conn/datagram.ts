@@ -162,7 +162,7 @@ class Peer {
       context: this.#context,
       facts: this.facts,
       subject: connection,
-      trace: connection.trace,
+      log: connection.log,
       transport: "datagram",
       requestStream: client ? this.#egress : this.#ingress,
       responseStream: client ? this.#ingress : this.#egress,
@@ -171,7 +171,7 @@ class Peer {
       inherited: null,
       pass: () => {},
     });
-    connection.trace?.protocolDecided(connection, found.plugin.name, found.role);
+    connection.log?.protocolDecided(connection, found.plugin.name, found.role);
     connection.keep();
   }
 }

@@ -7,18 +7,18 @@
  */
 import type { Owner } from "../stream/byte_stream.ts";
 import { PROBE_BYTES } from "./detect.ts";
-import type { Flow } from "./flow.ts";
+import type { OneDirection } from "./one_direction.ts";
 
 export class FirstBytes {
-  readonly flow: Flow;
+  readonly direction: OneDirection;
   readonly bytes: Uint8Array;
   readonly #position: number;
   readonly #timeNs: number;
   readonly #owner: Owner;
 
-  private constructor(flow: Flow) {
-    const { stream } = flow;
-    this.flow = flow;
+  private constructor(direction: OneDirection) {
+    const { stream } = direction;
+    this.direction = direction;
     this.bytes = stream.view().slice();
     this.#position = stream.position;
     this.#timeNs = stream.frontNs;
@@ -26,25 +26,25 @@ export class FirstBytes {
   }
 
   /** Null where there is more than is kept. */
-  static of(flow: Flow): FirstBytes | null {
-    const { shownBytes, gapBytes } = flow.stream;
-    return gapBytes > 0 || shownBytes > PROBE_BYTES ? null : new FirstBytes(flow);
+  static of(direction: OneDirection): FirstBytes | null {
+    const { shownBytes, gapBytes } = direction.stream;
+    return gapBytes > 0 || shownBytes > PROBE_BYTES ? null : new FirstBytes(direction);
   }
 
   /** What one of two directions said; null where both have spoken. */
-  static ofOnly(both: readonly [Flow, Flow]): FirstBytes | null {
+  static ofOnly(both: readonly [OneDirection, OneDirection]): FirstBytes | null {
     const [first, other] = both.filter(({ stream }) => stream.shownBytes > 0);
     return first === undefined || other !== undefined ? null : FirstBytes.of(first);
   }
 
   /** Has nothing more come on that direction since? */
   get isAll(): boolean {
-    return this.flow.stream.end === this.#position + this.bytes.length;
+    return this.direction.stream.end === this.#position + this.bytes.length;
   }
 
   /** Puts them back; only while `isAll`. */
   restore(): void {
-    const { stream } = this.flow;
+    const { stream } = this.direction;
     stream.clear();
     stream.startAt(this.#position);
     stream.append(this.bytes, 0, this.bytes.length, this.#timeNs, this.#owner);

@@ -6,9 +6,10 @@
  * longer the connection's first: `midStream`. A PROXY header in front is read and taken off.
  */
 import type { IncompleteReason, Started } from "../../protocols/protocol.ts";
+import type { BothDirections } from "./both_directions.ts";
 import { detect, type Detected, fitsAny, type Head, PROBE_BYTES } from "./detect.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import type { Flow } from "./flow.ts";
+import type { OneDirection } from "./one_direction.ts";
 import type { Start } from "../stitch/pairing.ts";
 import { incompleteOfGap } from "../stream/gap.ts";
 import { readProxyHeader } from "./proxy_header.ts";
@@ -31,8 +32,7 @@ export class Prober {
   misses = 0;
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
-  readonly #egress: Flow;
-  readonly #ingress: Flow;
+  readonly #both: BothDirections;
   /** Who would be the client if the first byte was a request's. */
   #firstSpeaker: Role | null = null;
   /** Nothing was taken off yet: the first speaker may begin with a PROXY header. */
@@ -41,13 +41,11 @@ export class Prober {
   constructor(
     context: TrackerContext,
     connection: TrackedConnection,
-    egress: Flow,
-    ingress: Flow,
+    both: BothDirections,
   ) {
     this.#context = context;
     this.#connection = connection;
-    this.#egress = egress;
-    this.#ingress = ingress;
+    this.#both = both;
     this.midStream = connection.isOld;
   }
 
@@ -57,8 +55,8 @@ export class Prober {
   }
 
   /** That direction moved bytes. */
-  spoke(flow: Flow): void {
-    this.#firstSpeaker ??= flow === this.#egress ? "client" : "server";
+  spoke(direction: OneDirection): void {
+    this.#firstSpeaker ??= direction === this.#both.egress ? "client" : "server";
   }
 
   /** What was seen of the beginning of what is there now. */
@@ -84,32 +82,34 @@ export class Prober {
     this.misses = 0;
     this.#firstSpeaker = null;
     this.#isAtStart = true;
-    const both = [this.#egress, this.#ingress].filter(({ stream }) => stream.shownBytes > 0);
+    const both = [this.#both.egress, this.#both.ingress].filter(({ stream }) =>
+      stream.shownBytes > 0
+    );
     const first = both.sort((a, b) => a.stream.frontNs - b.stream.frontNs)[0];
     if (first !== undefined) this.spoke(first);
   }
 
   /** That direction's stream grew. */
-  look(flow: Flow): Told {
+  look(direction: OneDirection): Told {
     const { plugins } = this.#context;
-    const other = flow === this.#egress ? this.#ingress : this.#egress;
+    const other = this.#both.other(direction);
     // Each turn drops bytes of one direction, so that there are few.
     for (let turn = 0; turn < 4; turn++) {
       if (!this.#takeProxyHeader()) return "unsure";
-      const found = this.#lookAtOperation(flow) ??
-        this.#detect(this.#headOf(this.#egress), this.#headOf(this.#ingress));
+      const found = this.#lookAtOperation(direction) ??
+        this.#detect(this.#headOf(this.#both.egress), this.#headOf(this.#both.ingress));
       if (found !== "no") return found;
-      const head = this.#headOf(flow);
+      const head = this.#headOf(direction);
       if (head.bytes.length === 0) return "unsure";
       this.midStream = true;
       if (!fitsAny(plugins, "stream", head)) {
         if (++this.misses >= MAX_MISSES) return "hopeless";
-        if (!dropTo(flow)) return "unsure";
+        if (!dropTo(direction)) return "unsure";
       } else if (other.stream.shownBytes > 0) other.stream.clear();
-      else dropTo(flow);
+      else dropTo(direction);
     }
-    this.#egress.stream.clear();
-    this.#ingress.stream.clear();
+    this.#both.egress.stream.clear();
+    this.#both.ingress.stream.clear();
     return "unsure";
   }
 
@@ -128,7 +128,7 @@ export class Prober {
   /** False while more bytes are wanted to tell whether there is one. */
   #takeProxyHeader(): boolean {
     if (!this.#isAtStart || this.midStream) return true;
-    const { stream } = this.#firstSpeaker === "client" ? this.#egress : this.#ingress;
+    const { stream } = this.#firstSpeaker === "client" ? this.#both.egress : this.#both.ingress;
     const found = readProxyHeader(stream.view());
     if (found === "unsure" && stream.gapBytes === 0) return false;
     this.#isAtStart = false;
@@ -142,13 +142,15 @@ export class Prober {
    * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
    * Null when no message begins there.
    */
-  #lookAtOperation(flow: Flow): Detected<Started> | null {
-    const before = flow.operationStart - flow.stream.position;
-    if (!this.midStream || before <= 0 || before >= flow.stream.shownBytes) return null;
-    const head = headOf(flow.stream.view().subarray(before), false);
-    const found = flow === this.#egress ? this.#detect(head, NO_HEAD) : this.#detect(NO_HEAD, head);
+  #lookAtOperation(direction: OneDirection): Detected<Started> | null {
+    const before = direction.operationStart - direction.stream.position;
+    if (!this.midStream || before <= 0 || before >= direction.stream.shownBytes) return null;
+    const head = headOf(direction.stream.view().subarray(before), false);
+    const found = direction === this.#both.egress
+      ? this.#detect(head, NO_HEAD)
+      : this.#detect(NO_HEAD, head);
     if (found === "unsure" || found === "no") return null;
-    flow.stream.consume(before);
+    direction.stream.consume(before);
     return found;
   }
 
@@ -158,7 +160,7 @@ export class Prober {
     return detect(this.#context.plugins, "stream", egress, ingress, hints);
   }
 
-  #headOf({ stream }: Flow): Head {
+  #headOf({ stream }: OneDirection): Head {
     while (stream.shownBytes === 0 && stream.gapBytes > 0) {
       if (!this.#connection.isOld) this.unseen = incompleteOfGap(stream.gapReason);
       stream.passGap();
@@ -175,7 +177,7 @@ function headOf(bytes: Uint8Array, isCut: boolean): Head {
 }
 
 /** Drops what no protocol starts with; true when the latest operation is left to look at. */
-function dropTo({ operationStart, stream }: Flow): boolean {
+function dropTo({ operationStart, stream }: OneDirection): boolean {
   const before = operationStart - stream.position;
   if (before > 0 && before < stream.shownBytes) {
     stream.consume(before);

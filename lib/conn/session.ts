@@ -25,7 +25,7 @@ import type { DriverReport } from "../stream/driver_place.ts";
 import { FrameDriver } from "../stream/frame_driver.ts";
 import type { TrackerContext } from "./context.ts";
 import { Holdings } from "./holdings.ts";
-import type { ConnTrace, TraceSubject } from "./trace.ts";
+import type { ConnLog, LogSubject } from "./conn_log.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Queues up to this long are gone through with every new frame. */
@@ -38,8 +38,8 @@ export interface SessionPlace {
   readonly context: TrackerContext;
   /** Live: addresses may be learnt later. */
   readonly facts: RecordFacts;
-  readonly subject: TraceSubject;
-  readonly trace: ConnTrace | null;
+  readonly subject: LogSubject;
+  readonly log: ConnLog | null;
   readonly transport: "stream" | "datagram";
   readonly requestStream: ByteStream;
   readonly responseStream: ByteStream;
@@ -275,18 +275,18 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const queue = side === "request" ? this.#requests : this.#responses;
     const queued = queue[queue.length - 1];
     if (queued !== undefined) this.#holdings.push(queued);
-    this.#place.trace?.frame(this.#place.subject, side, bytes);
+    this.#place.log?.frame(this.#place.subject, side, bytes);
   }
 
   invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void {
     this.#place.context.stats.invalidFrame(this.#protocol.name, reason);
-    this.#place.trace?.invalid(this.#place.subject, side, reason, bytes, position);
+    this.#place.log?.invalid(this.#place.subject, side, reason, bytes, position);
   }
 
   resync(side: Side, droppedBytes: number): void {
     this.#stitchContext.pairing.wasDisturbed = true;
     this.#place.context.stats.resync(droppedBytes);
-    this.#place.trace?.resync(this.#place.subject, side, droppedBytes);
+    this.#place.log?.resync(this.#place.subject, side, droppedBytes);
   }
 
   abandoned(_side: Side, reason: IncompleteReason): void {
@@ -296,7 +296,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   }
 
   gap(side: Side, bytes: number, reason: string): void {
-    this.#place.trace?.gap(this.#place.subject, side, bytes, reason);
+    this.#place.log?.gap(this.#place.subject, side, bytes, reason);
   }
 
   pass(side: Side, until: number | null): void {
@@ -317,10 +317,10 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   /** The queues hold more than one connection's share, or could: what is kept is weighed, then given up. */
   #relieve(): void {
-    const { context, trace, subject } = this.#place;
+    const { context, log, subject } = this.#place;
     this.#holdings.weigh();
     if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
-    trace?.evicted(subject, "too many unanswered");
+    log?.evicted(subject, "too many unanswered");
     const stitch = this.#stitchContext;
     const { wasDisturbed, reason } = stitch.pairing;
     stitch.overflow = wasDisturbed ? reason : "trace_end";
@@ -338,9 +338,9 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   #handOver(exchanges: Stitched<X>[]): void {
     for (const stitched of exchanges) this.#emit(stitched);
     const place = this.#place;
-    if (place.trace !== null && place.trace.level > 1) {
+    if (place.log !== null && place.log.level > 1) {
       const [requests, responses] = [this.#requests.length, this.#responses.length];
-      place.trace.stitched(place.subject, exchanges.length, requests, responses);
+      place.log.stitched(place.subject, exchanges.length, requests, responses);
     }
   }
 
@@ -367,7 +367,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     if (record.incomplete !== undefined) {
       for (const reason of record.incomplete) stats.incompleteRecord(reason);
     }
-    place.trace?.record(place.subject, record, stitched.stream?.id);
+    place.log?.record(place.subject, record, stitched.stream?.id);
     context.emit(record, context.summaries ? this.#protocol.summarize(stitched.exchange) : null);
   }
 }

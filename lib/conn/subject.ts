@@ -4,7 +4,7 @@
  */
 import type { Inherited, Role, Span } from "../../protocols/protocol.ts";
 import type { Proxy } from "../record/record.ts";
-import type { ConnTrace, TraceSubject } from "./trace.ts";
+import type { ConnLog, LogSubject } from "./conn_log.ts";
 
 /** What one protocol left to the next: on the socket, or in its plain text. */
 export interface Bequest {
@@ -13,7 +13,7 @@ export interface Bequest {
   readonly inherited: Inherited;
 }
 
-export interface TrackedConnection extends TraceSubject {
+export interface TrackedConnection extends LogSubject {
   readonly local: string;
   readonly remote: string;
   readonly localPort: number;
@@ -28,7 +28,7 @@ export interface TrackedConnection extends TraceSubject {
   readonly isUnopened: boolean;
   /** What a PROXY header said. */
   readonly proxy: Proxy | undefined;
-  readonly trace: ConnTrace | null;
+  readonly log: ConnLog | null;
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span;
   /** The kernel shall go on sending its payload. */

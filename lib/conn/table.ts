@@ -241,7 +241,7 @@ export class ConnTable {
       const isIdle = connection.lastNs === idleSinceNs;
       if (!isIdle || this.#connections.get(connection.id) !== connection) continue;
       ended++;
-      connection.trace?.evicted(connection, "memory limit");
+      connection.log?.evicted(connection, "memory limit");
       // It goes on, but nobody looks any more.
       connection.finish("trace_end");
       this.#forget(connection);

@@ -28,12 +28,12 @@ import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
-import { BothWays } from "./both_ways.ts";
+import { BothDirections } from "./both_directions.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { PROBE_BYTES } from "./detect.ts";
 import { FirstBytes } from "./first_bytes.ts";
-import type { FinalTotals, Flow } from "./flow.ts";
+import type { FinalTotals, OneDirection } from "./one_direction.ts";
 import { MAX_MISSES, Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
@@ -61,7 +61,7 @@ export class ConnTracker {
     proxy: Proxy | undefined;
   };
   readonly #plaintext: number;
-  readonly #ways: BothWays;
+  readonly #both: BothDirections;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
   readonly #prober: Prober;
@@ -92,16 +92,16 @@ export class ConnTracker {
       library: source === 0 ? "" : SOURCES[source] ?? "",
       proxy: connection.proxy,
     };
-    this.#ways = new BothWays(context, this.#facts);
-    this.#prober = new Prober(context, connection, this.#ways.egress, this.#ways.ingress);
+    this.#both = new BothDirections(context, this.#facts);
+    this.#prober = new Prober(context, connection, this.#both);
     context.trackers++;
   }
 
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
     this.#totals?.hintStart(egress, ingress);
-    this.#ways.egress.hintStart(egress, this.#context.losses);
-    this.#ways.ingress.hintStart(ingress, this.#context.losses);
+    this.#both.egress.hintStart(egress, this.#context.losses);
+    this.#both.ingress.hintStart(ingress, this.#context.losses);
   }
 
   /** What it speaks was told before its first byte. */
@@ -122,43 +122,43 @@ export class ConnTracker {
     if (this.state === "closed") return;
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
-    const flow = this.#ways.of(event.direction);
-    this.#prober.spoke(flow);
+    const direction = this.#both.of(event.direction);
+    this.#prober.spoke(direction);
     const { nowNs, losses } = this.#context;
-    flow.add(event, owner, losses);
-    const other = this.#ways.other(flow);
+    direction.add(event, owner, losses);
+    const other = this.#both.other(direction);
     // What came behind a loss of requests may have had its time, see requestsFirst.
     const isDue = other.assembler.waits && this.#session !== null;
     if (isDue) this.#settle(other, other.assembler.expire(nowNs, losses));
-    this.#grew(flow);
-    flow.stream.keep();
-    if (flow.eof !== null) this.#checkEof(flow);
+    this.#grew(direction);
+    direction.stream.keep();
+    if (direction.eof !== null) this.#checkEof(direction);
   }
 
   /** One direction will not move any more bytes than up to `position`. */
-  eof(direction: number, position: number, tcp: boolean): void {
-    const flow = this.#ways.of(direction);
-    if (flow.ended || this.state === "closed") return;
-    flow.eof = { position, tcp };
-    this.#checkEof(flow);
+  eof(which: number, position: number, tcp: boolean): void {
+    const direction = this.#both.of(which);
+    if (direction.ended || this.state === "closed") return;
+    direction.eof = { position, tcp };
+    this.#checkEof(direction);
   }
 
   /** Have both directions come up to their final positions? */
   reached(final: FinalTotals): boolean {
-    return this.#ways.reached(final);
+    return this.#both.reached(final);
   }
 
   /** May the process still read what had come before the connection ended? */
   awaitsReader(final: FinalTotals): boolean {
-    const { ingress } = this.#ways;
-    return !this.#givenUp && ingress.awaits(this.#ways.endOf(ingress, final));
+    const { ingress } = this.#both;
+    return !this.#givenUp && ingress.awaits(this.#both.endOf(ingress, final));
   }
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
     if (this.state === "closed") return;
-    const grown = this.#ways.expire(this.#context.nowNs, this.#context.losses);
-    for (const flow of this.#ways.requestsFirst) this.#settle(flow, grown.includes(flow));
+    const grown = this.#both.expire(this.#context.nowNs, this.#context.losses);
+    for (const each of this.#both.requestsFirst) this.#settle(each, grown.includes(each));
     this.#session?.tick();
   }
 
@@ -170,11 +170,11 @@ export class ConnTracker {
   /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
-    if (final !== null) this.#totals?.settle(this.#ways.since(final), this.#connection.span());
-    for (const flow of this.#ways.requestsFirst) {
+    if (final !== null) this.#totals?.settle(this.#both.since(final), this.#connection.span());
+    for (const direction of this.#both.requestsFirst) {
       // Of a connection given up the kernel tells totals only.
-      const end = final === null || this.#givenUp ? null : this.#ways.endOf(flow, final);
-      if (flow.finish(end, this.#context.losses)) this.#grew(flow);
+      const end = final === null || this.#givenUp ? null : this.#both.endOf(direction, final);
+      if (direction.finish(end, this.#context.losses)) this.#grew(direction);
     }
     const session = this.#session;
     session?.finish(reason, final !== null);
@@ -183,37 +183,37 @@ export class ConnTracker {
       if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
       if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
     }
-    this.#ways.clear();
+    this.#both.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
   }
 
-  #settle(flow: Flow, hasGrown: boolean): void {
-    if (hasGrown) this.#grew(flow);
-    if (flow.eof !== null) this.#checkEof(flow);
+  #settle(direction: OneDirection, hasGrown: boolean): void {
+    if (hasGrown) this.#grew(direction);
+    if (direction.eof !== null) this.#checkEof(direction);
   }
 
-  #checkEof(flow: Flow): void {
-    const eof = flow.eof;
-    if (eof === null || flow.ended || !flow.assembler.reached(eof, false)) return;
-    flow.ended = true;
-    this.#session?.endSide(this.#ways.sideOf(flow), "closed");
+  #checkEof(direction: OneDirection): void {
+    const eof = direction.eof;
+    if (eof === null || direction.ended || !direction.assembler.reached(eof, false)) return;
+    direction.ended = true;
+    this.#session?.endSide(this.#both.sideOf(direction), "closed");
     this.#afterSession();
   }
 
-  #grew(flow: Flow): void {
-    if (this.#givenUp) flow.stream.clear();
-    else if (this.#session === null) this.#probe(flow);
-    else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, flow)) {
-      this.#session.advance(this.#ways.sideOf(flow));
+  #grew(direction: OneDirection): void {
+    if (this.#givenUp) direction.stream.clear();
+    else if (this.#session === null) this.#probe(direction);
+    else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, direction)) {
+      this.#session.advance(this.#both.sideOf(direction));
       this.#afterSession();
     }
   }
 
-  #probe(flow: Flow): void {
+  #probe(direction: OneDirection): void {
     if (this.state === "new") this.#moveTo("probing", "data");
     const { misses } = this.#prober;
-    const told = this.#prober.look(flow);
+    const told = this.#prober.look(direction);
     if (this.#prober.misses > misses && this.state === "probing") {
       this.#moveTo("unknown", "no protocol matches");
     }
@@ -226,16 +226,16 @@ export class ConnTracker {
    * read again: as what fits both; or anew, where the one that should have asked was seen to answer, or
    * the one that should answer asks. True when that was done.
    */
-  #revise(first: FirstBytes, flow: Flow): boolean {
+  #revise(first: FirstBytes, direction: OneDirection): boolean {
     const [session, plugin] = [this.#session, this.#plugin];
-    if (flow === first.flow) this.#unconfirmed = null;
-    if (session === null || plugin === null || flow === first.flow) return false;
-    const head = flow.stream.view().subarray(0, PROBE_BYTES);
-    const answer = plugin.probe(head, this.#ways.sideOf(flow));
+    if (direction === first.direction) this.#unconfirmed = null;
+    if (session === null || plugin === null || direction === first.direction) return false;
+    const head = direction.stream.view().subarray(0, PROBE_BYTES);
+    const answer = plugin.probe(head, this.#both.sideOf(direction));
     if (answer === "unsure" && first.isAll) return false;
     this.#unconfirmed = null;
     if (answer !== "no" || !first.isAll) return false;
-    const isEgress = flow === this.#ways.egress;
+    const isEgress = direction === this.#both.egress;
     const found = this.#prober.detect(isEgress ? head : first.bytes, isEgress ? first.bytes : head);
     const isOdd = this.#facts.role !== (this.#prober.firstSpeaker ?? this.#facts.role);
     if (typeof found === "string" && !isOdd && !this.#prober.asks(head)) return false;
@@ -243,15 +243,15 @@ export class ConnTracker {
     first.restore();
     this.#forgetProtocol(plugin.name, "contradicted by the answer");
     if (typeof found !== "string") this.#start(found.plugin, found.role);
-    else this.#probe(flow);
+    else this.#probe(direction);
     return true;
   }
 
   #giveUp(why: string): void {
     this.#givenUp = true;
-    this.#ways.clear();
+    this.#both.clear();
     this.#moveTo("unknown", why);
-    this.#connection.trace?.disabled(this.#connection, why);
+    this.#connection.log?.disabled(this.#connection, why);
     // A library's plain text is no business of the kernel's filter on the socket.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
   }
@@ -260,15 +260,15 @@ export class ConnTracker {
     this.#plugin = plugin;
     this.#facts.protocol = plugin.name;
     this.#facts.role = role;
-    this.#ways.haveProtocol = true;
+    this.#both.haveProtocol = true;
     const session = this.#session = openSession(plugin, {
       context: this.#context,
       facts: this.#facts,
       subject: this.#connection,
-      trace: this.#connection.trace,
+      log: this.#connection.log,
       transport: "stream",
-      requestStream: this.#ways.carrying("request").stream,
-      responseStream: this.#ways.carrying("response").stream,
+      requestStream: this.#both.carrying("request").stream,
+      responseStream: this.#both.carrying("response").stream,
       start: this.#prober.start,
       unseen: this.#prober.unseen,
       inherited,
@@ -277,11 +277,11 @@ export class ConnTracker {
     this.#unconfirmed = null;
     if (plugin.names.length > 0) {
       this.#announce(plugin, role);
-      if (inherited === null) this.#unconfirmed = FirstBytes.ofOnly(this.#ways.all);
+      if (inherited === null) this.#unconfirmed = FirstBytes.ofOnly(this.#both.all);
     }
     for (const side of ["request", "response"] as const) {
       session.advance(side);
-      if (this.#ways.carrying(side).ended) session.endSide(side, "closed");
+      if (this.#both.carrying(side).ended) session.endSide(side, "closed");
     }
     this.#afterSession();
   }
@@ -289,7 +289,7 @@ export class ConnTracker {
   /** There will be records: the kernel shall go on sending payload. */
   #announce(plugin: Started, role: Role): void {
     this.#moveTo("parsing", plugin.name);
-    this.#connection.trace?.protocolDecided(this.#connection, plugin.name, role);
+    this.#connection.log?.protocolDecided(this.#connection, plugin.name, role);
     this.#passing = ALL_LOOKED_AT;
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
   }
@@ -297,7 +297,7 @@ export class ConnTracker {
   /** The socket's bytes up to there need only be counted. */
   #pass(side: Side, until: number | null): void {
     if (this.#plaintext !== 0) return;
-    const isEgress = this.#ways.carrying(side) === this.#ways.egress;
+    const isEgress = this.#both.carrying(side) === this.#both.egress;
     this.#passing = { ...this.#passing, [isEgress ? "egress" : "ingress"]: until };
     this.#context.verdict(this.#connection.id, "keep", this.#passing);
   }
@@ -341,7 +341,7 @@ export class ConnTracker {
 
   /** Nobody can read what it is. */
   #recognise(what: "tls"): void {
-    this.#connection.trace?.tlsSeen(this.#connection);
+    this.#connection.log?.tlsSeen(this.#connection);
     if (this.#totals !== null) this.#totals.tls = true;
     this.#giveUp(what);
   }
@@ -349,11 +349,11 @@ export class ConnTracker {
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
-    this.#ways.startOver();
+    this.#both.startOver();
     this.#prober.startOver();
     this.#moveTo("probing", "another protocol begins");
-    for (const flow of this.#ways.all) {
-      if (flow.stream.shownBytes > 0) this.#grew(flow);
+    for (const direction of this.#both.all) {
+      if (direction.stream.shownBytes > 0) this.#grew(direction);
     }
   }
 
@@ -362,14 +362,14 @@ export class ConnTracker {
     this.#forgetProtocol(this.#facts.protocol, "no valid frame");
     this.#prober.midStream = true;
     this.#wasRefused = true;
-    this.#ways.clear();
+    this.#both.clear();
     this.#moveTo("unknown", "no valid frame");
     if (++this.#prober.misses >= MAX_MISSES) this.#giveUp("no protocol matches");
   }
 
   #forgetProtocol(protocol: string, why: string): void {
     this.#context.stats.refuse(protocol);
-    this.#connection.trace?.protocolRefused(this.#connection, protocol, why);
+    this.#connection.log?.protocolRefused(this.#connection, protocol, why);
     this.#totals?.refuse(protocol, why.replaceAll(" ", "_"));
     this.#setUnknown();
   }
@@ -379,7 +379,7 @@ export class ConnTracker {
     this.#unconfirmed = null;
     this.#facts.protocol = "unknown";
     this.#facts.role = undefined;
-    this.#ways.haveProtocol = false;
+    this.#both.haveProtocol = false;
   }
 
   #report(reason: "closed" | "trace_end"): void {
@@ -395,6 +395,6 @@ export class ConnTracker {
     const from = this.state;
     if (from === state) return;
     this.state = state;
-    this.#connection.trace?.stateChanged(this.#connection, from, state, why);
+    this.#connection.log?.stateChanged(this.#connection, from, state, why);
   }
 }

@@ -7,7 +7,7 @@ import { CUTS, Direction, EntryKind, Family, Flag, OPERATIONS } from "../capture
 import type { SocketEvent } from "../capture/event.ts";
 import { inodeOf, positionsOf, unixNames } from "../conn/open_names.ts";
 import { byDirection, rawBytesOf } from "../conn/raw_bytes.ts";
-import type { ConnTrace, TraceSubject } from "../conn/trace.ts";
+import type { ConnLog, LogSubject } from "../conn/conn_log.ts";
 import type { TraceRecord } from "../record/record.ts";
 import { SecretWatch } from "../secrets/raw.ts";
 import type { CallFacts, ConnFacts, DirectionFacts } from "./facts.ts";
@@ -20,7 +20,7 @@ const TWO_32 = 4294967296;
 /** Calls whose bytes /proc/PID/io counts as well. */
 const IO_CALLS: ReadonlySet<string> = new Set(["read", "readv", "write", "writev", "sendfile"]);
 
-export class Observer implements ConnTrace {
+export class Observer implements ConnLog {
   readonly level = 2;
   readonly calls = new Map<string, CallFacts>();
   /** Bytes moved on sockets by calls that /proc/PID/io counts, too. */
@@ -42,13 +42,13 @@ export class Observer implements ConnTrace {
     else if (event.kind === EntryKind.DATA) this.#data(event);
   }
 
-  // ConnTrace.
+  // ConnLog.
 
   wants(): boolean {
     return true;
   }
 
-  opened(on: TraceSubject, fresh: boolean | null): void {
+  opened(on: LogSubject, fresh: boolean | null): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined && fresh === true) facts.fresh = true;
   }
@@ -57,26 +57,26 @@ export class Observer implements ConnTrace {
 
   addressLearnt(): void {}
 
-  stateChanged(on: TraceSubject, _from: string, to: string): void {
+  stateChanged(on: LogSubject, _from: string, to: string): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined && to !== "closed") facts.state = to;
   }
 
-  protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void {
+  protocolDecided(on: LogSubject, protocol: string, role: "client" | "server"): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
     facts.protocol = protocol;
     facts.role = role;
   }
 
-  protocolRefused(on: TraceSubject, protocol: string): void {
+  protocolRefused(on: LogSubject, protocol: string): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
     facts.protocol = null;
     if (!facts.refused.includes(protocol)) facts.refused.push(protocol);
   }
 
-  tlsSeen(on: TraceSubject): void {
+  tlsSeen(on: LogSubject): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined) facts.tls = true;
   }
@@ -85,17 +85,17 @@ export class Observer implements ConnTrace {
 
   data(): void {}
 
-  frame(on: TraceSubject, side: Side): void {
+  frame(on: LogSubject, side: Side): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined) facts.frames[side]++;
   }
 
-  gap(on: TraceSubject, _side: Side, bytes: number, reason: string): void {
+  gap(on: LogSubject, _side: Side, bytes: number, reason: string): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined) add(facts.gaps, reason, bytes);
   }
 
-  invalid(on: TraceSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void {
+  invalid(on: LogSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
     const known = facts.invalid.find((one) => one.side === side && one.reason === reason);
@@ -109,21 +109,21 @@ export class Observer implements ConnTrace {
     }
   }
 
-  resync(on: TraceSubject): void {
+  resync(on: LogSubject): void {
     const facts = this.#factsOf(on.id);
     if (facts !== undefined) facts.resyncs++;
   }
 
   evicted(): void {}
 
-  stitched(on: TraceSubject, _exchanges: number, requests: number, responses: number): void {
+  stitched(on: LogSubject, _exchanges: number, requests: number, responses: number): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
     facts.waiting.requests = requests;
     facts.waiting.responses = responses;
   }
 
-  record(on: TraceSubject, record: TraceRecord): void {
+  record(on: LogSubject, record: TraceRecord): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
     facts.records++;

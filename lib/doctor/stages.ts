@@ -249,7 +249,7 @@ function parsedStage(facts: DoctorFacts): Stage {
     const name = conn.protocol ?? conn.refused[0] ?? "?";
     lines.push(
       `${nameOf(conn)}: ${one.count} × ${one.reason} in ${name} ${one.side}s, ` +
-        `first at byte ${one.position}: ${dump(one.bytes, one.withheld ?? 0)}`,
+        `first at byte ${one.position}: ${shownText(one.bytes, one.withheld ?? 0)}`,
     );
   }
   const gaps = new Map<string, number>();
@@ -283,11 +283,11 @@ function stitchedStage(facts: DoctorFacts): Stage {
 function firstBytes({ head, headShown = head.length }: DirectionFacts): string {
   const first = head.subarray(0, HEX_BYTES);
   const shown = Math.min(first.length, headShown);
-  return dump(first.subarray(0, shown), first.length - shown);
+  return shownText(first.subarray(0, shown), first.length - shown);
 }
 
 /** Bytes in hexadecimal and as text; of those that may be secrets, how many there are. */
-function dump(bytes: Uint8Array, withheld: number): string {
+function shownText(bytes: Uint8Array, withheld: number): string {
   const head = bytes.subarray(0, HEX_BYTES);
   const hex = Array.from(head, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
   const text = `${hex} "${escapeText(latin1(head, 0, head.length)).replaceAll('"', "\\x22")}"`;

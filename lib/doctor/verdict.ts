@@ -23,12 +23,12 @@ export function judge(facts: DoctorFacts): Verdict {
   const active = facts.connections.filter((conn) => bytesOf(conn) > 0);
   const chosen = active.filter((conn) => excludedBy(conn, facts.wanted).length === 0);
   const excluded = active.filter((conn) => !chosen.includes(conn));
-  const flowing = chosen.filter((conn) => diagnose(conn) === "records");
+  const working = chosen.filter((conn) => diagnose(conn) === "records");
   const lost = [...facts.lost.values()].reduce((sum, count) => sum + count, 0);
   if (lost > 0 && chosen.length > 0) return lostVerdict(facts, lost);
   const broken = chosen.filter((conn) => conn.protocol !== null && conn.invalid.length > 0);
-  if (flowing.length > 0) {
-    return broken.length > 0 ? protocolError(facts, broken, chosen) : recordsFlow(facts, flowing);
+  if (working.length > 0) {
+    return broken.length > 0 ? protocolError(facts, broken, chosen) : recordsCome(facts, working);
   }
   if (excluded.some((conn) => conn.records > 0) || (chosen.length === 0 && excluded.length > 0)) {
     return filtered(facts, excluded);
@@ -36,10 +36,10 @@ export function judge(facts: DoctorFacts): Verdict {
   return chosen.length === 0 ? nothingSeen(facts) : noRecords(facts, chosen);
 }
 
-function recordsFlow(facts: DoctorFacts, flowing: readonly ConnFacts[]): Verdict {
-  const protocols = [...new Set(flowing.map((conn) => conn.protocol))].join(", ");
-  const records = total(flowing, (conn) => conn.records);
-  const where = flowing.every((conn) => conn.family === "unix") ? " over unix sockets only" : "";
+function recordsCome(facts: DoctorFacts, working: readonly ConnFacts[]): Verdict {
+  const protocols = [...new Set(working.map((conn) => conn.protocol))].join(", ");
+  const records = total(working, (conn) => conn.records);
+  const where = working.every((conn) => conn.family === "unix") ? " over unix sockets only" : "";
   const inside = isElsewhere(facts)
     ? " Its network namespace is its own: addresses are those inside, and the host's tcpdump and " +
       "ss do not show these connections."
@@ -47,7 +47,7 @@ function recordsFlow(facts: DoctorFacts, flowing: readonly ConnFacts[]): Verdict
   return {
     code: "records_flow",
     text: `${plural(records, "record")} of ${protocols} in ${facts.seconds.toFixed(1)} s on ` +
-      `${plural(flowing.length, "connection")}${where}.${inside}${fileRemark(facts)}`,
+      `${plural(working.length, "connection")}${where}.${inside}${fileRemark(facts)}`,
     next: `${facts.saved === null ? "trace it" : "see them"}: ${showCommand(facts)}`,
   };
 }

@@ -179,10 +179,10 @@ export class Assembler {
     let left = length;
     const clash = this.#clash(start, length);
     if (clash !== null) {
-      const hole = this.#holeBefore(clash, length);
+      const gap = this.#gapBefore(clash, length);
       // Two writers at once: both positions were taken after both had moved, so that the bytes of
       // one of them lie before where they claim to be; the further, the longer it was held up.
-      if (hole !== null) from = hole;
+      if (gap !== null) from = gap;
       else if (clash.position > from) left = clash.position - from;
       else left = 0;
     } else if (from < end) {
@@ -220,15 +220,15 @@ export class Assembler {
   }
 
   /** Where bytes of that length, and no more, are missing before `chunk`: the nearest such place. */
-  #holeBefore(chunk: Chunk, length: number): number | null {
+  #gapBefore(chunk: Chunk, length: number): number | null {
     let end = this.stream.end;
-    let hole: number | null = null;
+    let gap: number | null = null;
     for (const other of this.#waiting ?? []) {
-      if (other.position - end === length) hole = end;
+      if (other.position - end === length) gap = end;
       if (other === chunk) break;
       end = other.position + other.length;
     }
-    return hole;
+    return gap;
   }
 
   #wait(chunk: Chunk): void {

@@ -7,9 +7,9 @@ import { Cut, EntryKind } from "../../lib/capture/abi.ts";
 import {
   capture,
   type Captured,
+  type CapturedStream,
   compile,
   expectedBytes,
-  type Flow,
   type ReportedConn,
   reportedConns,
 } from "../support/capture.ts";
@@ -30,9 +30,9 @@ interface Case {
   ways?: readonly Way[];
   /** Operations may have moved in another order than they were asked for. */
   anyOrder?: true;
-  /** Flows of which no event comes at all. */
+  /** Streams of which no event comes at all. */
   hidden?: readonly string[];
-  check?: (captured: Captured, flows: Map<string, Flow>) => void;
+  check?: (captured: Captured, streams: Map<string, CapturedStream>) => void;
 }
 
 /** So that nothing is cut, and nothing lost when the machine is busy. */
@@ -41,16 +41,16 @@ const ROOMY = ["--unfiltered", "--snaplen", "32M", "--ring-mib", "128"];
 const STREAM: Case[] = [
   {
     run: "calls",
-    check: (_, flows) => {
-      const calls = (flow: string): string[] =>
-        (flows.get(flow)?.operations ?? []).map(({ call }) => call);
+    check: (_, streams) => {
+      const calls = (stream: string): string[] =>
+        (streams.get(stream)?.operations ?? []).map(({ call }) => call);
       const sends = ["write", "sendto", "sendto", "sendmsg", "writev", "writev"];
       const reads = ["read", "recvfrom", "recvfrom", "recvmsg", "readv", "readv"];
       assert.deepEqual(calls("client egress"), sends);
       assert.deepEqual(calls("server ingress"), reads);
-      for (const flow of flows.values()) {
-        assert.equal(new Set(flow.operations.map(({ fd }) => fd)).size, 1);
-        assert.ok(flow.operations.every(({ comm }) => comm === "stream_calls"));
+      for (const stream of streams.values()) {
+        assert.equal(new Set(stream.operations.map(({ fd }) => fd)).size, 1);
+        assert.ok(stream.operations.every(({ comm }) => comm === "stream_calls"));
       }
     },
   },
@@ -117,17 +117,17 @@ const URING: Case[] = [
 ];
 
 /** A read of nothing is no end. */
-function noEarlyEnd({ marks, operations }: Captured, flows: Map<string, Flow>): void {
-  const conns = new Set([...flows.values()].map(({ conn }) => conn));
+function noEarlyEnd({ marks, operations }: Captured, streams: Map<string, CapturedStream>): void {
+  const conns = new Set([...streams.values()].map(({ conn }) => conn));
   const last = operations.findLastIndex(({ conn }) => conns.has(conn));
   const ends = marks.filter(({ kind, conn }) => kind === EntryKind.EOF && conns.has(conn));
   assert.ok(ends.length > 0);
   assert.ok(ends.every(({ after }) => after > last), "an end before the last bytes");
 }
 
-function halfClosed({ marks }: Captured, flows: Map<string, Flow>): void {
-  const server = flows.get("server ingress")?.conn;
-  const client = flows.get("client egress")?.conn;
+function halfClosed({ marks }: Captured, streams: Map<string, CapturedStream>): void {
+  const server = streams.get("server ingress")?.conn;
+  const client = streams.get("client egress")?.conn;
   const has = (conn: number | undefined, direction: string): boolean =>
     marks.some((mark) =>
       mark.kind === EntryKind.EOF && mark.conn === conn && mark.direction === direction
@@ -136,35 +136,35 @@ function halfClosed({ marks }: Captured, flows: Map<string, Flow>): void {
   assert.ok(has(server, "ingress"), "a read of 0");
 }
 
-/** The four flows of one connection: "client egress" and so on. */
-function flowsOf(captured: Captured, { address }: ReportedConn): Map<string, Flow> {
-  const flows = new Map<string, Flow>();
-  for (const flow of captured.flows) {
+/** The four streams of one connection: "client egress" and so on. */
+function streamsOf(captured: Captured, { address }: ReportedConn): Map<string, CapturedStream> {
+  const streams = new Map<string, CapturedStream>();
+  for (const stream of captured.streams) {
     const has = (side: "local" | "remote"): boolean =>
-      flow.operations.some((operation) => operation[side] === address);
+      stream.operations.some((operation) => operation[side] === address);
     const end: End | null = has("local") ? "client" : has("remote") ? "server" : null;
-    if (end !== null) flows.set(`${end} ${flow.direction}`, flow);
+    if (end !== null) streams.set(`${end} ${stream.direction}`, stream);
   }
-  return flows;
+  return streams;
 }
 
-function checkFlow(
-  flow: Flow,
+function checkStream(
+  stream: CapturedStream,
   tag: "up" | "down",
   length: number,
   gaps: [number, number][],
   anyOrder = false,
 ): void {
-  assert.equal(flow.bytes.length, length);
-  assert.deepEqual(flow.gaps, gaps);
-  assert.equal(flow.overlaps, 0);
+  assert.equal(stream.bytes.length, length);
+  assert.deepEqual(stream.gaps, gaps);
+  assert.equal(stream.overlaps, 0);
   const want = expectedBytes(tag, 0, length);
   if (anyOrder) {
-    assert.deepEqual(unitsOf(flow.bytes), unitsOf(want));
+    assert.deepEqual(unitsOf(stream.bytes), unitsOf(want));
     return;
   }
   for (const [start, size] of gaps) want.fill(0, start, start + size);
-  const at = want.findIndex((byte, i) => flow.bytes[i] !== byte);
+  const at = want.findIndex((byte, i) => stream.bytes[i] !== byte);
   assert.equal(at, -1, `byte ${at} is wrong`);
 }
 
@@ -190,13 +190,13 @@ function checkRecords(records: SeenRecord[], conn: ReportedConn, unread: number)
 function checkCase(captured: Captured, it: Case, conns: ReportedConn[]): void {
   assert.ok(conns.length > 0);
   conns.forEach((conn, i) => {
-    const flows = flowsOf(captured, conn);
-    for (const [name, flow] of flows) {
+    const streams = streamsOf(captured, conn);
+    for (const [name, stream] of streams) {
       const isUp = name === "client egress" || name === "server ingress";
       const gaps = i === 0 ? it.gaps?.[name] ?? [] : [];
       const unread = name === "server ingress" ? it.unread ?? 0 : 0;
-      checkFlow(
-        flow,
+      checkStream(
+        stream,
         isUp ? "up" : "down",
         (isUp ? conn.up : conn.down) - unread,
         gaps,
@@ -204,9 +204,9 @@ function checkCase(captured: Captured, it: Case, conns: ReportedConn[]): void {
       );
     }
     const hidden = it.hidden?.length ?? 0;
-    assert.equal(flows.size, (conn.up > 0 ? 2 : 0) + (conn.down > 0 ? 2 : 0) - hidden);
+    assert.equal(streams.size, (conn.up > 0 ? 2 : 0) + (conn.down > 0 ? 2 : 0) - hidden);
     checkRecords(captured.records, conn, it.unread ?? 0);
-    it.check?.(captured, flows);
+    it.check?.(captured, streams);
   });
 }
 
@@ -291,9 +291,9 @@ for (const way of WAYS) {
         const captured = await capture(command, [...args, "--snaplen", `${snaplen}`]);
         const [conn] = reportedConns(captured.said);
         assert.ok(conn);
-        const sent = flowsOf(captured, conn).get("client egress");
+        const sent = streamsOf(captured, conn).get("client egress");
         assert.ok(sent);
-        checkFlow(sent, "up", conn.up, [[snaplen, conn.up - snaplen]]);
+        checkStream(sent, "up", conn.up, [[snaplen, conn.up - snaplen]]);
         const cuts = sent.operations.map(({ total, cut }) => [total, cut]);
         assert.deepEqual(cuts, [[conn.up, Cut.SNAPLEN]]);
         assert.match(captured.summary, /snaplen/);

@@ -201,7 +201,7 @@ function checkTotals(captured: Captured, most: number): void {
       assert.equal(first, `\x020000000\x020000001`.slice(0, Math.min(up, 16)) + first.slice(16));
     }
   }
-  for (const { operations } of captured.flows) {
+  for (const { operations } of captured.streams) {
     const payload = operations.reduce((sum, { bytes }) => sum + bytes.length, 0);
     const moved = operations.reduce((sum, { total }) => sum + total, 0);
     assert.ok(payload <= most, `${payload} bytes of payload`);

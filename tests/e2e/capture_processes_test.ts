@@ -41,11 +41,11 @@ function checkTotals(captured: Captured): void {
 }
 
 function checkBytes(captured: Captured): void {
-  for (const flow of captured.flows) {
-    const tag = flow.bytes[0] === 2 ? "up" : "down";
-    assert.deepEqual(flow.bytes, expectedBytes(tag, 0, flow.bytes.length));
-    assert.equal(flow.overlaps, 0);
-    assert.deepEqual(flow.gaps, []);
+  for (const stream of captured.streams) {
+    const tag = stream.bytes[0] === 2 ? "up" : "down";
+    assert.deepEqual(stream.bytes, expectedBytes(tag, 0, stream.bytes.length));
+    assert.equal(stream.overlaps, 0);
+    assert.deepEqual(stream.gaps, []);
   }
 }
 
@@ -81,7 +81,7 @@ const CASES: { run: string; ways?: readonly string[]; check: (captured: Captured
     check: (captured) => {
       checkTotals(captured);
       checkBytes(captured);
-      const server = captured.flows.filter(({ operations }) =>
+      const server = captured.streams.filter(({ operations }) =>
         operations.some(({ pid }) => pid !== captured.pid)
       );
       // The child read the second half and answered, on the same connection.
@@ -147,7 +147,7 @@ const CASES: { run: string; ways?: readonly string[]; check: (captured: Captured
     ways: ["syscall"],
     check: (captured) => {
       checkUnix(captured, "unix:", "unix:");
-      const read = captured.flows.find(({ gaps }) => gaps.length > 0);
+      const read = captured.streams.find(({ gaps }) => gaps.length > 0);
       assert.deepEqual(read?.gaps, [[100, 5000]]);
     },
   },

@@ -18,7 +18,7 @@ function expect(report: DoctorReport, code: number, want: string): void {
   equal(code, want === "records_flow" ? 0 : 3);
 }
 
-Deno.test("doctor finds that records flow, and all that the kernel counted was seen", async () => {
+Deno.test("doctor finds that records stream, and all that the kernel counted was seen", async () => {
   await using nginx = await startNginx();
   let kept: Deno.Conn | null = null;
   const { report, code } = await examine(nginx.pid, [], async () => {

@@ -120,7 +120,7 @@ function snapshotOf({ processes, sockets, files, io, moved }: SnapshotInput, isA
 
 function factsOf(input: DoctorInput): DoctorFacts {
   const observer = new Observer();
-  const pipeline = new Pipeline(START, { ...DEFAULTS, trace: observer }, new Stats(), () => {});
+  const pipeline = new Pipeline(START, { ...DEFAULTS, connLog: observer }, new Stats(), () => {});
   for (const entry of input.entries) {
     const event = eventOf(entry);
     observer.onEvent(event);

@@ -10,7 +10,7 @@ import { Cut, EntryKind, Flag } from "../../lib/capture/abi.ts";
 import type { EntryFields } from "../../lib/capture/event.ts";
 import { UserKind } from "../../lib/capture/user_entries.ts";
 import { WallClock } from "../../lib/clock.ts";
-import { TraceLog } from "../../lib/conn/trace_log.ts";
+import { ConnLogLines } from "../../lib/conn/conn_log_lines.ts";
 import { Observer } from "../../lib/doctor/observe.ts";
 import { Pipeline } from "../../lib/pipeline.ts";
 import { Stats } from "../../lib/stats.ts";
@@ -246,11 +246,11 @@ function run(
     hold(line.endsWith("\n"), () => "a line of the log has no end");
     holdHarmless(line.slice(0, -1));
   };
-  const trace = input.listener === "none"
+  const connLog = input.listener === "none"
     ? null
     : input.listener === "doctor"
     ? new Observer()
-    : new TraceLog({ pid: null, fd: null, level: 2 }, clock, log);
+    : new ConnLogLines({ pid: null, fd: null, level: 2 }, clock, log);
   const { memoryLimitBytes, maxBodyBytes, requestTimeoutMs } = input;
   const pipeline = new Pipeline(
     START,
@@ -262,7 +262,7 @@ function run(
       requestTimeoutMs: requestTimeoutMs === 0 ? null : requestTimeoutMs,
       memoryLimitBytes: memoryLimitBytes || 4096,
       summaries: true,
-      trace,
+      connLog,
       clock,
     },
     stats,

@@ -156,7 +156,7 @@ function drive(plugin: Plugin, input: PluginInput, overwrite: boolean): Driven {
       proxy: undefined,
     },
     subject: { id: 7, pid: OWNER.pid, fd: OWNER.fd, lastNs: 0 },
-    trace: null,
+    log: null,
     unseen: "mid_stream",
     transport: input.transport,
     requestStream: streams.request,
@@ -219,7 +219,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
     stats: new Stats(),
     pool: new BufferPool(),
     clock: new WallClock(START),
-    trace: null,
+    log: null,
     containers: new Map(),
     emit: (record, summary) => {
       hold(plugin.names.includes(record.protocol), () => `record of ${record.protocol}`);

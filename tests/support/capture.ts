@@ -40,7 +40,7 @@ export interface Mark {
 }
 
 /** One direction of one connection. */
-export interface Flow {
+export interface CapturedStream {
   conn: number;
   direction: "egress" | "ingress";
   operations: Operation[];
@@ -56,7 +56,7 @@ export interface Captured {
   records: SeenRecord[];
   operations: Operation[];
   marks: Mark[];
-  flows: Flow[];
+  streams: CapturedStream[];
   /** What the program printed. */
   said: string;
   pid: number;
@@ -114,7 +114,7 @@ export async function capture(
 /** All data of a recording, by operation and by direction. */
 export function readEvents(
   file: string,
-): { operations: Operation[]; marks: Mark[]; flows: Flow[] } {
+): { operations: Operation[]; marks: Mark[]; streams: CapturedStream[] } {
   const operations: Operation[] = [];
   const marks: Mark[] = [];
   const open = new Map<string, Operation>();
@@ -128,12 +128,12 @@ export function readEvents(
         marks.push({ kind, conn, direction, pid, after: operations.length });
         return;
       }
-      const flow = `${event.conn} ${direction}`;
-      const key = `${flow} ${event.tid}`;
+      const stream = `${event.conn} ${direction}`;
+      const key = `${stream} ${event.tid}`;
       let operation = open.get(key);
       if (operation === undefined || event.offset === 0) {
-        const start = starts.get(flow) ?? event.position;
-        starts.set(flow, start);
+        const start = starts.get(stream) ?? event.position;
+        starts.set(stream, start);
         const isTcp = (event.flags & Flag.TCP_POSITION) !== 0;
         const distance = event.position - start;
         operation = {
@@ -161,51 +161,51 @@ export function readEvents(
     });
   }
   if (source.failure) throw source.failure;
-  return { operations, marks, flows: assemble(operations) };
+  return { operations, marks, streams: assemble(operations) };
 }
 
-function assemble(operations: Operation[]): Flow[] {
-  const flows = new Map<string, Flow>();
+function assemble(operations: Operation[]): CapturedStream[] {
+  const streams = new Map<string, CapturedStream>();
   for (const operation of operations) {
     const { conn, direction } = operation;
     const key = `${conn} ${direction}`;
-    let flow = flows.get(key);
-    if (flow === undefined) {
-      flow = { conn, direction, operations: [], bytes: new Uint8Array(0), gaps: [], overlaps: 0 };
-      flows.set(key, flow);
+    let stream = streams.get(key);
+    if (stream === undefined) {
+      stream = { conn, direction, operations: [], bytes: new Uint8Array(0), gaps: [], overlaps: 0 };
+      streams.set(key, stream);
     }
-    flow.operations.push(operation);
+    stream.operations.push(operation);
   }
-  for (const flow of flows.values()) place(flow);
-  return [...flows.values()];
+  for (const stream of streams.values()) place(stream);
+  return [...streams.values()];
 }
 
 /** Puts operations where they say they are; datagrams one behind the other. */
-function place(flow: Flow): void {
-  const isDatagram = flow.operations.every(({ position }) => position === 0);
+function place(stream: CapturedStream): void {
+  const isDatagram = stream.operations.every(({ position }) => position === 0);
   let end = 0;
-  const at = flow.operations.map((operation) => {
+  const at = stream.operations.map((operation) => {
     const start = isDatagram ? end : operation.position;
     end = Math.max(end, start + operation.total);
     return start;
   });
   const least = Math.min(...at);
   if (end - least > TWO_32 / 8) throw new Error(`Cannot place ${end - least} bytes`);
-  flow.bytes = new Uint8Array(end - least);
+  stream.bytes = new Uint8Array(end - least);
   const moved = new Uint8Array(end - least);
   const seen = new Uint8Array(end - least);
-  flow.operations.forEach(({ total, bytes }, i) => {
+  stream.operations.forEach(({ total, bytes }, i) => {
     const start = (at[i] ?? 0) - least;
     for (let j = start; j < start + total; j++) moved[j] = (moved[j] ?? 0) + 1;
-    flow.bytes.set(bytes.subarray(0, total), start);
+    stream.bytes.set(bytes.subarray(0, total), start);
     seen.fill(1, start, start + Math.min(total, bytes.length));
   });
-  flow.overlaps = moved.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
+  stream.overlaps = moved.reduce((sum, count) => sum + Math.max(0, count - 1), 0);
   for (let i = 0; i < seen.length; i++) {
     if (seen[i] !== 0) continue;
     const from = i;
     while (i < seen.length && seen[i] === 0) i++;
-    flow.gaps.push([from, i - from]);
+    stream.gaps.push([from, i - from]);
   }
 }
 

@@ -10,7 +10,7 @@ import { statsLines } from "../../lib/cli/live_stats.ts";
 import { formatSummary } from "../../lib/cli/summary.ts";
 import type { EntryFields } from "../../lib/capture/event.ts";
 import { WallClock } from "../../lib/clock.ts";
-import { TraceLog } from "../../lib/conn/trace_log.ts";
+import { ConnLogLines } from "../../lib/conn/conn_log_lines.ts";
 import type { DoctorFacts } from "../../lib/doctor/facts.ts";
 import { Observer } from "../../lib/doctor/observe.ts";
 import { stagesOf } from "../../lib/doctor/stages.ts";
@@ -67,11 +67,11 @@ export function outputsOf(entries: readonly EntryFields[], showSecrets = false):
   const log: string[] = [];
   const clock = new WallClock(START);
   const options = { pid: null, fd: null, level: 2 as const, showSecrets };
-  const trace = new TraceLog(options, clock, (line) => log.push(line));
+  const connLog = new ConnLogLines(options, clock, (line) => log.push(line));
   const stats = new Stats();
   const pipeline = new Pipeline(
     START,
-    { ...DEFAULTS, summaries: true, showSecrets, trace, clock },
+    { ...DEFAULTS, summaries: true, showSecrets, connLog, clock },
     stats,
     (record, summary) => {
       for (const sink of sinks) sink.write(record, summary);
@@ -104,7 +104,7 @@ export function outputsOf(entries: readonly EntryFields[], showSecrets = false):
 /** The doctor's text and JSON. */
 function doctorOf(entries: readonly EntryFields[]): { doctor: string; doctorJson: string } {
   const observer = new Observer();
-  const options = { ...DEFAULTS, showUnknown: false, maxBodyBytes: 0, trace: observer };
+  const options = { ...DEFAULTS, showUnknown: false, maxBodyBytes: 0, connLog: observer };
   const pipeline = new Pipeline(START, options, new Stats(), () => {});
   for (const entry of entries) {
     const event = eventOf(entry);

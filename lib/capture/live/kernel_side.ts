@@ -149,7 +149,7 @@ function chosen(settings: KernelSettings, hooks: Hooks, use?: Use): SteadyProgra
   ).map(({ name }) => (settings.steady ? STEADY[name] : undefined) ?? { program: name });
 }
 
-/** Attaches everything; from here on events flow. */
+/** Attaches everything; from here on events come. */
 export function attachAll(
   object: BpfObject,
   libbpf: Libbpf,

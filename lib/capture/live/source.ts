@@ -89,7 +89,7 @@ const WAIT_IDLE_MS = 10;
 /** One drain() hands out at most about so many pieces, so that output is written in between. */
 const MAX_PIECES = 128;
 
-/** Loads and attaches; events flow when this returns. Throws BpfError or TargetError. */
+/** Loads and attaches; events come when this returns. Throws BpfError or TargetError. */
 export function openLive(options: LiveOptions): LiveSource {
   checkPids(options);
   using stack = new DisposableStack();

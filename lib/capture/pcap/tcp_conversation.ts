@@ -15,7 +15,7 @@ const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
-/** How far held bytes may be dated back when their hole is given up. */
+/** How far held bytes may be dated back when their gap is given up. */
 const BACKDATE_NS = 10e6;
 /** Longer than segments overtake each other. */
 const QUIET_NS = 1e9;
@@ -135,7 +135,7 @@ export class TcpConversation implements SegmentSink {
     this.#end(nowNs);
   }
 
-  /** Gives up the holes that waited long enough. */
+  /** Gives up the gaps that waited long enough. */
   expire(nowNs: number): void {
     const sinceNs = this.entries.latestNs - BACKDATE_NS;
     this.egress.expire(nowNs, sinceNs);
@@ -143,7 +143,7 @@ export class TcpConversation implements SegmentSink {
     this.#end(this.entries.latestNs);
   }
 
-  /** Hands out all that is held, holes given up. */
+  /** Hands out all that is held, gaps given up. */
   flush(): void {
     this.#giveUpAll();
     this.#end(this.entries.latestNs);

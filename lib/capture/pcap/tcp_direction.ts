@@ -8,9 +8,9 @@
 
 const MAX_HELD_BYTES = 4 << 20;
 const MAX_HELD_SEGMENTS = 4096;
-/** A hole that the receiver acknowledged was missed by the capture: nothing will fill it. */
+/** A gap that the receiver acknowledged was missed by the capture: nothing will fill it. */
 const ACKED_GRACE_NS = 10e6;
-/** Other holes may still be filled by a retransmission. */
+/** Other gaps may still be filled by a retransmission. */
 const HOLD_NS = 5e9;
 /** A window is at most this large (RFC 7323): nothing further ahead is of the same connection. */
 const MAX_WINDOW_BYTES = 2 ** 30;
@@ -157,7 +157,7 @@ export class TcpDirection {
     }
   }
 
-  /** Gives up the holes that waited long enough at `nowNs`; their successors get times from `sinceNs` on. */
+  /** Gives up the gaps that waited long enough at `nowNs`; their successors get times from `sinceNs` on. */
   expire(nowNs: number, sinceNs: number): void {
     for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
       const wait = this.#ackedTo >= first.from ? ACKED_GRACE_NS : HOLD_NS;
@@ -175,7 +175,7 @@ export class TcpDirection {
     this.#handOutHeld(Math.max(first.timeNs, sinceNs));
   }
 
-  /** Gives up every hole. */
+  /** Gives up every gap. */
   giveUpAll(sinceNs: number): void {
     while (this.#held.length > 0) this.giveUpHole(sinceNs);
   }

@@ -1,19 +1,19 @@
 /** Connection logs: which lines a conversation gives at each level, and that they are safe. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { WallClock } from "../../lib/clock.ts";
-import { TraceLog, type TraceLogOptions } from "../../lib/conn/trace_log.ts";
+import { ConnLogLines, type ConnLogOptions } from "../../lib/conn/conn_log_lines.ts";
 import { bytesOf, Conversation, START, Trace } from "../support/events.ts";
 import { linesNamed } from "../support/lines.ts";
 
 /** Lines of a log over the given talk, without their time. */
-function logged(talk: Conversation, options: Partial<TraceLogOptions> = {}): string[] {
+function logged(talk: Conversation, options: Partial<ConnLogOptions> = {}): string[] {
   const log: string[] = [];
-  const trace = new TraceLog(
+  const connLog = new ConnLogLines(
     { pid: null, fd: null, level: 2, ...options },
     new WallClock(START),
     (line) => log.push(line),
   );
-  const of = new Trace({ protocols: [linesNamed("lines")], trace });
+  const of = new Trace({ protocols: [linesNamed("lines")], connLog });
   of.feedAll(talk.entries);
   of.finish();
   return log.map((line) => line.replace(/ time=\S+/, ""));
@@ -25,7 +25,7 @@ function talk(): Conversation {
 
 const WHO = "conn-trace pid=100 fd=5 conn=7";
 
-Deno.test("TraceLog tells at level 1 what changes a connection's state", () => {
+Deno.test("ConnLogLines tells at level 1 what changes a connection's state", () => {
   deepEqual(logged(talk(), { level: 1 }), [
     `${WHO} address local=127.0.0.1:8080 remote=10.0.0.9:40000\n`,
     `${WHO} open start=seen\n`,
@@ -36,7 +36,7 @@ Deno.test("TraceLog tells at level 1 what changes a connection's state", () => {
   ]);
 });
 
-Deno.test("TraceLog tells at level 2 every operation, frame, exchange and record", () => {
+Deno.test("ConnLogLines tells at level 2 every operation, frame, exchange and record", () => {
   const log = logged(talk());
   deepEqual(log.filter((line) => / (data|frame|record) /.test(line)), [
     `${WHO} data direction=ingress by=other position=2000 bytes=3 seen=3 hex=3f610a text="?a\\n"\n`,
@@ -48,7 +48,7 @@ Deno.test("TraceLog tells at level 2 every operation, frame, exchange and record
   ok(log.includes(`${WHO} stitch exchanges=1 requests_left=0 responses_left=0\n`));
 });
 
-Deno.test("TraceLog tells when a connection is given up, and why", () => {
+Deno.test("ConnLogLines tells when a connection is given up, and why", () => {
   const strange = new Conversation();
   for (let i = 0; i < 64; i++) strange.say("request", "strange\n");
   const log = logged(strange.say("request", "?a\n"), { level: 1 });
@@ -56,7 +56,7 @@ Deno.test("TraceLog tells when a connection is given up, and why", () => {
   ok(!log.join("").includes("protocol is="));
 });
 
-Deno.test("TraceLog tells what was invalid, where, and how it went on", () => {
+Deno.test("ConnLogLines tells what was invalid, where, and how it went on", () => {
   const log = logged(
     new Conversation().say("request", "?a\n").say("request", "garbage\n").say("request", "?c\n"),
   );
@@ -68,19 +68,19 @@ Deno.test("TraceLog tells what was invalid, where, and how it went on", () => {
   match(log.join(""), /resync side=request dropped=\d+\n/);
 });
 
-const choices: { name: string; options: Partial<TraceLogOptions>; lines: boolean }[] = [
+const choices: { name: string; options: Partial<ConnLogOptions>; lines: boolean }[] = [
   { name: "the process", options: { pid: 100 }, lines: true },
   { name: "another process", options: { pid: 101 }, lines: false },
   { name: "the descriptor", options: { pid: 100, fd: 5 }, lines: true },
   { name: "another descriptor", options: { pid: 100, fd: 6 }, lines: false },
 ];
 for (const { name, options, lines } of choices) {
-  Deno.test(`TraceLog ${lines ? "tells of" : "is silent on"} ${name}`, () => {
+  Deno.test(`ConnLogLines ${lines ? "tells of" : "is silent on"} ${name}`, () => {
     equal(logged(talk(), options).length > 0, lines);
   });
 }
 
-Deno.test("TraceLog keeps an entry on one line, whatever the bytes are", () => {
+Deno.test("ConnLogLines keeps an entry on one line, whatever the bytes are", () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   for (let at = 0; at < 256; at += 16) {
     const log = logged(new Conversation().say("request", bytes.slice(at, at + 16)));
@@ -90,18 +90,18 @@ Deno.test("TraceLog keeps an entry on one line, whatever the bytes are", () => {
   }
 });
 
-Deno.test("TraceLog shows the head of a large payload only", () => {
+Deno.test("ConnLogLines shows the head of a large payload only", () => {
   const log = logged(new Conversation().say("request", bytesOf(`?${"x".repeat(9000)}\n`)));
   const data = log.find((line) => line.includes(" data ")) ?? "";
   match(data, /bytes=9002 seen=9002/);
   ok(data.length < 500);
 });
 
-Deno.test("TraceLog changes nothing of the records", () => {
+Deno.test("ConnLogLines changes nothing of the records", () => {
   const plain = new Trace({ protocols: [linesNamed("lines")] });
   const watched = new Trace({
     protocols: [linesNamed("lines")],
-    trace: new TraceLog({ pid: null, fd: null, level: 2 }, new WallClock(START), () => {}),
+    connLog: new ConnLogLines({ pid: null, fd: null, level: 2 }, new WallClock(START), () => {}),
   });
   for (const one of [plain, watched]) {
     one.feedAll(talk().entries);

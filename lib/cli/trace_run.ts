@@ -15,7 +15,7 @@ import { Run } from "../run.ts";
 import type { OutputFile } from "../output_file.ts";
 import type { Sink } from "../sink/sink.ts";
 import { Stats } from "../stats.ts";
-import { type ConnTraceLog, openConnTrace } from "./conn_trace.ts";
+import { type ConnLogFile, openConnTrace } from "./conn_trace.ts";
 import { openStatsFile, saveStats, showLiveStats, statsLines } from "./live_stats.ts";
 import type { OutputOptions } from "./options.ts";
 import { type Selection, selectProtocols } from "./protocols.ts";
@@ -25,7 +25,7 @@ import { formatSummary, openOwnCpu } from "./summary.ts";
 /** What is checked and opened before the source: nothing is attached for options that cannot work. */
 export interface Prepared {
   readonly selection: Selection;
-  readonly connTrace: ConnTraceLog;
+  readonly connLog: ConnLogFile;
   readonly statsFile: OutputFile | null;
   readonly sink: Sink;
   /** Everything else is right, too: what was in the files goes. */
@@ -34,20 +34,20 @@ export interface Prepared {
 
 export function prepare(options: OutputOptions): Prepared {
   const selection = selectProtocols(options.protocol, plugins);
-  const connTrace = openConnTrace(options);
+  const connLog = openConnTrace(options);
   const statsFile = openStatsFile(options);
   const recordsFile = openRecordsFile(options);
   const begin = (): void => {
     recordsFile?.begin();
     statsFile?.begin();
-    connTrace.begin();
+    connLog.begin();
   };
   const names = [...plugins.flatMap((plugin) => plugin.names), "unknown"];
-  return { selection, connTrace, statsFile, sink: openSink(options, recordsFile, names), begin };
+  return { selection, connLog, statsFile, sink: openSink(options, recordsFile, names), begin };
 }
 
 /** What differs between a live trace and a replay. */
-export interface SessionParts {
+export interface TraceRunParts {
   readonly filter?: PipelineOptions["filter"];
   readonly verdict?: PipelineOptions["verdict"];
   /** Processes were chosen: their connections of no known protocol are worth a record. */
@@ -57,12 +57,12 @@ export interface SessionParts {
   readonly recorder?: Recorder | null;
 }
 
-export class Session {
+export class TraceRun {
   readonly run: Run;
   readonly #source: CaptureSource;
   readonly #options: OutputOptions;
   readonly #sink: Sink;
-  readonly #connTrace: ConnTraceLog;
+  readonly #connLog: ConnLogFile;
   readonly #statsFile: OutputFile | null;
   readonly #stats = new Stats();
   readonly #pipeline: Pipeline;
@@ -76,13 +76,13 @@ export class Session {
   constructor(
     source: CaptureSource,
     options: OutputOptions,
-    { selection, connTrace, statsFile, sink }: Prepared,
-    parts: SessionParts,
+    { selection, connLog, statsFile, sink }: Prepared,
+    parts: TraceRunParts,
   ) {
     this.#source = source;
     this.#options = options;
     this.#sink = sink;
-    this.#connTrace = connTrace;
+    this.#connLog = connLog;
     this.#statsFile = statsFile;
     this.#only = selection.only;
     this.#recorder = parts.recorder ?? null;
@@ -104,7 +104,7 @@ export class Session {
       outlines: options.stats === true || options.statsFile !== undefined,
       filter: parts.filter,
       verdict: parts.verdict,
-      trace: connTrace.open(clock),
+      connLog: connLog.open(clock),
       clock,
     };
     this.#pipeline = new Pipeline(
@@ -119,7 +119,7 @@ export class Session {
   async work(): Promise<void> {
     const pipeline = this.#pipeline;
     const recorder = this.#recorder;
-    using _connTrace = this.#connTrace;
+    using _connLog = this.#connLog;
     using _live = showLiveStats(this.#options, this.#stats, this.#leavesTerminalAlone());
     await this.run.loop({
       onEvent: recorder === null ? (event) => pipeline.onEvent(event) : (event: SocketEvent) => {
@@ -138,7 +138,7 @@ export class Session {
     saved: ReplaySource | null = null,
   ): void {
     checkWritten(this.#sink, this.#options);
-    this.#connTrace.check();
+    this.#connLog.check();
     this.#stats.droppedRecords = this.#sink.state.droppedRecords;
     const notRead = saved?.notRead() ?? {};
     const replay = saved === null ? {} : { ...saved.counts(), not_read: notRead };
@@ -161,7 +161,7 @@ export class Session {
       cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,
     };
     for (const line of formatSummary(facts)) log.info(line);
-    const emptiness = this.#connTrace.emptiness();
+    const emptiness = this.#connLog.emptiness();
     if (emptiness !== null) log.info(emptiness);
   }
 
@@ -169,7 +169,7 @@ export class Session {
   #leavesTerminalAlone(): boolean {
     const { outputFile, logFile } = this.#options;
     const showsRecords = outputFile === undefined && Deno.stdout.isTerminal();
-    return !showsRecords && (this.#connTrace.silent || logFile !== undefined);
+    return !showsRecords && (this.#connLog.silent || logFile !== undefined);
   }
 
   #show(record: TraceRecord, summary: Summary | null): void {

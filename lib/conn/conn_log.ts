@@ -11,7 +11,7 @@ import type { SocketEvent } from "../capture/event.ts";
 import type { Positions } from "./open_names.ts";
 
 /** Whom an entry is about. */
-export interface TraceSubject {
+export interface LogSubject {
   /** Identity of the connection. */
   readonly id: number;
   /** Process and descriptor that last moved bytes on it. */
@@ -21,7 +21,7 @@ export interface TraceSubject {
   readonly lastNs: number;
 }
 
-export interface ConnTrace {
+export interface ConnLog {
   readonly level: 1 | 2;
   /** Is this process's descriptor to be logged? Asked at its first event and when they change. */
   wants(pid: number, fd: number): boolean;
@@ -31,25 +31,25 @@ export interface ConnTrace {
    * `fresh`: it had moved nothing before; null where that cannot be told (unix sockets). `starts`:
    * positions of the first byte in each direction, where that was told.
    */
-  opened(on: TraceSubject, fresh: boolean | null, starts: Positions | null): void;
+  opened(on: LogSubject, fresh: boolean | null, starts: Positions | null): void;
   /** Others that are not logged moved bytes on it before. */
-  joined(on: TraceSubject): void;
-  addressLearnt(on: TraceSubject, local: string, remote: string): void;
-  stateChanged(on: TraceSubject, from: string, to: string, why: string): void;
-  protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void;
-  protocolRefused(on: TraceSubject, protocol: string, why: string): void;
-  tlsSeen(on: TraceSubject): void;
+  joined(on: LogSubject): void;
+  addressLearnt(on: LogSubject, local: string, remote: string): void;
+  stateChanged(on: LogSubject, from: string, to: string, why: string): void;
+  protocolDecided(on: LogSubject, protocol: string, role: "client" | "server"): void;
+  protocolRefused(on: LogSubject, protocol: string, why: string): void;
+  tlsSeen(on: LogSubject): void;
   /** From here on nothing but its totals is looked at. */
-  disabled(on: TraceSubject, why: string): void;
+  disabled(on: LogSubject, why: string): void;
 
   // Level 2: every step.
-  data(on: TraceSubject, event: SocketEvent): void;
-  frame(on: TraceSubject, side: Side, bytes: number): void;
-  gap(on: TraceSubject, side: Side, bytes: number, reason: string): void;
-  invalid(on: TraceSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void;
-  resync(on: TraceSubject, side: Side, droppedBytes: number): void;
-  evicted(on: TraceSubject, why: string): void;
-  stitched(on: TraceSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void;
+  data(on: LogSubject, event: SocketEvent): void;
+  frame(on: LogSubject, side: Side, bytes: number): void;
+  gap(on: LogSubject, side: Side, bytes: number, reason: string): void;
+  invalid(on: LogSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void;
+  resync(on: LogSubject, side: Side, droppedBytes: number): void;
+  evicted(on: LogSubject, why: string): void;
+  stitched(on: LogSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void;
   /** `stream`: which of the connection's, where it has several. */
-  record(on: TraceSubject, record: TraceRecord, stream?: number): void;
+  record(on: LogSubject, record: TraceRecord, stream?: number): void;
 }

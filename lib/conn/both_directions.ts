@@ -8,57 +8,57 @@ import { Direction } from "../capture/abi.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import type { Side } from "../../protocols/protocol.ts";
 import type { Positions } from "./open_names.ts";
-import { endOf, type FinalTotals, Flow, type FlowEnd } from "./flow.ts";
+import { type DirectionEnd, endOf, type FinalTotals, OneDirection } from "./one_direction.ts";
 
-export class BothWays {
-  readonly egress: Flow;
-  readonly ingress: Flow;
+export class BothDirections {
+  readonly egress: OneDirection;
+  readonly ingress: OneDirection;
   readonly #facts: { readonly role: Role | undefined };
   /** Bytes that moved before the protocol in progress began. */
   #before: Positions = { egress: 0, ingress: 0 };
 
   constructor(context: TrackerContext, facts: { readonly role: Role | undefined }) {
-    this.egress = new Flow(context, true);
-    this.ingress = new Flow(context, false);
+    this.egress = new OneDirection(context, true);
+    this.ingress = new OneDirection(context, false);
     this.#facts = facts;
   }
 
   /** The egress first. */
-  get all(): readonly [Flow, Flow] {
+  get all(): readonly [OneDirection, OneDirection] {
     return [this.egress, this.ingress];
   }
 
   /** Behind a loss a response must not be paired before its request is let through. */
-  get requestsFirst(): readonly [Flow, Flow] {
+  get requestsFirst(): readonly [OneDirection, OneDirection] {
     return [this.carrying("request"), this.carrying("response")];
   }
 
   /** `direction` as in the event that tells of it. */
-  of(direction: number): Flow {
+  of(direction: number): OneDirection {
     return direction === Direction.EGRESS ? this.egress : this.ingress;
   }
 
-  other(flow: Flow): Flow {
-    return flow === this.egress ? this.ingress : this.egress;
+  other(direction: OneDirection): OneDirection {
+    return direction === this.egress ? this.ingress : this.egress;
   }
 
   /** Without a role the connection counts as a server's. */
-  carrying(side: Side): Flow {
+  carrying(side: Side): OneDirection {
     return (this.#facts.role === "client") === (side === "request") ? this.egress : this.ingress;
   }
 
-  sideOf(flow: Flow): Side {
-    return flow === this.carrying("request") ? "request" : "response";
+  sideOf(direction: OneDirection): Side {
+    return direction === this.carrying("request") ? "request" : "response";
   }
 
-  endOf(flow: Flow, final: FinalTotals): FlowEnd {
-    return endOf(flow === this.egress ? "egress" : "ingress", final);
+  endOf(direction: OneDirection, final: FinalTotals): DirectionEnd {
+    return endOf(direction === this.egress ? "egress" : "ingress", final);
   }
 
   /** Have both come up to their final positions? */
   reached(final: FinalTotals): boolean {
-    return this.all.every((flow) =>
-      !flow.assembler.waits && flow.left(this.endOf(flow, final)) === 0
+    return this.all.every((direction) =>
+      !direction.assembler.waits && direction.left(this.endOf(direction, final)) === 0
     );
   }
 
@@ -66,7 +66,7 @@ export class BothWays {
    * Missing bytes may have had their time: which direction grew. Both before a message of either is
    * paired, for it must be known that another waits behind a gap.
    */
-  expire(nowNs: number, losses: number): Flow[] {
+  expire(nowNs: number, losses: number): OneDirection[] {
     return this.all.filter(({ assembler }) => assembler.waits && assembler.expire(nowNs, losses));
   }
 
@@ -82,7 +82,7 @@ export class BothWays {
   }
 
   set haveProtocol(found: boolean) {
-    for (const flow of this.all) flow.hasProtocol = found;
+    for (const direction of this.all) direction.hasProtocol = found;
   }
 
   clear(): void {

@@ -17,7 +17,7 @@ import { harmlessHead, SecretWatch } from "../secrets/raw.ts";
 import { escapeText } from "../wire/escape.ts";
 import type { Positions } from "./open_names.ts";
 import { byDirection, rawBytesOf } from "./raw_bytes.ts";
-import type { ConnTrace, TraceSubject } from "./trace.ts";
+import type { ConnLog, LogSubject } from "./conn_log.ts";
 
 /** Bytes shown of a payload. */
 const HEAD_BYTES = 48;
@@ -25,7 +25,7 @@ const HEAD_BYTES = 48;
 const NAME_CHARS = 200;
 const BARE = /^[\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]+$/;
 
-export interface TraceLogOptions {
+export interface ConnLogOptions {
   /** Null: every process. */
   readonly pid: number | null;
   /** Null: every descriptor. */
@@ -61,7 +61,7 @@ class ConnWatches {
   }
 }
 
-export class TraceLog implements ConnTrace {
+export class ConnLogLines implements ConnLog {
   readonly level: 1 | 2;
   readonly #pid: number | null;
   readonly #fd: number | null;
@@ -71,7 +71,7 @@ export class TraceLog implements ConnTrace {
   readonly #watches: Map<number, ConnWatches> | null;
 
   /** `write` takes whole lines, newline included. */
-  constructor(options: TraceLogOptions, clock: WallClock, write: (line: string) => void) {
+  constructor(options: ConnLogOptions, clock: WallClock, write: (line: string) => void) {
     this.level = options.level;
     this.#pid = options.pid;
     this.#fd = options.fd;
@@ -84,41 +84,41 @@ export class TraceLog implements ConnTrace {
     return (this.#pid === null || this.#pid === pid) && (this.#fd === null || this.#fd === fd);
   }
 
-  opened(on: TraceSubject, fresh: boolean | null, starts: Positions | null): void {
+  opened(on: LogSubject, fresh: boolean | null, starts: Positions | null): void {
     this.#line(on, `open start=${fresh === null ? "unknown" : fresh ? "seen" : "mid_stream"}`);
     this.#watches?.set(on.id, new ConnWatches(fresh === true, starts));
   }
 
-  joined(on: TraceSubject): void {
+  joined(on: LogSubject): void {
     this.#watches?.set(on.id, new ConnWatches(false, null));
   }
 
-  addressLearnt(on: TraceSubject, local: string, remote: string): void {
+  addressLearnt(on: LogSubject, local: string, remote: string): void {
     this.#line(on, `address local=${value(local)} remote=${value(remote)}`);
   }
 
-  stateChanged(on: TraceSubject, from: string, to: string, why: string): void {
+  stateChanged(on: LogSubject, from: string, to: string, why: string): void {
     this.#line(on, `state from=${from} to=${to} why=${value(why)}`);
     if (to === "closed") this.#watches?.delete(on.id);
   }
 
-  protocolDecided(on: TraceSubject, protocol: string, role: "client" | "server"): void {
+  protocolDecided(on: LogSubject, protocol: string, role: "client" | "server"): void {
     this.#line(on, `protocol is=${protocol} role=${role}`);
   }
 
-  protocolRefused(on: TraceSubject, protocol: string, why: string): void {
+  protocolRefused(on: LogSubject, protocol: string, why: string): void {
     this.#line(on, `protocol not=${protocol} why=${value(why)}`);
   }
 
-  tlsSeen(on: TraceSubject): void {
+  tlsSeen(on: LogSubject): void {
     this.#line(on, "tls");
   }
 
-  disabled(on: TraceSubject, why: string): void {
+  disabled(on: LogSubject, why: string): void {
     this.#line(on, `disabled why=${value(why)}`);
   }
 
-  data(on: TraceSubject, event: SocketEvent): void {
+  data(on: LogSubject, event: SocketEvent): void {
     if (this.level < 2) return;
     const direction = event.direction === Direction.EGRESS ? "egress" : "ingress";
     let text = `data direction=${direction} by=${name(OPERATIONS, event.operation)}` +
@@ -130,39 +130,39 @@ export class TraceLog implements ConnTrace {
     if (event.source !== 0) text += ` source=${name(SOURCES, event.source)}`;
     const end = event.payloadStart + Math.min(event.payloadLength, HEAD_BYTES);
     const shown = this.#shown(on, event);
-    this.#line(on, text + dump(event.bytes.subarray(event.payloadStart, end), shown));
+    this.#line(on, text + shownText(event.bytes.subarray(event.payloadStart, end), shown));
   }
 
-  frame(on: TraceSubject, side: Side, bytes: number): void {
+  frame(on: LogSubject, side: Side, bytes: number): void {
     if (this.level < 2) return;
     this.#line(on, `frame side=${side} bytes=${bytes}`);
   }
 
-  gap(on: TraceSubject, side: Side, bytes: number, reason: string): void {
+  gap(on: LogSubject, side: Side, bytes: number, reason: string): void {
     if (this.level < 2) return;
     this.#line(on, `gap side=${side} bytes=${bytes} why=${value(reason)}`);
   }
 
-  invalid(on: TraceSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void {
+  invalid(on: LogSubject, side: Side, reason: string, bytes: Uint8Array, position: number): void {
     if (this.level < 2) return;
     const head = bytes.subarray(0, HEAD_BYTES);
     const shown = this.#harmless(on, head);
     this.#line(
       on,
-      `invalid side=${side} why=${value(reason)} position=${position}${dump(head, shown)}`,
+      `invalid side=${side} why=${value(reason)} position=${position}${shownText(head, shown)}`,
     );
   }
 
-  resync(on: TraceSubject, side: Side, droppedBytes: number): void {
+  resync(on: LogSubject, side: Side, droppedBytes: number): void {
     if (this.level < 2) return;
     this.#line(on, `resync side=${side} dropped=${droppedBytes}`);
   }
 
-  evicted(on: TraceSubject, why: string): void {
+  evicted(on: LogSubject, why: string): void {
     this.#line(on, `evicted why=${value(why)}`);
   }
 
-  stitched(on: TraceSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void {
+  stitched(on: LogSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void {
     if (this.level < 2) return;
     this.#line(
       on,
@@ -170,7 +170,7 @@ export class TraceLog implements ConnTrace {
     );
   }
 
-  record(on: TraceSubject, record: TraceRecord, stream?: number): void {
+  record(on: LogSubject, record: TraceRecord, stream?: number): void {
     if (this.level < 2) return;
     let text = `record protocol=${record.protocol} request=${record.request_bytes ?? "none"}` +
       ` response=${record.response_bytes ?? "none"}`;
@@ -181,7 +181,7 @@ export class TraceLog implements ConnTrace {
   }
 
   /** So many bytes of an operation can be shown; undefined: all. */
-  #shown(on: TraceSubject, event: SocketEvent): number | undefined {
+  #shown(on: LogSubject, event: SocketEvent): number | undefined {
     if (this.#watches === null) return undefined;
     const raw = rawBytesOf(event);
     // A datagram stands for itself.
@@ -195,12 +195,12 @@ export class TraceLog implements ConnTrace {
   }
 
   /** The same of bytes from anywhere in the connection. */
-  #harmless(on: TraceSubject, bytes: Uint8Array): number | undefined {
+  #harmless(on: LogSubject, bytes: Uint8Array): number | undefined {
     if (this.#watches === null) return undefined;
     return this.#watches.get(on.id)?.harmless(bytes) ?? harmlessHead(bytes);
   }
 
-  #line(on: TraceSubject, text: string): void {
+  #line(on: LogSubject, text: string): void {
     const time = this.#clock.format(on.lastNs);
     this.#write(`conn-trace time=${time} pid=${on.pid} fd=${on.fd} conn=${on.id} ${text}\n`);
   }
@@ -222,7 +222,7 @@ function name(of: readonly string[], index: number): string {
 }
 
 /** Bytes in hexadecimal and as text, one character a byte; those behind `shown` are only counted. */
-function dump(bytes: Uint8Array, shown: number = bytes.length): string {
+function shownText(bytes: Uint8Array, shown: number = bytes.length): string {
   if (bytes.length === 0) return "";
   let hex = "";
   let text = "";

@@ -19,7 +19,7 @@ const MAX_UNMOVED = 64 << 20;
 const HANDSHAKE_BYTES = 1;
 
 /** Where a direction ended. */
-export interface FlowEnd {
+export interface DirectionEnd {
   /** Modulo 2^32 with `tcp`. */
   readonly position: number;
   /** How many before it had not been read: a late reader may take them, or nobody ever will. */
@@ -39,7 +39,7 @@ export interface FinalTotals {
 }
 
 /** The end of one of them. */
-export function endOf(way: "egress" | "ingress", final: FinalTotals): FlowEnd {
+export function endOf(way: "egress" | "ingress", final: FinalTotals): DirectionEnd {
   const { positions, totals, unread, tcp } = final;
   return {
     position: positions[way],
@@ -50,7 +50,7 @@ export function endOf(way: "egress" | "ingress", final: FinalTotals): FlowEnd {
 }
 
 /** The gaps of one direction, by what is known of its connection. */
-class FlowStats implements AssemblyStats {
+class DirectionStats implements AssemblyStats {
   /** A protocol was found: what the kernel withholds is missing from its messages. */
   hasProtocol = false;
   /** The kernel withholds payload, for want of a known protocol; it tells of some operations only. */
@@ -99,7 +99,7 @@ class FlowStats implements AssemblyStats {
   }
 }
 
-export class Flow {
+export class OneDirection {
   readonly stream: ByteStream;
   readonly assembler: Assembler;
   /** Stream position where the latest operation begins. */
@@ -110,7 +110,7 @@ export class Flow {
   /** Bytes of all operations. */
   #movedBytes = 0;
 
-  readonly #stats: FlowStats;
+  readonly #stats: DirectionStats;
   readonly #egress: boolean;
   readonly #filters: boolean;
   #start: number | null = null;
@@ -122,7 +122,7 @@ export class Flow {
   constructor(context: TrackerContext, egress: boolean) {
     this.#egress = egress;
     this.#filters = context.filters;
-    this.#stats = new FlowStats(context.stats);
+    this.#stats = new DirectionStats(context.stats);
     this.stream = new ByteStream(context.pool);
     this.assembler = new Assembler(this.stream, this.#stats);
     this.#losses = context.losses;
@@ -160,12 +160,12 @@ export class Flow {
   }
 
   /** May bytes up to the end still come, read late from the socket's queue? */
-  awaits(end: FlowEnd): boolean {
+  awaits(end: DirectionEnd): boolean {
     return this.eof === null && !this.#stats.withheld && this.left(end) > 0;
   }
 
   /** Bytes that did not come yet, up to the end; what waits behind missing ones is among them. */
-  left(end: FlowEnd): number {
+  left(end: DirectionEnd): number {
     // ENTRY_EOF of our own end comes before its FIN counts.
     const position = this.#egress && this.eof !== null ? this.eof.position : end.position;
     if (this.#owner === null) return this.#leftUnmoved(end, position);
@@ -175,7 +175,7 @@ export class Flow {
   }
 
   /** Nothing more will come: what is missing is a gap. True when the stream grew. */
-  finish(end: FlowEnd | null, losses: number): boolean {
+  finish(end: DirectionEnd | null, losses: number): boolean {
     const grew = this.assembler.waits;
     if (grew) this.assembler.flush(losses);
     // What nobody read was not missed: the process does not know it either.
@@ -193,7 +193,7 @@ export class Flow {
   }
 
   /** Without a byte that came, only ENTRY_OPEN can tell where the direction began. */
-  #leftUnmoved(end: FlowEnd, position: number): number {
+  #leftUnmoved(end: DirectionEnd, position: number): number {
     if (this.#start === null || !end.tcp) return end.counted;
     const since = (position - this.#start) | 0;
     if (since < 0 || since > MAX_UNMOVED) return end.counted;

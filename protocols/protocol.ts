@@ -22,6 +22,7 @@ export type ParseResult<F> =
   | Inner
   | Skip
   | NeedMore
+  | Wait
   | Invalid
   | Switch;
 
@@ -73,6 +74,10 @@ export interface Skip {
 export interface NeedMore {
   kind: "need_more";
   minBytes: number;
+}
+/** What is in front is for the other side to decide: asked again when that one has moved on. */
+export interface Wait {
+  kind: "wait";
 }
 /** No frame starts here. The driver counts the reason (stable snake_case) and looks for the next boundary. */
 export interface Invalid {

@@ -200,11 +200,11 @@ Deno.test("a switch hands both directions to the protocol that was named", () =>
   assert.deepEqual(brief(run(talk, { protocols })), ["lines server up/next", "next server a/b"]);
 });
 
-Deno.test("a switch to a protocol that is not known stops the connection", () => {
+Deno.test("a switch to a protocol that is not known stops the connection, and what follows is reported", () => {
   const talk = new Conversation()
     .say("request", "?up\n").say("response", ">\n").say("request", "?a\n").say("response", "!b\n");
   const of = run(talk, { showUnknown: true });
-  assert.deepEqual(brief(of), ["lines server up/"]);
+  assert.deepEqual(brief(of), ["lines server up/", "unknown server trace_end"]);
   assert.deepEqual(of.verdicts, [[7, "keep"], [7, "stop"]]);
 });
 

@@ -23,6 +23,12 @@ export class BothDirections {
     this.#facts = facts;
   }
 
+  /** Next positions, as they were told before any byte. */
+  hintStart({ egress, ingress }: Positions, losses: number): void {
+    this.egress.hintStart(egress, losses);
+    this.ingress.hintStart(ingress, losses);
+  }
+
   /** The egress first. */
   get all(): readonly [OneDirection, OneDirection] {
     return [this.egress, this.ingress];
@@ -60,6 +66,11 @@ export class BothDirections {
     return this.all.every((direction) =>
       !direction.assembler.waits && direction.left(this.endOf(direction, final)) === 0
     );
+  }
+
+  /** May the process still read what had come before the connection ended? */
+  awaitsReader(final: FinalTotals): boolean {
+    return this.ingress.awaits(this.endOf(this.ingress, final));
   }
 
   /**

@@ -8,10 +8,11 @@
 import type { IncompleteReason } from "../../protocols/protocol.ts";
 import { Direction, Entry, Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
+import type { LiveFacts } from "../record/build.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackedConnection } from "./subject.ts";
-import type { Role, TrackerContext } from "./context.ts";
+import type { TrackerContext } from "./context.ts";
 import { detect, type Head } from "./detect.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
@@ -26,15 +27,7 @@ const NO_HEAD: Head = { bytes: new Uint8Array(0), full: true };
 /** One remote end. */
 class Peer {
   lastNs = 0;
-  readonly facts: {
-    protocol: string;
-    role: Role | undefined;
-    local: string;
-    remote: string;
-    conn: number;
-    library: string;
-    proxy: undefined;
-  };
+  readonly facts: LiveFacts;
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
   readonly #port: number;

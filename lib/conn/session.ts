@@ -174,10 +174,12 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   }
 
   advance(side: Side): void {
-    const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
-    const before = driver.frames;
+    const [request, response] = [this.#requestDriver, this.#responseDriver];
+    const [driver, other] = side === "request" ? [request, response] : [response, request];
+    const before = this.frames;
     driver.run();
-    this.#stitchWhenDue(driver.frames - before);
+    if (other.isWaiting && driver.next === undefined) other.run();
+    this.#stitchWhenDue(this.frames - before);
     this.#noteState();
   }
 
@@ -212,6 +214,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#responseDriver.end(reason);
     this.#requestDriver.run();
     this.#responseDriver.run();
+    this.#requestDriver.stopWaiting();
+    this.#responseDriver.stopWaiting();
     const isBehindGap = this.#requestDriver.isBehindGap || this.#responseDriver.isBehindGap;
     // What was lost at the very end shows in no position, unless the final ones are known.
     this.#stitchContext.allSeen = !isBehindGap && (isFinal || this.#place.context.losses === 0);

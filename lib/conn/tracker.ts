@@ -26,6 +26,7 @@ import {
 import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
+import type { LiveFacts } from "../record/build.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import { BothDirections } from "./both_directions.ts";
@@ -51,15 +52,7 @@ export class ConnTracker {
   state: TrackerState = "new";
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
-  readonly #facts: {
-    protocol: string;
-    role: Role | undefined;
-    local: string;
-    remote: string;
-    conn: number;
-    library: string;
-    proxy: Proxy | undefined;
-  };
+  readonly #facts: LiveFacts;
   readonly #plaintext: number;
   readonly #both: BothDirections;
   #session: Session | null = null;
@@ -100,8 +93,7 @@ export class ConnTracker {
   /** Next positions of both directions, from ENTRY_OPEN. */
   hintStart(egress: number, ingress: number): void {
     this.#totals?.hintStart(egress, ingress);
-    this.#both.egress.hintStart(egress, this.#context.losses);
-    this.#both.ingress.hintStart(ingress, this.#context.losses);
+    this.#both.hintStart({ egress, ingress }, this.#context.losses);
   }
 
   /** What it speaks was told before its first byte. */
@@ -150,8 +142,7 @@ export class ConnTracker {
 
   /** May the process still read what had come before the connection ended? */
   awaitsReader(final: FinalTotals): boolean {
-    const { ingress } = this.#both;
-    return !this.#givenUp && ingress.awaits(this.#both.endOf(ingress, final));
+    return !this.#givenUp && this.#both.awaitsReader(final);
   }
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
@@ -190,11 +181,11 @@ export class ConnTracker {
 
   #settle(direction: OneDirection, hasGrown: boolean): void {
     if (hasGrown) this.#grew(direction);
-    if (direction.eof !== null) this.#checkEof(direction);
+    this.#checkEof(direction);
   }
 
   #checkEof(direction: OneDirection): void {
-    const eof = direction.eof;
+    const { eof } = direction;
     if (eof === null || direction.ended || !direction.assembler.reached(eof, false)) return;
     direction.ended = true;
     this.#session?.endSide(this.#both.sideOf(direction), "closed");
@@ -335,8 +326,9 @@ export class ConnTracker {
 
   #startNamed({ to, role, inherited }: Bequest): void {
     const plugin = this.#context.plugins.find(({ name }) => name === to);
-    if (plugin === undefined) this.#giveUp(`switched to ${to}`);
-    else this.#start(plugin, role, inherited);
+    if (plugin !== undefined) return this.#start(plugin, role, inherited);
+    this.#countAnew();
+    this.#giveUp(`switched to ${to}`);
   }
 
   /** Nobody can read what it is. */
@@ -348,13 +340,17 @@ export class ConnTracker {
 
   /** What comes now is looked at like a connection of its own. */
   #startOver(): void {
-    this.#totals = new UnknownTotals();
-    this.#both.startOver();
+    this.#countAnew();
     this.#prober.startOver();
     this.#moveTo("probing", "another protocol begins");
     for (const direction of this.#both.all) {
       if (direction.stream.shownBytes > 0) this.#grew(direction);
     }
+  }
+
+  #countAnew(): void {
+    this.#totals = UnknownTotals.of(this.#both.egress.stream, this.#both.ingress.stream);
+    this.#both.startOver();
   }
 
   #refuse(): void {

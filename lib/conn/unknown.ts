@@ -7,7 +7,7 @@ import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.
 import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { Direction, Flag } from "../capture/abi.ts";
-import type { Owner } from "../stream/byte_stream.ts";
+import type { ByteStream, Owner } from "../stream/byte_stream.ts";
 import { shownText } from "../wire/shown.ts";
 import { base64 } from "../wire/text.ts";
 import type { Role, TrackerContext } from "./context.ts";
@@ -24,12 +24,14 @@ class DirectionTotals {
   span: Span | null = null;
   /** Where the direction begins, as ENTRY_OPEN told it. */
   told: number | undefined = undefined;
+  /** So many were there when it began. */
+  #before = 0;
   /** Bytes before those kept were not seen: they may be the rest of anything. */
   isLate = false;
   /** Position behind the last byte kept; -1 before the first, and when nothing more is kept. */
   #next = -1;
   /** Of the latest operation: its position as told, and counted from the first one's. */
-  #position = 0;
+  #position: number | null = null;
   #at = 0;
   #start = 0;
   #end = 0;
@@ -70,12 +72,31 @@ class DirectionTotals {
       this.bytes += event.totalBytes;
       return;
     }
-    const step = this.span === null ? 0 : event.position - this.#position;
+    const step = this.#position === null ? 0 : event.position - this.#position;
     this.#at += (event.flags & Flag.TCP_POSITION) !== 0 ? step | 0 : step;
     this.#position = event.position;
     this.#start = Math.min(this.#start, this.#at);
     this.#end = Math.max(this.#end, this.#at + event.totalBytes);
-    this.bytes = this.#end - this.#start;
+    this.bytes = this.#before + this.#end - this.#start;
+  }
+
+  /** It begins with what a stream holds. What comes later is counted, and shown no more. */
+  begin(stream: ByteStream): void {
+    const bytes = stream.view();
+    if (bytes.length === 0) return;
+    const { pid, fd, comm, container } = stream.frontOwner;
+    this.span = {
+      startNs: stream.frontNs,
+      endNs: stream.lastNs,
+      bytes: 0,
+      pid,
+      fd,
+      comm,
+      container,
+    };
+    this.bytes = this.#before = stream.end - stream.position;
+    this.firstLength = Math.min(FIRST_BYTES, bytes.length);
+    this.first = bytes.slice(0, this.firstLength);
   }
 
   settle(bytes: number, span: Span): void {
@@ -133,6 +154,14 @@ export class UnknownTotals {
     const egress = event.direction === Direction.EGRESS;
     this.#firstSpeaker ??= egress ? "client" : "server";
     (egress ? this.#egress : this.#ingress).add(event, owner);
+  }
+
+  /** Of a connection that begins with what its streams hold. */
+  static of(egress: ByteStream, ingress: ByteStream): UnknownTotals {
+    const totals = new UnknownTotals();
+    totals.#egress.begin(egress);
+    totals.#ingress.begin(ingress);
+    return totals;
   }
 
   /** Who would be the client if the first byte seen was a request's. */

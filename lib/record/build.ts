@@ -19,6 +19,9 @@ export interface RecordFacts {
   readonly proxy: Proxy | undefined;
 }
 
+/** The same while it is still being learnt. */
+export type LiveFacts = { -readonly [K in keyof RecordFacts]: RecordFacts[K] };
+
 /** Reasons in the order in which a record lists them. */
 const ORDER: readonly IncompleteReason[] = [
   "gap",

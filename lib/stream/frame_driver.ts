@@ -8,6 +8,7 @@
  *     frame      taken off the stream with the bytes skipped before it, queued
  *     inner      taken off the stream likewise; its piece of a nested stream is driven at once (nested.ts)
  *     skip       passed, also bytes still to come; gaps inside mark the frame
+ *     wait       waits for the other side
  *     need_more  waits; at a gap or at the end the frame is abandoned (what there is of it is queued)
  *     invalid    counted; resync from the next byte, or behind what was looked at in vain
  *     switch     stops: both directions go on with another protocol
@@ -27,7 +28,8 @@ import type {
 } from "../../protocols/protocol.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { BoundarySearch } from "./boundary_search.ts";
-import { contextOf, type DriverPlace, type DriverReport } from "./driver_place.ts";
+import { contextOf, type DriverPlace } from "./driver_place.ts";
+import { isLength, isUnit, NO_PROGRESS, TOO_MANY } from "./distrust.ts";
 import { FrameInProgress } from "./frame_in_progress.ts";
 import { incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
@@ -36,8 +38,6 @@ import { Window } from "./window.ts";
 
 /** A start that was found on fewer bytes is looked at again when there are more. */
 const SURE_BYTES = 64;
-const NO_PROGRESS: Invalid = { kind: "invalid", reason: "no_progress" };
-const TOO_MANY: Invalid = { kind: "invalid", reason: "too_many_nested_streams" };
 
 export class FrameDriver<F, S, X extends Exchange, T> {
   /** Set once the protocol handed over to another. */
@@ -45,12 +45,13 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** Frames found so far, and failures to find one. */
   frames = 0;
   failures = 0;
+  /** What is in front is for the other side to decide: run() again when that one has moved on. */
+  isWaiting = false;
 
   readonly #place: DriverPlace<F, S, X, T>;
   readonly #protocol: Protocol<F, S, X, T>;
   readonly #context: ParseContext<S>;
   readonly #stream: ByteStream;
-  readonly #report: DriverReport;
   /** The frame in front. */
   readonly #front: FrameInProgress;
   #nested: NestedStreams | null = null;
@@ -74,7 +75,6 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#search = new BoundarySearch(place, this.#context, this.#front);
     this.#origin = place.stream.position;
     this.#stream = place.stream;
-    this.#report = place.report;
     this.#ended = this.#context.ended;
     this.#passing = new PassingBy((until) => place.report.pass(place.side, until));
   }
@@ -106,9 +106,13 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return this.#front.skippedBytes;
   }
 
-  /** Bytes were missing behind the last frame: there may have been more. */
+  /** Whole frames may be missing behind the last one. */
   get isBehindGap(): boolean {
     return this.#front.mayLack;
+  }
+
+  stopWaiting(): void {
+    if (this.isWaiting) this.#abandon(this.#endReason);
   }
 
   /** Its frames will not be asked for any more. */
@@ -124,6 +128,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #takeFrames(): void {
     const stream = this.#stream;
+    this.isWaiting = false;
     // Beyond, positions do not move by a byte any more: no kernel counts that far.
     if (stream.end > Number.MAX_SAFE_INTEGER) stream.clear();
     while (this.next === undefined) {
@@ -172,14 +177,16 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     const result = this.#protocol.parseFrame(bytes, context);
     if (result.kind === "frame" && isLength(result.length, bytes.length)) {
       const trailing = bytes.length - result.length;
-      if (trailing > 0) this.#report.invalid(context.side, "trailing_bytes", bytes, result.length);
+      if (trailing > 0) {
+        this.#place.report.invalid(context.side, "trailing_bytes", bytes, result.length);
+      }
       this.#takeFrame(result);
     } else if (result.kind === "need_more" && gapBytes > 0) {
       this.#abandon(incompleteOfGap(stream.gapReason));
     } else {
       const reason = result.kind === "invalid" ? result.reason : "short_datagram";
       this.failures++;
-      this.#report.invalid(context.side, reason, bytes, 0);
+      this.#place.report.invalid(context.side, reason, bytes, 0);
       this.#protocol.abandon(context);
     }
     stream.clear();
@@ -197,11 +204,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #apply(result: ParseResult<F>, bytes: Uint8Array, shown: number, gapBytes: number): boolean {
     switch (result.kind) {
       case "frame":
-        if (
-          !isLength(result.length, bytes.length) || (result.length === 0 && !this.#front.hasBegun)
-        ) {
-          return this.#invalid(NO_PROGRESS, bytes);
-        }
+        if (!isUnit(result, bytes.length, this.#front)) return this.#invalid(NO_PROGRESS, bytes);
         this.#takeFrame(result);
         return true;
       case "inner":
@@ -215,6 +218,10 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         this.#window.restart();
         this.#stream.skip(result.length);
         return true;
+      case "wait":
+        this.isWaiting = true;
+        if (shown > this.#place.maxFrameBytes) this.giveUp();
+        return false;
       case "need_more":
         return this.#needMore(result.minBytes, bytes.length, shown, gapBytes);
       case "invalid":
@@ -240,10 +247,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** One unit of the wire carried a piece of a nested stream. */
   #takeInner(result: Inner, bytes: Uint8Array, shown: number): boolean {
     const { length } = result;
-    if (!isLength(length, shown) || (length === 0 && !this.#front.hasBegun)) {
-      return this.#invalid(NO_PROGRESS, bytes);
-    }
     const front = this.#front;
+    if (!isUnit(result, shown, front)) return this.#invalid(NO_PROGRESS, bytes);
     this.#begin();
     const stream = this.#stream;
     const end = stream.position + length;
@@ -303,7 +308,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #invalid(result: Invalid, bytes: Uint8Array): boolean {
     this.failures++;
-    this.#report.invalid(this.#context.side, result.reason, bytes, this.#stream.position);
+    this.#place.report.invalid(this.#context.side, result.reason, bytes, this.#stream.position);
     const half = this.#protocol.abandon(this.#context);
     if (half !== null) {
       this.#begin();
@@ -323,7 +328,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     stream.consume(shown);
     if (stream.skipLeft > 0) stream.skipLeft = 0;
     const half = this.#protocol.abandon(this.#context);
-    this.#report.abandoned(this.#context.side, reason);
+    this.#place.report.abandoned(this.#context.side, reason);
     this.#front.note(reason);
     if (half !== null) this.#push(half.frame, half, undefined);
     else this.#finishFrame();
@@ -342,14 +347,13 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#nested?.breakOff(this.#front.gapReason);
   }
 
-  /** Of a nested stream: bytes of unknown number are missing behind those that came. */
+  /** Of a nested stream: something is missing from, or behind, the bytes that came last. */
   breakOff(reason: IncompleteReason): void {
     this.#front.gapReason = reason;
     this.#abandon(reason);
     this.#startResync(0);
   }
 
-  /** Something is missing from the bytes that came last. */
   note(reason: IncompleteReason): void {
     this.#front.note(reason);
   }
@@ -383,7 +387,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.frames++;
     this.#window.good();
     this.#front.closeGap();
-    this.#report.frame(this.#context.side, timed.bytes);
+    this.#place.report.frame(this.#context.side, timed.bytes);
     this.#finishFrame();
   }
 
@@ -393,8 +397,4 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#needBytes = 0;
     this.#window.restart();
   }
-}
-
-function isLength(length: number, shown: number): boolean {
-  return Number.isInteger(length) && length >= 0 && length <= shown;
 }

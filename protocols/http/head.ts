@@ -77,3 +77,9 @@ export class HeadMemo {
     return MEMO_FACTOR * this.fields.length;
   }
 }
+
+/** Text in a body may look like a request line, but for its target. */
+export function hasUsualTarget({ method, path }: Head): boolean {
+  if (path.includes(" ")) return false;
+  return path.startsWith("/") || path.startsWith("http") || path === "*" || method === "CONNECT";
+}

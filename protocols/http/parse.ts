@@ -6,11 +6,18 @@
  * the rest is skipped. It never buffers a body, never throws, never loops over messages.
  */
 import { weigh } from "../../lib/wire/weight.ts";
-import { ANY, type Frame, type ParseContext, type ParseResult, type Remains } from "../protocol.ts";
+import {
+  ANY,
+  type Frame,
+  type ParseContext,
+  type ParseResult,
+  type Remains,
+  type Wait,
+} from "../protocol.ts";
 import { Body, showWhole } from "./body.ts";
 import { type Progress, readChunked, Step } from "./chunked.ts";
 import { startMessage, toFrame, upgradedTo } from "./frame.ts";
-import type { Head } from "./head.ts";
+import { hasUsualTarget, type Head } from "./head.ts";
 import { readHead } from "./read_head.ts";
 import {
   findHeadEnd,
@@ -21,6 +28,7 @@ import {
   statusLineShape,
 } from "./shape.ts";
 import {
+  awaitsTunnel,
   disturb,
   type HttpState,
   Phase,
@@ -40,6 +48,8 @@ const EARLY_BYTES = 512;
 /** "HTTP/1.": a response that starts where a body was thinkable. */
 const PEEK_BYTES = 7;
 
+const WAIT: Wait = { kind: "wait" };
+
 type Result = ParseResult<HttpFrame>;
 type Context = ParseContext<HttpState>;
 
@@ -47,6 +57,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   const { state, side } = context;
   const reader = state[side];
   if (reader.head !== null) return parseBody(bytes, 0, reader, reader.head, context);
+  if (side === "request" && awaitsTunnel(state)) return WAIT;
   if (!standsAlone(state, side)) return parseHead(bytes, reader, context);
   const known = recall(bytes, reader, context);
   if (known !== null) return known;
@@ -139,12 +150,6 @@ function begin(
   return side === "request"
     ? beginRequest(bytes, end, reader, head, context)
     : beginResponse(bytes, end, reader, head, context);
-}
-
-/** Text in a body may look like a request line, but for its target. */
-function hasUsualTarget({ method, path }: Head): boolean {
-  if (path.includes(" ")) return false;
-  return path.startsWith("/") || path.startsWith("http") || path === "*" || method === "CONNECT";
 }
 
 /** No head ends here yet: may it still? */

@@ -123,6 +123,11 @@ export function standsAlone(state: HttpState, side: Side): boolean {
   return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
 }
 
+/** The last request was a CONNECT: its answer tells whether what is behind it is HTTP at all. */
+export function awaitsTunnel({ methods, uncertain }: HttpState): boolean {
+  return methods.newest === "CONNECT" && !uncertain;
+}
+
 /** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */
 export function disturb(state: HttpState, side: Side): void {
   state[side].reset();

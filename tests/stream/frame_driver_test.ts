@@ -115,6 +115,29 @@ Deno.test("FrameDriver counts what is invalid and goes on at the next boundary",
   assert.deepEqual([seen.invalid, seen.resynced], [["no_dot"], 7]);
 });
 
+Deno.test("FrameDriver waits for the other side, with all that comes meanwhile", () => {
+  const other = { hasMoved: false };
+  const parse: Parse = (bytes, context) =>
+    other.hasMoved ? parseDots(bytes, context) : { kind: "wait" };
+  const { driver, put, gap, queue, seen } = setUp(parse, null, 64);
+  put(".a;");
+  gap(5, GAP_LOST);
+  put(".b;");
+  assert.deepEqual([driver.isWaiting, queue.length, seen.gaps], [true, 0, []]);
+  other.hasMoved = true;
+  driver.run();
+  assert.deepEqual(queue.map(({ frame }) => frame), [".a", ".b"]);
+  assert.equal(driver.isWaiting, false);
+  other.hasMoved = false;
+  put("x".repeat(65));
+  assert.deepEqual([driver.isWaiting, driver.waits], [true, false], "beyond what a frame may have");
+  put(".y");
+  driver.end("closed");
+  driver.run();
+  driver.stopWaiting();
+  assert.deepEqual([driver.waits, seen.abandoned], [false, ["truncated", "closed"]]);
+});
+
 Deno.test("FrameDriver abandons at a gap and resyncs behind it", () => {
   const { put, gap, queue, seen } = setUp(parseDots, "half");
   put(".a;.bc");
@@ -171,7 +194,7 @@ for (const { bytes, passes } of skips) {
     put("x");
     for (let left = bytes - 2; left > 0; left -= GIB / 2) gap(Math.min(left, GIB / 2), Cut.PASSED);
     assert.deepEqual(seen.gaps, []);
-    put("y");
+    put(".y");
     assert.deepEqual(seen.passes, passes);
   });
 }

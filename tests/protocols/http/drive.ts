@@ -230,6 +230,8 @@ class Drive {
           if (context.ended) return;
           this.startResync(lane);
           break;
+        case "wait":
+          return;
         case "invalid": {
           this.outcome.invalid.push(result.reason);
           const half = abandon(context);

@@ -129,6 +129,14 @@ const table: Record<string, { steps: Step[]; exchanges: number }> = {
     ],
     exchanges: 1,
   },
+  "connect refused, and the request that was sent behind it": {
+    steps: [
+      ask("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+      answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"),
+      answer("HTTP/1.1 204 No Content\r\n\r\n"),
+    ],
+    exchanges: 2,
+  },
   "unknown method, folded and repeated fields": {
     steps: [
       ask("FROB * HTTP/1.1\r\nhost: a\r\nX-A: 1\r\n 2\r\nx-a: 3\r\n__proto__: 4\r\n\r\n"),

@@ -108,7 +108,8 @@ class Direction {
         return false;
       case "switch":
       case "inner":
-        throw new Error("redis does not switch, nor nest");
+      case "wait":
+        throw new Error("redis does not switch, nest, nor wait");
     }
   }
 

@@ -3,7 +3,7 @@
  * gcc and curl.
  */
 import assert from "node:assert/strict";
-import { livingFolder, readLink } from "../../lib/capture/live/machine.ts";
+import { networkOf, readLink } from "../../lib/capture/live/machine.ts";
 import { Background, run } from "../support/process.ts";
 import { freePort } from "../support/servers.ts";
 import { lossIn, startTracer, WAYS } from "../support/tracer.ts";
@@ -24,7 +24,7 @@ for (const way of WAYS) {
       await server.until(() => server.stdout.includes("ready"), "the server");
       await server.until(() => stateOf(server.pid) === "Z", "the end of its main thread");
       assert.equal(readLink(`/proc/${server.pid}/ns/net`), null);
-      const namespace = readLink(`${livingFolder(server.pid)}/ns/net`);
+      const namespace = readLink(`${networkOf(server.pid)?.folder}/ns/net`);
       assert.equal(namespace, readLink("/proc/self/ns/net"));
 
       await using tracer = await startTracer("--capture", way, "--pid", `${server.pid}`);

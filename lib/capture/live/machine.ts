@@ -102,20 +102,36 @@ export function readLink(path: string): string | null {
   }
 }
 
+/** A network namespace, as a process shows it. */
+export interface NetworkView {
+  /** The folder of /proc that shows it. */
+  readonly folder: string;
+  /** Tells it from others. */
+  readonly identity: string;
+}
+
 /**
- * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
- * before the others, one of theirs.
+ * The network namespace of a process that lives; when its main thread has ended before the others,
+ * as one of theirs shows it. Null when it has ended as a whole.
  */
-export function livingFolder(pid: number): string {
+export function networkOf(pid: number): NetworkView | null {
   const own = `/proc/${pid}`;
-  if (fileIdentity(`${own}/net/unix`) !== null) return own;
+  return networkAt(own) ?? networkOfThreads(own);
+}
+
+function networkOfThreads(own: string): NetworkView | null {
   try {
     for (const { name } of Deno.readDirSync(`${own}/task`)) {
-      const folder = `${own}/task/${name}`;
-      if (fileIdentity(`${folder}/net/unix`) !== null) return folder;
+      const found = networkAt(`${own}/task/${name}`);
+      if (found !== null) return found;
     }
   } catch {
-    // It has ended as a whole.
+    // It has ended.
   }
-  return own;
+  return null;
+}
+
+function networkAt(folder: string): NetworkView | null {
+  const identity = fileIdentity(`${folder}/net/unix`);
+  return identity === null ? null : { folder, identity };
 }

@@ -5,7 +5,7 @@
  */
 import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { fileIdentity, livingFolder, readText } from "./machine.ts";
+import { networkOf, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /** A connection that ends silently. */
@@ -112,12 +112,11 @@ export function socketInodes(
   const inodes = new Set<number>();
   const seen = new Set<string>();
   for (const who of [Deno.pid, ...pids]) {
-    const folder = livingFolder(who);
-    const namespace = fileIdentity(`${folder}/net/unix`);
-    if (namespace === null || seen.has(namespace)) continue;
-    seen.add(namespace);
+    const network = networkOf(who);
+    if (network === null || seen.has(network.identity)) continue;
+    seen.add(network.identity);
     for (const { name, column } of tables) {
-      const text = readText(`${folder}/net/${name}`);
+      const text = readText(`${network.folder}/net/${name}`);
       // A kernel without IPv6 has no udp6; without the others nothing can be said.
       if (text === null && name !== "udp6" && who === Deno.pid) return null;
       if (text !== null) collectInodes(text, column, inodes);

@@ -1,9 +1,9 @@
 /**
  * First bytes that say little, or are odd, from raw sockets to real servers: HTTP, Redis, DNS. Needs
- * root, nginx, redis-server and python3.
+ * root, nginx, node, redis-server and python3.
  */
 import assert from "node:assert/strict";
-import { run } from "../support/process.ts";
+import { Background, run } from "../support/process.ts";
 import { freePort, startNginx, startRedis } from "../support/servers.ts";
 import { bySide, type SeenRecord, traced, WAYS } from "../support/tracer.ts";
 
@@ -43,8 +43,16 @@ function brief({ request, response, incomplete }: SeenRecord): unknown[] {
   return [asked, response?.body ?? response?.value ?? response?.status, incomplete ?? null];
 }
 
-const ODD: readonly { line: string; path: string; anomalies: string[] }[] = [
-  { line: "GET  /two HTTP/1.1", path: "/two", anomalies: ["extra_spaces"] },
+interface Odd {
+  readonly line: string;
+  readonly path: string;
+  readonly anomalies: readonly string[];
+}
+
+const SPACES: Odd = { line: "GET  /two HTTP/1.1", path: "/two", anomalies: ["extra_spaces"] };
+
+const FOR_NGINX: readonly Odd[] = [
+  SPACES,
   { line: "GET /behind HTTP/1.1 ", path: "/behind", anomalies: ["extra_spaces"] },
   {
     line: "\r\n\r\n\r\n\r\n\r\n\r\nGET /empty HTTP/1.1",
@@ -53,26 +61,47 @@ const ODD: readonly { line: string; path: string; anomalies: string[] }[] = [
   },
 ];
 
+const FOR_NODE: readonly Odd[] = [
+  SPACES,
+  { line: "\n\nM-SEARCH * HTTP/1.1", path: "*", anomalies: ["leading_empty_lines"] },
+];
+
+const NODE = `
+const server = require("http").createServer((request, response) => response.end(request.url));
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+`;
+
+/** Two requests on each connection, the first one odd: both ends tell both. */
+async function checkOdd(way: string, port: number, all: readonly Odd[]): Promise<void> {
+  const args = ["--capture", way, "--port", `${port}`, "--protocol", "http"];
+  const records = await traced(args, async (tracer) => {
+    await talk(port, all.map(({ line }) => [`${line}\r\nHost: a\r\n\r\n`, GET]));
+    await tracer.untilRecords(4 * all.length);
+  });
+  const { client, server } = bySide(records);
+  for (const side of [client, server]) {
+    const want = all.flatMap(({ path }) => [[path, path, null], ["/usual", "/usual", null]]);
+    assert.deepEqual(side.map(brief), want);
+    const odd = side.filter((_, i) => i % 2 === 0);
+    assert.deepEqual(
+      odd.map(({ request }) => request?.anomalies),
+      all.map(({ anomalies }) => anomalies),
+    );
+  }
+}
+
 for (const way of WAYS) {
   const capture = ["--capture", way];
 
   Deno.test(`e2e thin evidence: request lines that nginx accepts (${way} way)`, async () => {
     await using nginx = await startNginx({ server: "location / { return 200 $uri; }" });
-    const args = [...capture, "--port", `${nginx.port}`, "--protocol", "http"];
-    const records = await traced(args, async (tracer) => {
-      await talk(nginx.port, ODD.map(({ line }) => [`${line}\r\nHost: a\r\n\r\n`, GET]));
-      await tracer.untilRecords(4 * ODD.length);
-    });
-    const { client, server } = bySide(records);
-    for (const side of [client, server]) {
-      const want = ODD.flatMap(({ path }) => [[path, path, null], ["/usual", "/usual", null]]);
-      assert.deepEqual(side.map(brief), want);
-      const odd = side.filter((_, i) => i % 2 === 0);
-      assert.deepEqual(
-        odd.map(({ request }) => request?.anomalies),
-        ODD.map(({ anomalies }) => anomalies),
-      );
-    }
+    await checkOdd(way, nginx.port, FOR_NGINX);
+  });
+
+  Deno.test(`e2e thin evidence: request lines that node accepts (${way} way)`, async () => {
+    await using node = new Background("node", ["-e", NODE]);
+    await node.until(() => node.stdout.includes("\n"), "node's port");
+    await checkOdd(way, Number(node.stdout), FOR_NODE);
   });
 
   Deno.test(`e2e thin evidence: what Redis takes for commands, and for none (${way} way)`, async () => {

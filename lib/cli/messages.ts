@@ -1,21 +1,38 @@
 /**
  * What sockeye itself has to say: lines on stderr, and the answers of commands that are no trace.
  * In: text. Out: the same text with everything escaped that a terminal could obey, newlines aside.
- * A stream that nobody reads any more is no fault here.
+ * A stream that nobody reads any more is no fault here; an answer that cannot be written is one.
  */
 import { Log, type LogLevel } from "../log.ts";
+import { systemReason } from "../system_reason.ts";
 import { escapeText } from "../wire/escape.ts";
+import { OperatorError } from "./errors.ts";
+
+const O_ACCMODE = 3, O_RDONLY = 0;
 
 const encoder = new TextEncoder();
 
 /** stderr. */
 export function tell(text: string): void {
-  put(Deno.stderr, text.split("\n").map(escapeText).join("\n"));
+  try {
+    put(Deno.stderr, text.split("\n").map(escapeText).join("\n"));
+  } catch {
+    // Nobody to tell.
+  }
 }
 
 /** stdout, as it is: the text is our own. */
 export function answer(text: string): void {
-  put(Deno.stdout, text);
+  // Writing there seems to go well: the runtime takes EBADF for success.
+  if (isStdoutClosed()) throw new OperatorError("Cannot write to stdout: it is closed");
+  try {
+    put(Deno.stdout, text);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return;
+    throw new OperatorError(`Cannot write to stdout: ${systemReason(error)}`, null, undefined, {
+      cause: error,
+    });
+  }
 }
 
 /** Messages of a trace: -q silences what is no warning, -v and -vv say more. */
@@ -26,9 +43,15 @@ export function openLog(options: { quiet?: true; verbose: number }): Log {
 
 function put(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = encoder.encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}
+
+/** Was it closed when the process began? Then the executable put something there that takes no byte. */
+export function isStdoutClosed(): boolean {
   try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+    const flags = /^flags:\s+([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/fdinfo/1"))?.[1];
+    return flags !== undefined && (Number.parseInt(flags, 8) & O_ACCMODE) === O_RDONLY;
   } catch {
-    // Nobody to tell.
+    return false; // a /proc of another pid namespace, or none
   }
 }

@@ -10,6 +10,7 @@ import {
 } from "@commander-js/extra-typings";
 import { ExitCode, OperatorError, quote, usageError } from "./errors.ts";
 import { SHELLS } from "./completions.ts";
+import { answer } from "./messages.ts";
 import {
   doctorCommand,
   type DoctorOptions,
@@ -70,10 +71,7 @@ export function buildProgram(actions: Actions): CommandUnknownOpts {
   addCommands(program, actions);
   for (const command of [program, ...program.commands]) {
     command.helpOption("-h, --help", "print this").exitOverride().showSuggestionAfterError(false)
-      .configureOutput({
-        writeErr: () => {},
-        outputError: () => {},
-      });
+      .configureOutput({ writeOut: answer, writeErr: () => {}, outputError: () => {} });
   }
   return program;
 }

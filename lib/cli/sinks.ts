@@ -6,10 +6,9 @@ import type { Sink } from "../sink/sink.ts";
 import { TableSink, terminalScreen } from "../sink/table.ts";
 import { systemReason } from "../system_reason.ts";
 import { OperatorError, quote } from "./errors.ts";
+import { isStdoutClosed } from "./messages.ts";
 import { openNamed } from "./named_files.ts";
 import type { OutputOptions } from "./options.ts";
-
-const O_ACCMODE = 3, O_RDONLY = 0;
 
 /** Without --output: a table for a terminal, NDJSON for programs and files. */
 export function outputFormat(options: OutputOptions): "ndjson" | "table" {
@@ -40,16 +39,6 @@ export function openSink(
   return outputFormat(options) === "table"
     ? new TableSink(output, terminalScreen(toTerminal), protocols)
     : new NdjsonSink(output, toTerminal);
-}
-
-/** Was it closed when the process began? Then the executable put something there that takes no byte. */
-function isStdoutClosed(): boolean {
-  try {
-    const flags = /^flags:\s+([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/fdinfo/1"))?.[1];
-    return flags !== undefined && (Number.parseInt(flags, 8) & O_ACCMODE) === O_RDONLY;
-  } catch {
-    return false; // a /proc of another pid namespace, or none
-  }
 }
 
 /** Throws when records could not be written: a full disk, mostly. */

@@ -220,6 +220,20 @@ Deno.test("e2e cli: a stdout that nobody reads is no error, a closed one is", as
   }
 });
 
+Deno.test("e2e cli: an answer that cannot be written is an error, one that nobody reads is none", async () => {
+  for (const command of ["--help", "help replay", "--version", "protocols", "completions bash"]) {
+    for (const [ending, status] of [[">&-", 1], ["> /dev/full", 1], ["| true", 0]]) {
+      const { stderr } = await shell(`
+        set -o pipefail
+        $SOCKEYE ${command} ${ending}
+        echo "status $?" >&2
+      `);
+      assert.match(stderr, new RegExp(`status ${status}`), `${command} ${ending}: ${stderr}`);
+      if (status !== 0) assert.match(stderr, /^Cannot write to stdout: .*(closed|\(ENOSPC\))\n/);
+    }
+  }
+});
+
 Deno.test("e2e cli: without root it says what is missing and how to get it", async () => {
   const folder = await Deno.makeTempDir({ prefix: "sockeye-user-" });
   await Deno.copyFile(SOCKEYE, `${folder}/sockeye`);

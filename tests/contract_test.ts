@@ -11,6 +11,7 @@ import {
   chopped,
   contents,
   cutAt,
+  halves,
   inEntries,
   joinedAt,
   missing,
@@ -20,12 +21,15 @@ import {
   type Sample,
   splitAt,
   whole,
+  withGarbage,
 } from "./support/contract.ts";
 import { every, everyNext, samples as everySamples } from "./support/every.ts";
-import type { Trace } from "./support/events.ts";
+import { bytesOf, type Trace } from "./support/events.ts";
 
 const PLACES = 120;
 const MUTATIONS = 60;
+const GARBAGE_PLACES = 6;
+const GARBAGE = ["\0\xff\0", "?", "\r\n", "$9\r\n", "GET ", "0\r\n\r\n"].map(bytesOf);
 /** Samples larger than this are not chopped to single bytes. */
 const LARGE_BYTES = 32 << 10;
 
@@ -84,6 +88,29 @@ for (const plugin of [...registry, every]) {
         if (place.offset === 0) continue;
         const got = contents(run(plugins, splitAt(sample, place)));
         assert.deepEqual(got, want, `${sample.name}, split at ${place.step}:${place.offset}`);
+      }
+    }
+  });
+
+  Deno.test(`${name} contract: what stands behind invalid bytes is read however they are cut`, () => {
+    for (const sample of samples) {
+      if (sample.transport === "datagram" || sizeOf(sample) > LARGE_BYTES) continue;
+      // A connection's first bytes are judged by whole operations.
+      if (sample.isTunnel) continue;
+      for (const [i, at] of places(sample, GARBAGE_PLACES).entries()) {
+        const garbage = GARBAGE[i % GARBAGE.length] as Uint8Array;
+        const damaged = withGarbage(sample, at, garbage);
+        const step = sample.steps.length + at.step;
+        const want = halves(run(alone, whole(damaged)));
+        const title = `${sample.name}, garbage at ${at.step}:${at.offset}`;
+        for (const size of [1, 5]) {
+          assert.deepEqual(halves(run(alone, chopped(damaged, size))), want, `${title}, ${size}`);
+        }
+        const length = damaged.steps[step]?.bytes.length ?? 0;
+        for (let offset = 1; offset < length; offset += 1 + (length >> 4)) {
+          const got = halves(run(alone, splitAt(damaged, { step, offset })));
+          assert.deepEqual(got, want, `${title}, split at ${offset}`);
+        }
       }
     }
   });

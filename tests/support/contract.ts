@@ -14,6 +14,8 @@ export interface Sample {
   steps: { side: Side; bytes: Uint8Array }[];
   /** Records that the whole conversation gives, once the connection is closed. */
   exchanges: number;
+  /** What comes behind it is read like a connection of its own. */
+  isTunnel?: true;
 }
 
 /** A place in a sample: `offset` bytes into step `step`. */
@@ -39,10 +41,12 @@ export function run(plugins: readonly Plugin[], conversation: Conversation): Tra
   return trace;
 }
 
+function timeless(key: string, value: unknown): unknown {
+  return key === "time" || key.endsWith("_ns") ? undefined : value;
+}
+
 /** The records without what depends on when the bytes moved: the time, and every duration. */
 export function contents(trace: Trace): string[] {
-  const timeless = (key: string, value: unknown): unknown =>
-    key === "time" || key.endsWith("_ns") ? undefined : value;
   return trace.records.map((record) => JSON.stringify(record, timeless));
 }
 
@@ -132,6 +136,27 @@ export function mutated(sample: Sample, seed: number): Conversation {
     return { side, bytes: out };
   });
   return spoken(conversationOf(sample), steps.filter(({ bytes }) => bytes.length > 0));
+}
+
+/** A sample, once more with `garbage` put in at a place, and once more as it is. */
+export function withGarbage(sample: Sample, place: Place, garbage: Uint8Array): Sample {
+  const damaged = sample.steps.map(({ side, bytes }, i) => {
+    if (i !== place.step) return { side, bytes };
+    const [before, behind] = [bytes.subarray(0, place.offset), bytes.subarray(place.offset)];
+    return { side, bytes: Uint8Array.from([...before, ...garbage, ...behind]) };
+  });
+  return { ...sample, steps: [...sample.steps, ...damaged, ...sample.steps] };
+}
+
+/**
+ * What was read of either side, whatever was paired with what: the halves of the records by their
+ * sizes on the wire, sorted. (What a half may show depends on the pairs made by then.)
+ */
+export function halves(trace: Trace): string[] {
+  return trace.records.flatMap((record) => [
+    ...(record.request === null ? [] : [`${record.protocol} request ${record.request_bytes}`]),
+    ...(record.response === null ? [] : [`${record.protocol} response ${record.response_bytes}`]),
+  ]).sort();
 }
 
 /** At most about `limit` places, evenly spread over every byte of the sample. */

@@ -37,7 +37,7 @@ export const TEXT = "All work and no play makes Jack a dull boy. ".repeat(40);
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-const table: Record<string, { steps: Step[]; exchanges: number }> = {
+const table: Record<string, Omit<Sample, "name" | "transport">> = {
   "get with content-length, keep-alive": {
     steps: [ask(GET), answer(OK), ask(GET), answer(OK)],
     exchanges: 2,
@@ -128,6 +128,7 @@ const table: Record<string, { steps: Step[]; exchanges: number }> = {
       answer("HTTP/1.1 200 Connection established\r\n\r\n"),
     ],
     exchanges: 1,
+    isTunnel: true,
   },
   "connect refused, and the request that was sent behind it": {
     steps: [

@@ -3,7 +3,7 @@
  * away as rings lose them. In: how many exchanges, a seed. Out: for each pattern, what became of
  * them. A response that stands with another's request must carry a mark (`incomplete`).
  *
- *     deno run -A tests/sim/loss.ts --exchanges 4000000 --seed 1
+ *     deno run -A tests/sim/loss.ts --exchanges 4000000 --seed 1 [--losses none|one|many]
  */
 import { Cut, Direction, EntryKind, Family, Flag } from "../../lib/capture/abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent } from "../../lib/capture/event.ts";
@@ -104,6 +104,9 @@ interface Entry {
   cpu: number;
 }
 
+/** What a trace loses: nothing, one run of events, or some two in a hundred. */
+export type Losses = "none" | "one" | "many";
+
 /** One trace: `CONNECTIONS` of one pattern and protocol on `CPUS` rings. */
 export interface Scene {
   pattern: Pattern;
@@ -113,6 +116,7 @@ export interface Scene {
   isJoined: boolean;
   /** The entry that tells a loss comes 300 ms and more behind it: its ring was quiet. */
   isToldLate: boolean;
+  losses: Losses;
   seed: number;
 }
 
@@ -236,7 +240,7 @@ function entriesOf(
       before[direction] = position;
       put({ kind: EntryKind.OPEN, timeNs, payload: names(isUnix ? [0, 0] : before) });
     }
-    const isCut = bytes.length > 20 && random() < 0.0005;
+    const isCut = bytes.length > 20 && random() < 0.0005 && scene.losses === "many";
     const payload = isCut ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes;
     const cut = isCut ? Cut.SNAPLEN : 0;
     const at = i === first && isUnix ? 0 : position;
@@ -265,14 +269,18 @@ function lose(entries: readonly Entry[], scene: Scene, random: () => number): En
     lost[cpu] = 0;
     out.push({ fields: { kind: EntryKind.LOST, timeNs, total }, cpu });
   };
-  for (const entry of entries) {
+  const only = Math.floor(random() * entries.length);
+  for (const [i, entry] of entries.entries()) {
     const { cpu } = entry;
     const timeNs = timeOf(entry);
     for (let other = 0; other < CPUS; other++) {
       const until = quietUntil[other] ?? 0;
       if (until <= timeNs) tell(other, timeNs);
     }
-    if ((runs[cpu] ?? 0) === 0 && random() < 0.0015) {
+    const begins = scene.losses === "many"
+      ? random() < 0.0015
+      : scene.losses === "one" && i === only;
+    if ((runs[cpu] ?? 0) === 0 && begins) {
       runs[cpu] = 1 + Math.floor(random() ** 2 * 40);
     }
     const run = runs[cpu] ?? 0;
@@ -298,6 +306,7 @@ function lose(entries: readonly Entry[], scene: Scene, random: () => number): En
 export function simulate(
   exchanges: number,
   seed: number,
+  losses: Losses = "many",
   patterns: readonly Pattern[] = PATTERNS,
 ): Map<string, Figures> {
   const all = new Map<string, Figures>();
@@ -314,6 +323,7 @@ export function simulate(
       isUnix: isSo(),
       isJoined,
       isToldLate: isSo(),
+      losses,
       seed: Math.floor(random() * 2 ** 31),
     };
     const name = `${pattern}, ${isJoined ? "joined" : "fresh"}`;
@@ -345,13 +355,18 @@ export function tableOf(all: ReadonlyMap<string, Figures>): string {
   return rows.join("\n");
 }
 
-function argument(name: string, otherwise: number): number {
+function argument(name: string, otherwise: string): string {
   const at = Deno.args.indexOf(`--${name}`);
-  return at < 0 ? otherwise : Number(Deno.args[at + 1]);
+  return at < 0 ? otherwise : Deno.args[at + 1] ?? otherwise;
 }
 
 if (import.meta.main) {
-  const all = simulate(argument("exchanges", 400_000), argument("seed", 1));
+  const losses = argument("losses", "many");
+  const all = simulate(
+    Number(argument("exchanges", "400000")),
+    Number(argument("seed", "1")),
+    losses === "none" || losses === "one" ? losses : "many",
+  );
   console.log(tableOf(all));
   const wrong = [...all.values()].reduce((sum, { wrongUnmarked }) => sum + wrongUnmarked, 0);
   Deno.exit(wrong === 0 ? 0 : 1);

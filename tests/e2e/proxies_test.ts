@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { assertSound } from "../support/http_seen.ts";
+import { HttpPeer } from "../support/http_peer.ts";
+import { RawTalker } from "../support/raw_talker.ts";
 import { startHaproxy, startTinyproxy } from "../support/proxies.ts";
 import { run } from "../support/process.ts";
 import { startNginx, startRedis } from "../support/servers.ts";
@@ -110,5 +112,40 @@ for (const way of WAYS) {
       ]);
     }
     assert.deepEqual([client[0]?.comm, server[0]?.comm], ["curl", "tinyproxy"]);
+  });
+
+  Deno.test(`e2e proxies: what is sent before a tunnel stands, and behind an upgrade (${way} way)`, async () => {
+    await using redis = await startRedis();
+    await using tinyproxy = await startTinyproxy();
+    await using peer = await HttpPeer.start();
+    const ports = `${tinyproxy.port},${peer.port}`;
+    const args = ["--capture", way, "--port", ports, "--protocol", "http,redis,unknown"];
+    const upgrade = "Upgrade: echo\r\nConnection: Upgrade\r\n\r\n";
+    const records = await traced(args, async (tracer) => {
+      await using early = new RawTalker(tinyproxy.port);
+      const { port } = redis;
+      await early.say(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: a\r\n\r\nPING\r\nQUIT\r\n`);
+      await tracer.untilRecords(2 * 3);
+      await using other = new RawTalker(peer.port);
+      const asked = `GET /upgrade HTTP/1.1\r\nHost: a\r\n${upgrade}`;
+      await other.say(asked, `HTTP/1.1 101 Switching Protocols\r\n${upgrade}`.length);
+      await other.say("heave ho", "heave ho".length);
+      await tracer.untilRecords(2 * 4);
+    });
+    const { client, server } = bySide(records);
+    for (const side of [client, server]) {
+      const told = side.map(({ protocol, request, response }) => [
+        protocol,
+        request?.method ?? request?.command ?? request?.bytes,
+        response?.status ?? response?.value ?? response?.bytes,
+      ]);
+      assert.deepEqual(told, [
+        ["http", "CONNECT", 200],
+        ["redis", "PING", "PONG"],
+        ["redis", "QUIT", "OK"],
+        ["http", "GET", 101],
+        ["unknown", 8, 8],
+      ]);
+    }
   });
 }

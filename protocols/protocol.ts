@@ -75,7 +75,10 @@ export interface NeedMore {
   kind: "need_more";
   minBytes: number;
 }
-/** What is in front is for the other side to decide: asked again when that one has moved on. */
+/**
+ * What is in front is for the other side to decide: asked again when that one has moved on (a nested
+ * stream: when more of its own has come).
+ */
 export interface Wait {
   kind: "wait";
 }

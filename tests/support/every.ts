@@ -11,7 +11,8 @@
  *     "~" the same, but within TLS: that is what the socket's bytes are from then on; the payload "*"
  *         leaves it to the plain text what it is, and with none nothing more is to be read
  *
- * `every_next` is lines of text, each answered by one.
+ * `every_next` is lines of text, each answered by one. What the client sends behind "hold" waits for
+ * the server's next line.
  */
 import { pairInOrder } from "../../lib/stitch/in_order.ts";
 import { type Acts, pairEitherWay } from "../../lib/stitch/either_way.ts";
@@ -167,6 +168,7 @@ export const every: Plugin = definePlugin<Unit, Words, Both, Words>({
 
 interface NextState {
   told: string;
+  isHeld: boolean;
   inherited: Timed<unknown> | null;
 }
 interface Line {
@@ -187,13 +189,16 @@ export const everyNext: Plugin = definePlugin<Line, NextState, Both, null>({
   createTrace: () => null,
   createState(_trace, inherited: Inherited | null) {
     const told = typeof inherited?.value === "string" ? inherited.value : "";
-    return { told, inherited: inherited?.request ?? null };
+    return { told, isHeld: false, inherited: inherited?.request ?? null };
   },
-  parseFrame(bytes) {
+  parseFrame(bytes, { side, state }) {
+    if (side === "request" && state.isHeld) return { kind: "wait" };
     if (bytes.length > 0 && !isLetter(bytes[0])) return { kind: "invalid", reason: "no_letter" };
     const end = bytes.indexOf(LF);
     if (end < 0) return { kind: "need_more", minBytes: bytes.length + 1 };
-    return { kind: "frame", frame: { text: textOf(bytes.subarray(0, end)) }, length: end + 1 };
+    const text = textOf(bytes.subarray(0, end));
+    state.isHeld = side === "request" && text === "hold";
+    return { kind: "frame", frame: { text }, length: end + 1 };
   },
   findBoundary(bytes, from) {
     let at = from;
@@ -302,6 +307,18 @@ export const samples: Sample[] = [
       fromServer(unit("!", 1, "A"), unit(">", 0, "told")),
       fromClient(line("one"), line("two")),
       fromServer(line("eins"), line("zwei")),
+    ],
+  },
+  {
+    name: "waits for the other side",
+    transport: "stream",
+    exchanges: 4,
+    steps: [
+      fromClient(unit("?", 1, "a")),
+      fromServer(unit("!", 1, "A"), unit(">", 0, "told")),
+      fromClient(line("hold"), line("two"), line("three")),
+      fromServer(line("go")),
+      fromServer(line("zwei"), line("drei")),
     ],
   },
   {

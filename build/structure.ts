@@ -1,13 +1,13 @@
 /**
- * The shape of the source tree, as ARCHITECTURE.md has it: arrows point one way, in no circle, and no
- * file is too long to be read in one go.
+ * Checks the shape of the source tree that ARCHITECTURE.md describes: imports point down the rooms and
+ * in no circle, and no file is too long to be read in one go.
  *
- * In: the sources. Out: one line for each place that is against it; none when all is well.
+ * In: the sources. Out: one line for each fault.
  */
 import { filesBelow, ROOT } from "./tools.ts";
 
 const MAX_LINES = 400;
-/** What a person writes and reads. */
+/** Files that a person writes and reads. */
 const CODE = /\.(ts|c|h|sh|py)$/;
 const PROGRAM = ["main.ts", "lib", "ffi", "protocols"];
 const EVERYTHING = [...PROGRAM, "bpf", "build", "tests", "build.sh"];
@@ -55,7 +55,7 @@ const NATIVE_USERS = [
   "lib/cli/",
 ];
 
-/** Everything that is against the rules. */
+/** Every fault in the tree, as a line for people. */
 export function structureFaults(): string[] {
   const imports = importsOf(filesOf(PROGRAM));
   return [...longFiles(filesOf(EVERYTHING)), ...arrowsUp(imports), ...circles(imports)];
@@ -75,7 +75,7 @@ export function longFiles(files: readonly string[], root: string = ROOT): string
   });
 }
 
-/** By file, what it imports of this tree. */
+/** The files of this tree that each file imports. */
 function importsOf(files: readonly string[]): Map<string, string[]> {
   const imports = new Map<string, string[]>();
   for (const file of files.filter((each) => each.endsWith(".ts"))) {
@@ -119,7 +119,7 @@ function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf("/"));
 }
 
-/** Files that import each other, by whatever way: each circle once (Tarjan's algorithm). */
+/** Files that import each other, directly or through others: each circle once (Tarjan's algorithm). */
 export function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const order = new Map<string, number>();
   const open: string[] = [], isOpen = new Set<string>(), faults: string[] = [];

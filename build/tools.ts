@@ -1,5 +1,5 @@
 /**
- * Where things are and how tools are run. In: names and arguments. Out: exit or BuildError.
+ * Where things are and how tools are run. In: names and arguments. Out: an exit status or BuildError.
  */
 
 /** A build step that failed, its reason in words; no stack trace is wanted. */

@@ -1,7 +1,6 @@
 /**
- * Bytes of traffic as text, and compared. In: a range of bytes. Out: strings, or null where the bytes
- * are no text.
- * Never throws on traffic, never keeps the bytes.
+ * Bytes of traffic as text, and comparing them. In: a range of bytes. Out: strings, or null where the
+ * bytes are no text. Never throws on traffic, never keeps the bytes.
  */
 
 interface Slicer {
@@ -20,13 +19,13 @@ function loaded(): Slicer {
   return slicer = buffer.Buffer.prototype;
 }
 
-/** Loads what the first text would otherwise wait for. */
+/** Loads Buffer now, so that the first text from traffic does not wait for it. */
 export function prepareText(): void {
   const bytes = new Uint8Array(LONG_TEXT);
   utf8(bytes, 0, bytes.length);
 }
 
-/** One character a byte. */
+/** A string with a character for each byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
 }
@@ -40,7 +39,8 @@ export function hasAt(
 ): boolean {
   const end = start + length;
   if (end > bytes.length || length > known.length) return false;
-  // This way round: Deno 2.9 holds the end of the other's range against this one's length, too.
+  // `bytes` compares itself with `known`, not the reverse: Deno 2.9 also checks the end of the target's
+  // range against the source's length.
   return (slicer ?? loaded()).compare.call(bytes, known, 0, length, start, end) === 0;
 }
 
@@ -48,16 +48,16 @@ export function hasAt(
 export function utf8(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start >= LONG_TEXT) return utf8Long(bytes, start, end);
   const text = (slicer ?? loaded()).utf8Slice.call(bytes, start, end);
-  // What is not valid is replaced by this character; but it may also have been sent.
+  // Invalid bytes become this character, but the traffic may also have had it.
   return text.includes("\ufffd") ? utf8Checked(bytes, start, end) : text;
 }
 
-/** From this many bytes on it is faster to look for others than ASCII first. */
+/** From this many bytes on it is faster to look first whether all are ASCII. */
 const LONG_TEXT = 256;
 
 let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 
-/** The last long text, for the same one is often sent again; kept once its length came twice. */
+/** The last long text, since the same is often sent again; kept once two in a row had its length. */
 const last: { length: number; text: string | null; bytes: Uint8Array } = {
   length: 0,
   text: null,

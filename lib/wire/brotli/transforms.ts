@@ -4,11 +4,12 @@
  * In: a word, and which of 121 ways. Out: the bytes that it stands for.
  */
 
-/** Below: the word without so many bytes at its end. Beyond UPPERCASE_ALL: at its beginning. */
+/** What is done to a word: below 10, so many bytes at its end are dropped; 12 and more, that less 11 at
+ * its beginning. */
 const UPPERCASE_FIRST = 10;
 const UPPERCASE_ALL = 11;
 
-/** What stands before the word | what becomes of it | what stands behind it. */
+/** Text before the word | what is done to the word, by number | text behind it. */
 const WAYS: readonly string[] = [
   ...["|0|", "|0| ", " |0| ", "|12|", "|10| ", "|0| the ", " |0|", "s |0| ", "|0| of "],
   ...["|10|", "|0| and ", "|13|", "|1|", ", |0| ", "|0|, ", " |10| ", "|0| in ", "|0| to "],
@@ -34,10 +35,10 @@ const ENCODED = WAYS.map((line) => {
 });
 
 export const TRANSFORMS: number = WAYS.length;
-/** The longest that comes of a word of 24 bytes. */
+/** The most bytes that a word of 24 bytes becomes. */
 export const MAX_WORD_BYTES: number = 24 + 16;
 
-/** Writes the word at `from` of `words`, changed; where it ends in `out`. */
+/** Writes the word at `from` of `words`, transformed, to `out`; returns where it ends there. */
 export function writeWord(
   words: Uint8Array,
   from: number,
@@ -63,7 +64,8 @@ export function writeWord(
   return end + behind.length;
 }
 
-/** One letter, as brotli has it: right for Latin, Greek and Cyrillic ones. Where the next begins. */
+/** Makes one letter upper case as brotli does, which suits Latin, Greek and Cyrillic; returns where the
+ * next begins. */
 function uppercase(out: Uint8Array, at: number, end: number): number {
   const byte = out[at] as number;
   if (byte < 0xc0) {

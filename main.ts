@@ -71,7 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (translated === null) return ExitCode.OK;
     const { text, exitCode: failed } = describeError(translated);
     tell(`${text}\n`);
-    // Below 126 a status would be taken for COMMAND's own.
+    // A status below 126 could be COMMAND's own.
     return command !== null && failed < 126 ? ExitCode.COMMAND_FAILED : failed;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What the doctor knows of a recording or packet capture. In: a file, and the filters of the replay
- * that misses records. Out: the same facts as of a process, as far as a file has them; everything
- * about processes is empty. It needs neither root nor the kernel.
+ * Facts for the doctor from a recording or packet capture. In: a file, and the filters of the replay
+ * that misses records. Out: the same facts as of a process, as far as a file has them; those about
+ * processes are empty. It needs neither root nor the kernel.
  */
 import { plugins } from "../../protocols/registry.ts";
 import { EntryKind } from "../capture/abi.ts";
@@ -86,7 +86,7 @@ export async function examineFile(
   };
 }
 
-/** What says how to watch a process. */
+/** Refuses options that say how a process is captured. */
 function refuseCapture(options: DoctorOptions, file: string): void {
   const given = {
     "--capture": options.capture,
@@ -100,7 +100,7 @@ function refuseCapture(options: DoctorOptions, file: string): void {
   }
 }
 
-/** Of a recording: the events of these processes, and of their children as they start. */
+/** Chooses the events of these processes and, with `follow`, of their children as they start. */
 function chooser(
   pids: readonly number[],
   follow: boolean,
@@ -110,7 +110,7 @@ function chooser(
   const known = follow ? pids.flatMap((pid) => source.facts?.children?.[`${pid}`] ?? []) : [];
   const chosen = new Set([...pids, ...known]);
   return (event) => {
-    // The total of a start is the parent.
+    // A START entry has the parent's pid in place of a total.
     if (event.kind === EntryKind.START && follow && chosen.has(event.totalBytes)) {
       chosen.add(event.pid);
     }

@@ -1,12 +1,13 @@
 /**
  * Checks the shape of the source tree that ARCHITECTURE.md describes: imports point down the rooms and
- * in no circle, and no file is too long to be read in one go.
+ * in no circle, and no file or function is too long to be read in one go.
  *
  * In: the sources. Out: one line for each fault.
  */
 import { filesBelow, ROOT } from "./tools.ts";
 
 const MAX_LINES = 400;
+const MAX_FUNCTION_LINES = 50;
 /** Files that a person writes and reads. */
 const CODE = /\.(ts|c|h|sh|py)$/;
 const PROGRAM = ["main.ts", "lib", "ffi", "protocols"];
@@ -58,7 +59,12 @@ const NATIVE_USERS = [
 /** Every fault in the tree, as a line for people. */
 export function structureFaults(): string[] {
   const imports = importsOf(filesOf(PROGRAM));
-  return [...longFiles(filesOf(EVERYTHING)), ...arrowsUp(imports), ...circles(imports)];
+  return [
+    ...longFiles(filesOf(EVERYTHING)),
+    ...longFunctions(filesOf([...PROGRAM, "build"])),
+    ...arrowsUp(imports),
+    ...circles(imports),
+  ];
 }
 
 /** Paths relative to the root. */
@@ -72,6 +78,46 @@ export function longFiles(files: readonly string[], root: string = ROOT): string
   return files.flatMap((file) => {
     const lines = Deno.readTextFileSync(root + file).split("\n").length - 1;
     return lines > MAX_LINES ? [`${file} has ${lines} lines: ${MAX_LINES} at most`] : [];
+  });
+}
+
+/** TypeScript functions of more than MAX_FUNCTION_LINES lines, their heads included. */
+export function longFunctions(files: readonly string[], root: string = ROOT): string[] {
+  return files.filter((file) => file.endsWith(".ts")).flatMap((file) =>
+    functionsIn(Deno.readTextFileSync(root + file).split("\n"))
+      .filter(({ lines }) => lines > MAX_FUNCTION_LINES)
+      .map(({ name, lines }) =>
+        `${file}: ${name}() has ${lines} lines: ${MAX_FUNCTION_LINES} at most`
+      )
+  );
+}
+
+/** A line that may begin a function, a method, or (third group) `const name = (…) => {`. */
+const FUNCTION_HEAD =
+  /^( *)(?:export )?(?:(?:default|async|static|public|private|protected|override|get|set) )*(?:function\*? |const )?\*?([#\w$]+)(?:: [^=]+)?(?:<[^(]*>)?( = (?:async )?(?:<[^(]*>)?)?\(/;
+/** The end of a head: the parameters' parenthesis, perhaps a type, and the brace. */
+const BODY_BEGINS = /\)(?:: .+)?(?<!=>) \{$/;
+const ARROW_BODY_BEGINS = /\)(?:: .+)? => \{$/;
+
+/**
+ * Functions by the layout that deno fmt gives them: a head on one line, or one that ends with "(" and
+ * goes on at a line that begins with ")"; then the body, up to the next line that is indented alike.
+ */
+function functionsIn(lines: readonly string[]): { name: string; lines: number }[] {
+  return lines.flatMap((head, first) => {
+    const [, indent = "", name = "", arrow] = FUNCTION_HEAD.exec(head) ?? [];
+    if (name === "") return [];
+    const nextAlike = (from: number): number =>
+      lines.findIndex((line, at) =>
+        at > from && line.length > indent.length && line.startsWith(indent) &&
+        line[indent.length] !== " "
+      );
+    const brace = head.endsWith("(") ? nextAlike(first) : first;
+    const closing = lines[brace] ?? "";
+    const isHead = brace === first || closing.startsWith(`${indent})`);
+    const begins = arrow === undefined ? BODY_BEGINS : ARROW_BODY_BEGINS;
+    if (!isHead || !begins.test(closing)) return [];
+    return [{ name, lines: nextAlike(brace) - first + 1 }];
   });
 }
 

@@ -6,7 +6,7 @@ import { latin1, utf8 } from "../wire/text.ts";
 const TWO_32 = 4294967296;
 const NAME_BYTES = 108;
 
-/** One number of each direction: stream positions, or byte counts. */
+/** A number for each direction: stream positions, or byte counts. */
 export interface Positions {
   egress: number;
   ingress: number;

@@ -126,7 +126,7 @@ export const SYSTEM_CALLS = {
 
 export type SystemCall = keyof typeof SYSTEM_CALLS;
 
-/** Calls with higher numbers fail with ENOSYS, so that a libc that tries one takes its older way. */
+/** Calls from this number on fail with ENOSYS, so that a libc that tries one takes its older way. */
 export const NEWEST_KNOWN = 450;
 /** These take their arguments by address, where a filter cannot look. libc has an older way. */
 export const UNREADABLE: readonly SystemCall[] = ["clone3", "openat2"];

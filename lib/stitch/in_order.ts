@@ -2,8 +2,8 @@
  * Pairs by order: the n-th response answers the n-th request (HTTP/1, Redis …).
  *
  * In: both queues of a connection, oldest first, and what a protocol's messages are to each other.
- * Out: pairs, handed to `emit` and taken off the queues. It never waits for more than the rules below
- * ask and never reorders.
+ * Out: pairs, handed to `emit` and taken off the queues. It waits only as the rules below say, and
+ * never reorders.
  *
  * | a request                            | becomes                                              |
  * | answered within --request-timeout    | a pair                                               |
@@ -14,8 +14,8 @@
  * | paired while that is not certain     | a pair that says why (pairing.ts)                    |
  *
  * Where messages were lost, order alone would pair everything that follows with the wrong half, for
- * good: there realign.ts says what is known. Besides, a response that ended before the request in
- * front began is none of its; where requests may be unseen, nor is one that began before it.
+ * good: there realign.ts decides. Besides, a response that ended before the request in front began
+ * does not answer it; where requests may be unseen, nor does one that began before it.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { EmitPair, StitchContext } from "./context.ts";
@@ -40,7 +40,7 @@ const ONE_EACH: Roles<unknown> = {
 
 type Queue<F> = Timed<F>[];
 
-/** Is there no response, and is the oldest request in time? Then pairInOrder() would do nothing. */
+/** Would pairInOrder() do nothing? Yes without a response while the oldest request is in time. */
 export function nothingToPair(
   requests: Queue<unknown>,
   responses: Queue<unknown>,
@@ -114,7 +114,7 @@ class Turn<F> {
     }
   }
 
-  /** Was a request sent at rest, and nothing lost since? Then this is its response, beyond doubt. */
+  /** If a request was sent when all was answered, and nothing was lost since, this is its response. */
   #settleByHabit(response: Timed<F>): void {
     const { pairing } = this.#context;
     const { habit } = pairing;
@@ -132,7 +132,7 @@ class Turn<F> {
     if (habit.beginsTurn(request) && habit.rests(request)) pairing.settled();
   }
 
-  /** Behind a loss: hands over what cannot be placed. Null: the response goes by order. */
+  /** Behind a loss: hands over messages that cannot be placed. Null: order decides for the response. */
   #placeLost(response: Timed<F>): "done" | "waits" | null {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
@@ -156,7 +156,7 @@ class Turn<F> {
       roles: this.#roles,
     });
     for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
-    // What is in front now may be none that is answered.
+    // The request in front now may be one that is never answered.
     this.#takeUnanswered();
     if (fate === "wait") return "waits";
     if (isCertain) pairing.settled();
@@ -194,7 +194,7 @@ class Turn<F> {
     return part;
   }
 
-  /** Nothing seemed left over; did what is in front now come with it all the same? */
+  /** Settles whether the last pair left nothing over: so it did if the messages in front moved later. */
   #settleRest(response: Timed<F>): void {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
@@ -207,7 +207,7 @@ class Turn<F> {
     pairing.restNs = Infinity;
   }
 
-  /** The response came to a request that was not seen. */
+  /** Does the response answer a request that was not seen? */
   #isStranger(request: Timed<F> | undefined, response: Timed<F>): boolean {
     const { pairing } = this.#context;
     if (request === undefined) return !pairing.isAligned;
@@ -215,7 +215,7 @@ class Turn<F> {
     return !pairing.isAligned && !this.#roles.fits(response.frame, request.frame);
   }
 
-  /** Its request may still be under way to user space. */
+  /** May the event of the response's request still be on its way to user space? */
   #mayWait(response: Timed<F>): boolean {
     const { ended, nowNs } = this.#context;
     return ended === null && nowNs - response.endNs < STRAY_NS;
@@ -228,7 +228,7 @@ class Turn<F> {
     this.#taken++;
   }
 
-  /** The request in front will not be answered, or its answer is not known. */
+  /** Gives up the request in front: it will not be answered, or its answer is not known. */
   #giveUp(request: Timed<F>): void {
     this.#show(request, this.#context.pairing.reason);
     this.#take(request);
@@ -241,7 +241,7 @@ class Turn<F> {
     if (due !== "nothing") this.#emit(request, null, due === "never" ? "one_way" : reason);
   }
 
-  /** More than can be kept: from here on the connection is like one that is joined in its middle. */
+  /** Gives up all messages, which take too much memory; then pairing goes on as after a join. */
   #giveUpAll(reason: IncompleteReason): void {
     const { pairing } = this.#context;
     for (const request of this.#requests) {
@@ -263,7 +263,7 @@ class Turn<F> {
     pairing.shown = 0;
   }
 
-  /** Requests that waited too long are shown, and stay; at the end all of them go. */
+  /** Hands over requests that waited too long, which stay in the queue; at the end, all of them. */
   #expire(): void {
     const { ended, pairing, answering } = this.#context;
     const requests = this.#requests;
@@ -284,7 +284,7 @@ class Turn<F> {
   }
 }
 
-/** Something was lost since it was joined. */
+/** Was something lost in front of the message, other than by joining the stream? */
 function isLoss({ loss }: Timed<unknown>): boolean {
   return loss !== null && !loss.isJoin;
 }

@@ -100,7 +100,7 @@ export class PerfRing {
   }
 
   #publish(): void {
-    // Every sample before #tail was shown, and its reader is done with it: next() was called again.
+    // Every sample before #tail was shown, and given up by the next call of next().
     // data_tail has 64 bits: its high half goes up when the low one passes 2^32.
     const admin = this.#admin;
     if (this.#tail < this.#published) {

@@ -1,6 +1,6 @@
 /**
- * Errors that are told to the operator. In: what could not be done, with what value, why, and what
- * to do about it. Out: an exit code and two lines on stderr. It never prints by itself.
+ * Errors for the operator. In: what could not be done, with what value, why, and what to do about it.
+ * Out: an exit code and two lines for stderr. It never prints by itself.
  */
 import { escapeText } from "../wire/escape.ts";
 

@@ -23,7 +23,7 @@ export interface TrackerContext {
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;
-  /** Records whose response is an error are counted. */
+  /** Count the records whose response is an error. */
   readonly outlines: boolean;
   /** A frame in progress may hold this much. */
   readonly maxFrameBytes: number;

@@ -39,17 +39,17 @@ export interface FinalTotals {
 }
 
 /** The end of one direction. */
-export function endOf(way: "egress" | "ingress", final: FinalTotals): DirectionEnd {
+export function endOf(direction: "egress" | "ingress", final: FinalTotals): DirectionEnd {
   const { positions, totals, unread, tcp } = final;
   return {
-    position: positions[way],
-    unread: way === "ingress" ? unread : 0,
-    counted: totals[way],
+    position: positions[direction],
+    unread: direction === "ingress" ? unread : 0,
+    counted: totals[direction],
     tcp,
   };
 }
 
-/** Counts the gaps of one direction; which counter, depends on what is known of the connection. */
+/** Counts the gaps of one direction, by their reason and whether the connection's protocol is known. */
 class DirectionStats implements AssemblyStats {
   /** A protocol was found: filtered bytes are missing from its messages. */
   hasProtocol = false;

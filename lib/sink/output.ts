@@ -100,7 +100,7 @@ export class StreamOutput implements Output {
   readonly batch = new JsonBuffer(BATCH_ROOM);
   #records = 0;
   #queue: Uint8Array[] = [];
-  /** Bytes in the queue and in the write under way. */
+  /** Bytes in the queue and in the current write. */
   #queuedBytes = 0;
   #pump: Promise<void> | null = null;
   #onProgress: (() => void)[] = [];

@@ -58,11 +58,11 @@ export function pairInOrder<F>(
   emit: EmitPair<F>,
   roles: Roles<F> = ONE_EACH,
 ): void {
-  new Turn(requests, responses, context, emit, roles).run();
+  new PairingCall(requests, responses, context, emit, roles).run();
 }
 
 /** One call of pairInOrder(): how far it has come in both queues. */
-class Turn<F> {
+class PairingCall<F> {
   #taken = 0;
   #answered = 0;
   readonly #requests: Queue<F>;

@@ -28,7 +28,7 @@ export interface DnsState {
   maxDataBytes: number;
   /** What is known of a message whose other bytes are missing, by side. */
   partial: { request: DnsFrame | null; response: DnsFrame | null };
-  /** Zone transfers under way, by message id. */
+  /** Zone transfers that have not ended, by message id. */
   transfers: Map<number, Transfer>;
   isDatagram: boolean;
   /** Queries that were sent again, and may still get an answer of their own (repeated.ts). */
@@ -49,7 +49,7 @@ export function createState(options: ProtocolOptions): DnsState {
   };
 }
 
-/** Bytes of messages that lack bytes, of queries sent again, and of zone transfers under way. */
+/** Bytes of messages that lack bytes, of queries sent again, and of unended zone transfers. */
 export function heldBytes({ partial, transfers, repeated }: DnsState): number {
   if (partial.request === null && partial.response === null && transfers.size === 0) {
     return repeated.length === 0 ? 0 : weigh(repeated);

@@ -101,7 +101,7 @@ function askedTransfers(requests: Queue): Map<number, Queue> {
   return asked;
 }
 
-/** True when the response was taken into a transfer under way. */
+/** True when the response belongs to a transfer that has begun. */
 function continues(response: Timed<DnsFrame>, { transfers }: DnsState, out: Out): boolean {
   const { message, key } = response.frame;
   const under = transfers.get(message.id);

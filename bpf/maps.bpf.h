@@ -257,7 +257,7 @@ struct {
 	__type(value, struct peer);
 } peers SEC(".maps");
 
-/* By the socket's address in the kernel. */
+/* Socket way: what io_uring moved, by the socket's address in the kernel. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);

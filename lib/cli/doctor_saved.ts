@@ -44,7 +44,7 @@ export async function examineFile(
   let stop = (): void => {};
   using _signals = onEndSignal(() => stop());
   const input = new RecordingInput(file);
-  // Its first byte may be hostile.
+  // Before the file's first byte is looked at, which may be hostile.
   giveUp(log, ["output"]);
   using source = replayOf(input);
   stop = () => source.stop();

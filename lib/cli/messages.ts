@@ -29,6 +29,6 @@ function put(stream: { writeSync(bytes: Uint8Array): number }, text: string): vo
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch {
-    // Nobody to tell.
+    // The reader is gone: there is nobody to tell.
   }
 }

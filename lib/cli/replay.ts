@@ -19,7 +19,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   let traceRun: TraceRun | null = null;
   using _signals = onEndSignal(() => traceRun?.run.stop("asked"));
   const input = new RecordingInput(file);
-  // Its first byte may be hostile.
+  // Before the file's first byte is looked at, which may be hostile.
   prepared.begin();
   giveUp(log, ["output"]);
   using source = replayOf(input);

@@ -16,7 +16,7 @@ const MAX_COMM_BYTES = 15;
 const MAX_PID = 2 ** 22;
 const MAX_FD = 2 ** 31 - 1;
 
-/** For a repeated option. */
+/** Makes the parser of an option that may be repeated: it collects the values. */
 export function append<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
   return (text, before) => [...before, parse(text)];
 }

@@ -49,7 +49,7 @@ export interface SessionPlace {
   readonly unseen: IncompleteReason;
   /** What the protocol before this one handed over. */
   readonly inherited: Inherited | null;
-  /** As DriverReport.pass(). */
+  /** See DriverReport.pass(). */
   pass(side: Side, until: number | null): void;
 }
 

@@ -24,7 +24,7 @@ export type Due = "once" | "many" | "never" | "nothing";
  */
 export type Part = "answers" | "unasked" | "nothing" | "waits";
 
-/** What a protocol's messages are to each other, for pairInOrder(). */
+/** What a protocol's requests and responses mean to each other, for pairInOrder(). */
 export interface Roles<F> {
   due(request: F): Due;
   /** Can the response answer any request at all? */

@@ -77,7 +77,7 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
   const quietNs = context.nowNs - (responses[responses.length - 1] as Timed<F>).endNs;
   const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
-  // What is quiet for a while is soon quiet for long enough to be certain.
+  // A connection that is quiet now will soon be quiet for long enough, and then pairs are certain.
   const isBusy = quietNs < SILENCE_NS / 2;
   let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
   let pauses = new Pauses();
@@ -113,7 +113,7 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const after = requests[next];
   if (after !== undefined && after.loss !== null && next > from) return "never";
   const rest = atRest(fronts, answers - due === surplus ? surplus : null, after);
-  // Silence does not tell, for an answer is due.
+  // Answers are due, so silence does not show that all was answered.
   const isInVain = rest === "unknown" && hasRested && quietNs >= SILENCE_NS;
   return isInVain ? { count: surplus, isCertain: false } : rest;
 }

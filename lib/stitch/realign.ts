@@ -54,7 +54,7 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   // No request was whole before it.
   if (to === from) return isUnderWay(fronts) ? alone(fronts) : BY_ORDER;
   if (pairing.habit.overlaps) {
-    // Of lost requests nobody knows how many answers are due.
+    // How many answers are due to lost requests is not known.
     const isKnown = response.loss !== null && !hasGap(fronts, from, to);
     return giveUp(fronts, to, isKnown ? countDue(fronts, from, to) : Infinity);
   }

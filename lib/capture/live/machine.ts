@@ -115,7 +115,7 @@ export function livingFolder(pid: number): string {
       if (fileIdentity(`${folder}/net/unix`) !== null) return folder;
     }
   } catch {
-    // It has ended as a whole.
+    // The whole process has ended.
   }
   return own;
 }

@@ -35,7 +35,7 @@ export class IpDatagram {
   payloadEnd = 0;
   /** Payload bytes there were on the wire. */
   wireBytes = 0;
-  /** Of fragments: where the payload belongs, and whether more follow. */
+  /** For fragments: where the payload belongs, and whether more follow. */
   fragmentOffset = 0;
   moreFragments = false;
   identification = 0;
@@ -166,7 +166,7 @@ export class FragmentTable {
     return true;
   }
 
-  /** Nothing more will come: what is not whole is lost. */
+  /** No more fragments will come: datagrams that are not whole are lost. */
   finish(): void {
     this.lost += this.#datagrams.size;
     this.#datagrams.clear();

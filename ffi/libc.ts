@@ -4,7 +4,7 @@
  */
 import { BpfError } from "./bpf_error.ts";
 
-/** What all that open files need. */
+/** Opening and closing files, with errno: for whoever opens a libc of its own. */
 export const FILE_SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
@@ -88,12 +88,12 @@ export class Libc implements Disposable {
     return this.#memoryFile(name, bytes, MFD_CLOEXEC);
   }
 
-  /** The same, which programs that are started meanwhile inherit. */
+  /** A file in memory that programs started before it is closed inherit. */
   inheritedFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
     return this.#memoryFile(name, bytes, 0);
   }
 
-  /** The same, to be run as a program. */
+  /** A file in memory that can be run as a program. */
   programFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
     try {
       return this.#memoryFile(name, bytes, MFD_CLOEXEC | MFD_EXEC);
@@ -103,7 +103,7 @@ export class Libc implements Disposable {
     }
   }
 
-  /** A pipe whose reading end is inherited by programs that are started meanwhile; the other is not. */
+  /** A pipe; programs started before it is closed inherit the reading end, not the other. */
   pipe(): { readonly inheritedEnd: Descriptor; readonly ownEnd: Descriptor } {
     const what = "Cannot create a pipe";
     const ends = new Int32Array(2);
@@ -143,11 +143,11 @@ export class Libc implements Disposable {
       this.#syscall(SYS.fsmount, BigInt(context.fd), BigInt(FSOPEN_CLOEXEC)),
       what,
     );
-    // What fsmount returns only names a place; BPF wants an open folder.
+    // fsmount() returns an O_PATH descriptor; BPF needs an open folder.
     return this.#descriptor(this.#calls.openat(mount.fd, cString("."), O_CLOEXEC), what);
   }
 
-  /** Counts a classic tracepoint (its id, as tracefs has it) on one CPU, for a program to attach to. */
+  /** A perf event of a classic tracepoint (its id in tracefs) on one CPU, to attach a program to. */
   openTracepoint(id: number, cpu: number): Descriptor {
     const attributes = new Uint32Array(PERF_ATTR_SIZE / 4);
     attributes.set([PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, id]);

@@ -27,13 +27,13 @@ const PR_SET_DUMPABLE = 4;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1n;
-/** TSYNC: every thread; SPEC_ALLOW: older kernels would slow every thread down, against itself. */
+/** TSYNC: for every thread. SPEC_ALLOW: else kernels before 5.16 slow down all threads, for Spectre. */
 const SECCOMP_FLAGS = 1n | 4n;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const LANDLOCK_CREATE_RULESET_VERSION = 1n;
 const LANDLOCK_RULE_PATH_BENEATH = 1n;
 const ACCESS_FS_READ = (1n << 2n) | (1n << 3n);
-/** Which rights of files each version of Landlock knows: all of them are taken. */
+/** How many rights of files each version of Landlock (the index) knows: all of them are denied. */
 const LANDLOCK_FS_RIGHTS = [0, 13, 14, 15, 15, 16] as const;
 const LANDLOCK_NET_FROM = 4;
 /** bind and connect of TCP. */
@@ -47,13 +47,13 @@ const SYS_LANDLOCK = { create: 444, addRule: 445, restrictSelf: 446 } as const;
 /** struct call of every_thread.c, in 64-bit words: number, five arguments, error. */
 const CALL_WORDS = 7;
 const CALL_ERROR = 6;
-/** A thread that has not made the calls by then blocks the signal. */
+/** A thread that has not made the calls by then is taken to block the signal. */
 const REACH_MS = 500;
 
 /** Why a step does not hold; null when it does. */
 export type Refusal = string | null;
 
-/** Every thread is to have this little. */
+/** What every thread keeps. */
 export interface ThreadLimits {
   /** Bits of the capabilities that stay. */
   readonly keep: bigint;
@@ -63,7 +63,7 @@ export interface ThreadLimits {
   readonly readable: readonly string[] | null;
 }
 
-/** What became of ThreadLimits. */
+/** How each step of limitThreads() went. */
 export interface ThreadRefusals {
   readonly noNewPrivileges: Refusal;
   readonly bounding: Refusal;
@@ -90,7 +90,7 @@ export class OwnProcess implements Disposable {
     return this.#libc.symbols.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) < 0 ? this.#refusal() : null;
   }
 
-  /** Limits every thread there is, and so every one that comes. */
+  /** Limits every thread there is; threads that start later inherit it. */
   limitThreads(limits: ThreadLimits): ThreadRefusals {
     const calls: bigint[][] = [[BigInt(SYS.prctl), BigInt(PR_SET_NO_NEW_PRIVS), 1n]];
     const ruleset = limits.readable === null ? null : this.#ruleset(limits.readable);
@@ -102,7 +102,7 @@ export class OwnProcess implements Disposable {
       const gone = ((limits.bounding & ~limits.keep) >> bit) & 1n;
       if (gone === 1n) calls.push([BigInt(SYS.prctl), BigInt(PR_CAPBSET_DROP), bit]);
     }
-    // Last: dropping from the bounding set takes a capability that goes here.
+    // Last: dropping from the bounding set needs CAP_SETPCAP, which goes here.
     const header = new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer);
     const sets = new Uint8Array(capabilitySets(limits.keep).buffer);
     calls.push([BigInt(SYS.capset), addressOf(header), addressOf(sets)]);
@@ -165,7 +165,7 @@ export class OwnProcess implements Disposable {
     return ruleset;
   }
 
-  /** A folder that is not there needs no right. */
+  /** Allows reading below `path`; one that does not exist is left out. */
   #allowReading(ruleset: number, path: string): void {
     const folder = this.#libc.symbols.open(cString(path), O_PATH | O_CLOEXEC);
     if (folder < 0) return;

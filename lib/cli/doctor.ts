@@ -3,9 +3,9 @@
  * Out: what happens to the process's traffic at each stage, a verdict, and an exit code: 0 when
  * records come, 3 when it found why they (or some) do not.
  *
- * Or of a recording or packet capture: the same stages over what the file has (doctor_saved.ts).
+ * With a recording or packet capture in place of a pid: the same stages over the file (doctor_saved.ts).
  *
- * It traces the process alone, without the given filters, so that what they leave out shows as well.
+ * It traces the process without the given filters, so that connections that they leave out show, too.
  */
 import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
 import { plugins } from "../../protocols/registry.ts";
@@ -31,7 +31,7 @@ import { onEndSignal } from "./signals.ts";
 
 const DEFAULT_DURATION_MS = 10_000;
 const FOUND_WHY_NOT = 3;
-/** A drain that takes so long is taken as not having emptied the rings, milliseconds. */
+/** A drain that takes longer (milliseconds) has probably left entries in the rings. */
 const BUSY_MS = 2;
 const OWN_NAMESPACE = "/proc/self/ns/net";
 
@@ -50,7 +50,7 @@ export async function doctor(options: DoctorOptions, file?: string): Promise<num
   return verdict.code === "records_flow" ? 0 : FOUND_WHY_NOT;
 }
 
-/** The process of a pid or thread id that runs; else an error that says where it may be meant. */
+/** The pid of the process that has this pid or thread id; the error names the pid of a container's. */
 function existing(pid: number | undefined): number {
   if (pid === undefined) {
     throw usageError(
@@ -175,7 +175,7 @@ async function drain(source: LiveSource, observer: Observer, pipeline: Pipeline)
       observer.onEvent(event);
       pipeline.onEvent(event);
     });
-    // A drain that took long has left something: only the timer and signals get their turn.
+    // After a long drain timers and signals have a turn, and the next one follows at once.
     if (performance.now() - startMs >= BUSY_MS) await new Promise((go) => setImmediate(go));
     else if (!source.ended) await source.wait();
   }
@@ -197,7 +197,7 @@ function snapshot(pid: number, options: DoctorOptions, diag: SockDiag | null): S
   return takeSnapshot(processTree(pid, options.follow), movedBytes(diag));
 }
 
-/** Of processes that all ended, what was known at first still tells more than nothing. */
+/** The last snapshot; when all processes have ended, the first one's processes and sockets. */
 function atEnd(before: Snapshot, after: Snapshot): Snapshot {
   return after.processes.length > 0 ? after : { ...before, io: after.io, moved: after.moved };
 }

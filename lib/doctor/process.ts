@@ -1,6 +1,6 @@
 /**
- * The processes as /proc shows them. In: pids. Out: facts of the process, its descriptors and its
- * counters. It reads files only, and takes what vanishes meanwhile as not there.
+ * The processes as /proc shows them. In: pids. Out: facts of the processes, their descriptors and
+ * counters. It only reads files; what vanishes while it reads is left out.
  */
 import { readLink, readText } from "../capture/live/machine.ts";
 import type { FileFact, IoBytes, ProcessFacts, Snapshot, SocketFact } from "./facts.ts";

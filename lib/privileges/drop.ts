@@ -1,9 +1,9 @@
 /**
- * Gives up what is not needed any more, before hostile bytes are read. In: what is still to be done
- * (needs.ts). Out: a line for each step, done or not and why. What cannot be given up on this kernel
- * is no reason to stop; nothing here throws.
+ * Gives up privileges that are not needed any more, before hostile bytes are read. In: what is still to
+ * be done (needs.ts). Out: a line for each step: done, or why not. A step that this kernel lacks is no
+ * reason to stop; nothing here throws.
  *
- * To be called once everything is open, attached and started: nothing can be taken back.
+ * Called once everything is open, attached and started: what is given up cannot be had again.
  */
 import { OwnProcess } from "../../ffi/own_process.ts";
 import { type AssetName, readAsset } from "../assets.ts";
@@ -64,7 +64,7 @@ export function dropPrivileges(options: DropOptions): readonly Step[] {
   return steps;
 }
 
-/** The runtime lets nobody read /proc who has not every permission: there the filter does it alone. */
+/** The runtime reads /proc only with every permission: where /proc is read, none can be revoked. */
 function revokePermissions(reads: ReadonlySet<string>): [string, string | null, string] {
   const name = "runtime permissions";
   if (reads.size > 0) return [name, "reading /proc takes all of them; the kernel refuses", ""];
@@ -72,7 +72,7 @@ function revokePermissions(reads: ReadonlySet<string>): [string, string | null, 
   return [name, null, `without ${RUNTIME_PERMISSIONS.join(", ")}`];
 }
 
-/** A process without CAP_SETPCAP keeps its bounding set, which without new privileges means nothing. */
+/** The bounding set; 0 without CAP_SETPCAP, which dropping takes. Under no_new_privs it has no effect. */
 function boundingMask(status: string): bigint {
   const CAP_SETPCAP = 8n;
   const effective = capabilityMask(status, "CapEff");

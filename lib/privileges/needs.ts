@@ -1,6 +1,6 @@
 /**
- * What is still to be done once hostile bytes are read, and what each of it takes: the one place that
- * says so. Whatever stands here for no need of a trace is given up before (drop.ts).
+ * What is still to be done while hostile bytes are read, and the privileges that it takes. Privileges
+ * that no need of a command lists here are given up before (drop.ts).
  *
  * In: the needs of a command. Out: capabilities, system calls, folders. Pure data and its sum.
  */
@@ -8,9 +8,9 @@ import type { Capability } from "./capabilities.ts";
 import { type Condition, INT, type Rules } from "./filter.ts";
 import type { SystemCall } from "./system_calls.ts";
 
-/** One need. */
+/** Something that is still to be done, and what it takes. */
 export interface Need {
-  /** In words, as `check` says it. */
+  /** In words, for the output of `check`. */
   readonly what: string;
   readonly capabilities: readonly Capability[];
   /** Folders below which files are still opened, for reading. */
@@ -18,8 +18,8 @@ export interface Need {
   /** Calls beyond RUNTIME_CALLS. */
   readonly calls: readonly (SystemCall | readonly [SystemCall, Condition])[];
   /**
-   * Landlock forbids every look at another process that ptrace would forbid (its descriptors, its
-   * namespaces, its memory map), and TCP: a need of those does without it.
+   * False: does without Landlock, which forbids every look at other processes that takes ptrace rights
+   * (their descriptors, namespaces, memory maps), and TCP.
    */
   readonly landlock: boolean;
 }
@@ -48,7 +48,7 @@ const ioctl = (
 const none = { capabilities: [], reads: [], calls: [], landlock: true } as const;
 
 export const NEEDS = {
-  /** Descriptors that are open stay usable; so this is all that a replay needs. */
+  /** Open descriptors stay usable, so this need takes nothing. It is all that a replay needs. */
   output: { ...none, what: "files that are open already" },
   /** Before 5.19 bpf(2) asks for CAP_BPF even for maps and programs that are open. */
   events: {
@@ -72,7 +72,7 @@ export const NEEDS = {
     what: "new processes, containers and socket tables",
     reads: ["/proc"],
   },
-  /** The same where /proc is mounted with hidepid. */
+  /** `processes` where /proc is mounted with hidepid. */
   hiddenProcesses: {
     ...none,
     what: "processes of other users, which this /proc hides",
@@ -190,7 +190,7 @@ export function allow(names: readonly NeedName[], pids: readonly number[]): Allo
   };
 }
 
-/** Of a call named twice, what either allows; of one argument only. */
+/** Adds a rule; a call that is named twice is allowed what either allows, by one argument only. */
 function addRule(
   rules: Map<SystemCall, Condition | null>,
   entry: SystemCall | readonly [SystemCall, Condition],

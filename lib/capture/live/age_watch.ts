@@ -1,7 +1,7 @@
 /**
- * Which unix sockets are older than the trace: their counters and their first event do not tell. In:
- * the sockets that are there when everything is attached, and each ENTRY_OPEN of one. Out: an entry
- * for the stream, before it. What is made between attaching and looking counts as older.
+ * Tells which unix sockets are older than the trace, which their events do not show. In: the sockets
+ * that exist when everything is attached, and each ENTRY_OPEN of one. Out: an AGE entry before that
+ * ENTRY_OPEN. A socket made between attaching and looking counts as older.
  */
 import { EntryKind, Family, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
@@ -10,7 +10,7 @@ import { readU32, socketInodes, UNIX_TABLE } from "./sweep.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 export class AgeWatch implements Watcher {
-  /** Null when the kernel's table cannot be read: nothing is said. */
+  /** Inodes; null when the kernel's table cannot be read: then no AGE entries are written. */
   readonly #older: ReadonlySet<number> | null;
 
   constructor(older: ReadonlySet<number> | null = socketInodes(allPids(), [UNIX_TABLE])) {
@@ -25,7 +25,7 @@ export class AgeWatch implements Watcher {
   }
 }
 
-/** Processes that live: their network namespaces have tables of their own. */
+/** All processes: each of their network namespaces has a table of its own. */
 function allPids(): Set<number> {
   const pids = new Set<number>();
   try {

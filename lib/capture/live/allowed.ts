@@ -1,7 +1,7 @@
 /**
  * What this kernel and these privileges allow, for the command `check`. In: nothing but /proc, /sys
- * and, at the end, a real load and attach. Out: one Check for each requirement, in the order in
- * which a reader would look into them. It leaves nothing loaded and traces nothing.
+ * and, at the end, a real load and attach. Out: one Check for each requirement, the basic ones first.
+ * It leaves nothing loaded and traces nothing.
  */
 import { PRIVILEGES } from "../../../ffi/bpf_error.ts";
 import { openLibbpf } from "../../../ffi/libbpf.ts";
@@ -80,7 +80,7 @@ function checkLockedMemory(held: ReadonlySet<Capability>): Check {
   return { name, ok: true, detail, remedy };
 }
 
-/** "none [integrity] confidentiality": the one in brackets holds. */
+/** "none [integrity] confidentiality": the mode in brackets is the current one. */
 function checkLockdown(): Check {
   const name = "lockdown";
   const text = readFirstLine("/sys/kernel/security/lockdown") ?? "";
@@ -94,7 +94,7 @@ function checkLockdown(): Check {
   };
 }
 
-/** The kernel side knows processes by the pids of the first namespace. */
+/** The kernel side has pids of the first pid namespace: elsewhere --pid would name other processes. */
 function checkPidNamespace(): Check {
   const name = "pid namespace";
   if (hasHostPids()) return { name, ok: true, detail: "the host's" };
@@ -165,7 +165,7 @@ function checkWay(asked: Way | undefined, hooks: Hooks): Check {
   }
 }
 
-/** The proof: everything is loaded and attached as for a trace of ourselves, then taken away. */
+/** Loads and attaches everything, as for a trace of this process, and takes it away again. */
 function checkAttach(options: ProbeOptions): Check {
   const name = "load and attach";
   const warnings: string[] = [];
@@ -194,7 +194,7 @@ function checkAttach(options: ProbeOptions): Check {
 }
 
 function failed(name: string, error: unknown): Check {
-  // What libbpf logged stands behind the first line.
+  // Only the first line: libbpf's log follows it.
   const [detail = ""] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
   const hint = error instanceof Error && "hint" in error ? error.hint : null;
   return typeof hint === "string"

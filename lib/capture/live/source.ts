@@ -1,6 +1,6 @@
 /**
- * Events from the running kernel. In: what to trace. Out: a LiveSource, attached and ready. It
- * never changes what a traced process does, and takes no records' decisions.
+ * Events from the running kernel. In: what to trace. Out: a LiveSource, attached and ready. It never
+ * changes what a traced process does, and knows nothing of records.
  *
  *   openLive()  libbpf → choose the way → load → rings → attach → mark the processes
  *   drain()     a round: time → flush the waiting batches → merge the rings up to that time (merge.ts)
@@ -79,7 +79,7 @@ export interface LiveSource extends CaptureSource {
 }
 
 const MS = 1e6;
-/** The least time between two rounds: each may interrupt every CPU that has a batch waiting. */
+/** The least time between two rounds, since each interrupts every CPU whose batch holds entries. */
 const ROUND_NS = 4 * MS;
 /** How long a program may take from reading the clock to its entry being in a ring. */
 const SLACK_NS = 1 * MS;
@@ -116,7 +116,7 @@ export function openLive(options: LiveOptions): LiveSource {
   return new KernelSource(options, parts, stack.move());
 }
 
-/** Events have the kernel's own time, whatever the clock shows here. */
+/** How far our CLOCK_MONOTONIC is ahead of the kernel's, which events have. */
 function clockAheadNs(): number {
   const aheadNs = monotonicAheadNs();
   if (aheadNs !== null) return aheadNs;
@@ -222,7 +222,7 @@ class KernelSource implements LiveSource {
   wait(): Promise<void> {
     const { libc } = this.#parts.libbpf;
     const idle = this.#stoppedAt < 0 && this.#horizon - this.#lastEvent > 1000 * MS;
-    // A timer of the runtime costs some 100 µs of CPU, sleeping here and a turn of its loop half of it.
+    // A timer of the runtime costs some 100 µs of CPU; sleep() and a turn of the loop cost half of that.
     if (!idle) libc.sleep(WAIT_MS);
     else {
       for (let slept = 0; slept < TICK_MS && !this.#hasNews(); slept += WAIT_IDLE_MS) {
@@ -281,7 +281,7 @@ class KernelSource implements LiveSource {
     this.#owned.dispose();
   }
 
-  /** Whoever shares this CPU goes first, as long as the rings have room: it may be the traced process. */
+  /** Drains, and yields the CPU in between while the rings have room: the traced process may need it. */
   #drainPieces(): number {
     const { libbpf, rings } = this.#parts;
     const turn = new Turn(1);
@@ -294,12 +294,12 @@ class KernelSource implements LiveSource {
     return entries;
   }
 
-  /** Did anything come since the last round? */
+  /** Do batches or rings hold entries? */
   #hasNews(): boolean {
     return this.#flusher.waiting || this.#parts.rings.waiting;
   }
 
-  /** False when it is too early for another round. */
+  /** Begins a round; false when it is too early for one. */
   #beginRound(): boolean {
     const { clock } = this.#parts;
     const now = clock.now();

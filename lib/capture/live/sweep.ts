@@ -8,7 +8,7 @@ import type { SocketEvent } from "../event.ts";
 import { fileIdentity, livingFolder, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
-/** A connection that ends silently. */
+/** A connection whose end no hook tells. */
 interface QuietConnection {
   readonly conn: number;
   readonly inode: number;
@@ -22,7 +22,7 @@ interface QuietConnection {
   readonly remote: Uint8Array;
 }
 
-/** More are not watched; the connection table's own idle limit ends them. */
+/** Most connections that are watched; others end like idle ones (lib/conn/table.ts). */
 const MAX_WATCHED = 65536;
 /** Which column of a line holds the inode, counted in words. */
 interface Table {
@@ -38,7 +38,7 @@ const SWEEP_NS = 2e9;
 export class Sweeper implements Watcher {
   readonly #watched = new Map<number, QuietConnection>();
   #nextNs = SWEEP_NS;
-  /** Gone when it was looked at them: they end with the round that has all events up to then. */
+  /** Connections found gone: they end with the round that hands out all events up to that look. */
   #gone: QuietConnection[] = [];
   #goneAtNs = 0;
 
@@ -63,7 +63,7 @@ export class Sweeper implements Watcher {
     this.#gone = [];
   }
 
-  /** What ends with an event of its own is left out. */
+  /** Watches the connection, unless the kernel side tells its end. */
   #opened(event: SocketEvent): void {
     const quiet = event.family === Family.UNIX || event.isDatagram;
     if (!quiet || event.payloadLength < OPEN_NAMES_SIZE) return;
@@ -102,8 +102,8 @@ export class Sweeper implements Watcher {
 
 /**
  * Inodes of all sockets of these tables in the network namespaces of these processes and our own
- * (they are unique over namespaces); null when the tables cannot be read. A process that is gone
- * tells of no namespace: then its sockets are gone, or another process of the set has them.
+ * (they are unique over namespaces); null when the tables cannot be read. A process that has ended
+ * shows no namespace: then its sockets are gone, too, or another process of the set has them.
  */
 export function socketInodes(
   pids: ReadonlySet<number>,
@@ -118,7 +118,7 @@ export function socketInodes(
     seen.add(namespace);
     for (const { name, column } of tables) {
       const text = readText(`${folder}/net/${name}`);
-      // A kernel without IPv6 has no udp6; without the others nothing can be said.
+      // A kernel without IPv6 has no udp6. Without another table nothing is known.
       if (text === null && name !== "udp6" && who === Deno.pid) return null;
       if (text !== null) collectInodes(text, column, inodes);
     }

@@ -1,7 +1,7 @@
 /**
- * Which processes that run already are traced. In: what the operator asked for and /proc. Out: marks
- * (abi.ts Mark) in memory that the kernel side reads. From then on the kernel side marks children,
- * renamed and ended processes by itself. It never signals or stops a process.
+ * Marks the running processes that are traced. In: what the operator asked for, and /proc. Out: marks
+ * (abi.ts Mark) in memory that the kernel side reads. After that the kernel side itself marks children
+ * and renamed processes, and unmarks ended ones. It never signals or stops a process.
  */
 import { EntryKind, Mark } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
@@ -24,7 +24,7 @@ export class TargetError extends Error {
   }
 }
 
-/** The kernel side knows processes by the pids of the first namespace, and by no others. */
+/** Throws when pids are given in a pid namespace of our own: the kernel side has those of the first. */
 export function checkPids(
   { pids, command, warn }: {
     pids: readonly number[];
@@ -98,7 +98,7 @@ export class Targets {
     this.mark();
   }
 
-  /** Processes that are traced on purpose and still run; threads and ourselves do not count. */
+  /** Number of chosen processes that still run, without ourselves; threads do not count. */
   live(): number {
     const words = new Uint32Array(
       this.#marks.buffer,
@@ -119,14 +119,14 @@ export class Targets {
   }
 
   /**
-   * While a command is being started: our children are marked by the kernel at their fork, so that
+   * While a command is being started our children are marked by the kernel side at their fork, so that
    * not even their first byte is missed. We ourselves stay untraced.
    */
   adoptChildren(on: boolean): void {
     this.#marks[Deno.pid] = on ? Mark.NEVER | Mark.TREE : Mark.NEVER;
   }
 
-  /** We never trace ourselves, and, when all is traced, not what carries our output away. */
+  /** Excludes ourselves and, when every process is traced, those that carry our output away. */
   excludeOurselves(tracesAll: boolean): void {
     this.#set(Deno.pid, Mark.NEVER);
     if (!tracesAll) return;
@@ -146,7 +146,7 @@ function processOf(id: number): number {
   return Number(line[1]);
 }
 
-/** Until its last thread ends; when the main thread ends first, it alone is a zombie. */
+/** Has the process a living thread? If the main thread ends first, it alone is a zombie ("Z"). */
 function exists(pid: number): boolean {
   const stat = readStat(pid);
   return stat !== null && (stat.state !== "Z" || stat.threads > 1);
@@ -161,7 +161,7 @@ function listProcesses(): ProcessStat[] {
   return found;
 }
 
-/** The descendants of a process that there are now. */
+/** The descendants that a process has now. */
 export function childrenOf(pid: number): number[] {
   const tree = descendants(new Set([pid]), listProcesses());
   tree.delete(pid);
@@ -175,7 +175,7 @@ function* listPids(): Generator<number> {
   }
 }
 
-/** Of /proc/PID/stat: num_threads, counted from the state. */
+/** Where num_threads stands in /proc/PID/stat, counted from the state. */
 const THREADS = 17;
 
 /** /proc/PID/stat: `pid (comm) state ppid …`; a comm may hold blanks and parentheses. */
@@ -204,10 +204,11 @@ function descendants(roots: ReadonlySet<number>, processes: readonly ProcessStat
 }
 
 /**
- * Who carries our output away: each byte it sends would be an event, whose record would be the next
- * byte to carry. A pipe's readers do, the holder of our terminal's other end does (sshd, a tmux
- * server, a terminal program), and what those print to in turn. Output that is a socket itself
- * leads to our ancestors (sshd without a terminal): nothing tells who else holds the other end.
+ * Processes that carry our output away. If they were traced, each record that they send would be an
+ * event, which makes another record. They are the readers of our pipe, the holder of our terminal's
+ * other end (sshd, a tmux server, a terminal program), and likewise those that these write to. If our
+ * output is a socket, they are our ancestors (sshd without a terminal): who holds the socket's other
+ * end cannot be found.
  */
 function outputCarriers(): Set<number> {
   const carriers = new Set<number>();
@@ -279,13 +280,13 @@ function listNames(folder: string): string[] {
 
 const LOOK_NS = 1e9;
 
-/** Tells when no process that was named runs any more; of none that were, it tells nothing. */
+/** Calls `over` once none of the named processes runs any more; never if none was named. */
 export class TargetWatch implements Watcher {
   readonly #targets: Targets;
   readonly #over: () => void;
   #nextNs = LOOK_NS;
   #hasEnded = false;
-  /** Some were named: the trace ends with them. */
+  /** Processes were named: the trace ends with them. */
   hasTargets: boolean;
 
   constructor(targets: Targets, hasTargets: boolean, over: () => void) {

@@ -7,7 +7,6 @@ const PARENT = Deno.ppid;
 const ATTEMPTS: Readonly<Record<string, () => unknown>> = {
   net: () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
   listen: () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
-  fetch: () => fetch("http://127.0.0.1:8080/"),
   run: () => new Deno.Command("true").output(),
   kill: () => Deno.kill(PARENT, "SIGURG"),
   write: () => Deno.writeTextFile("/dev/null", ""),

@@ -23,7 +23,9 @@ async function inFolder(test: (folder: string) => void): Promise<void> {
 }
 
 const LOOKS: readonly { name: string; look: (files: SystemFiles, folder: string) => unknown }[] = [
-  ...["short", "empty", "long", "bytes", "link", "many", "absent", "n".repeat(5000)].map((path) => ({
+  ...["short", "empty", "long", "bytes", "link", "many", "absent", "n".repeat(5000)].map((
+    path,
+  ) => ({
     name: `readText() of ${path.slice(0, 20)}`,
     look: (files: SystemFiles, folder: string) => files.readText(`${folder}/${path}`),
   })),

@@ -7,6 +7,7 @@
  * file is compared with the one that was looked at. A new file has mode 0600, since records may hold
  * what others must not read; an existing one keeps its mode.
  */
+import { runtimeFiles } from "./system_files.ts";
 
 /** A path that somebody else may have prepared. The message is the reason alone. */
 export class UnsafePathError extends Error {
@@ -184,7 +185,7 @@ function kernelPaths({ dev, ino }: Deno.FileInfo): string[] {
   const found: string[] = [];
   try {
     for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-      const path = readLink(`/proc/self/fd/${name}`) ?? "";
+      const path = runtimeFiles.readLink(`/proc/self/fd/${name}`) ?? "";
       if (!path.startsWith("/")) continue;
       const info = Deno.statSync(`/proc/self/fd/${name}`);
       if (info.ino === ino && info.dev === dev) found.push(path);
@@ -193,12 +194,4 @@ function kernelPaths({ dev, ino }: Deno.FileInfo): string[] {
     // Not mounted, or not for us; the folder's own descriptor is gone by now.
   }
   return found;
-}
-
-function readLink(path: string): string | null {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return null;
-  }
 }

@@ -99,7 +99,7 @@ function openRecorder(
     unfiltered: isUnfiltered(options),
   };
   const parents = options.follow ? targetPids(options) : [];
-  const children = Object.fromEntries(parents.map((pid) => [pid, childrenOf(pid)]));
+  const children = Object.fromEntries(parents.map((pid) => [pid, childrenOf(source.files, pid)]));
   const facts = { version: VERSION, filters, children };
   return new Recorder(options.record, source.start, facts, compressionOf(options.record));
 }

@@ -7,9 +7,10 @@
  */
 import { OwnProcess } from "../../ffi/own_process.ts";
 import { type AssetName, readAsset } from "../assets.ts";
+import { runtimeFiles } from "../system_files.ts";
 import { capabilityMask, maskOf, namesOf } from "./capabilities.ts";
 import { encodeFilter } from "./filter.ts";
-import { allow, type NeedName } from "./needs.ts";
+import { allow, type NeedName, type Permission, PERMISSIONS } from "./needs.ts";
 
 /** One thing given up. */
 export interface Step {
@@ -26,11 +27,12 @@ export interface DropOptions {
   readonly assets?: (name: AssetName) => Uint8Array;
 }
 
-const RUNTIME_PERMISSIONS = ["net", "run", "write", "env", "import", "sys", "read", "ffi"] as const;
-
 export function dropPrivileges(options: DropOptions): readonly Step[] {
   const needs = [...options.needs];
-  if (needs.includes("processes") && hidesProcesses(read("/proc/self/mountinfo"))) {
+  if (
+    needs.includes("processes") &&
+    hidesProcesses(runtimeFiles.readText("/proc/self/mountinfo") ?? "")
+  ) {
     needs.push("hiddenProcesses");
   }
   const allowance = allow(needs, [Deno.pid, ...options.signals ?? []]);
@@ -38,7 +40,7 @@ export function dropPrivileges(options: DropOptions): readonly Step[] {
   const step = (name: string, refusal: string | null, holds: string): void => {
     steps.push({ name, done: refusal === null, detail: refusal ?? holds });
   };
-  const status = read("/proc/self/status");
+  const status = runtimeFiles.readText("/proc/self/status") ?? "";
   const keep = maskOf(allowance.capabilities) & capabilityMask(status, "CapPrm");
   try {
     const assets = options.assets ?? readAsset;
@@ -60,16 +62,15 @@ export function dropPrivileges(options: DropOptions): readonly Step[] {
   } catch (error) {
     step("privileges", error instanceof Error ? error.message : String(error), "");
   }
-  step(...revokePermissions(allowance.reads));
+  step("runtime permissions", null, `without ${revokeAllBut(allowance.permissions).join(", ")}`);
   return steps;
 }
 
-/** The runtime reads /proc only with every permission: where /proc is read, none can be revoked. */
-function revokePermissions(reads: ReadonlySet<string>): [string, string | null, string] {
-  const name = "runtime permissions";
-  if (reads.size > 0) return [name, "reading /proc takes all of them; the kernel refuses", ""];
-  for (const permission of RUNTIME_PERMISSIONS) Deno.permissions.revokeSync({ name: permission });
-  return [name, null, `without ${RUNTIME_PERMISSIONS.join(", ")}`];
+/** Also that of native code: what was opened stays callable, and no pointer is followed any more. */
+function revokeAllBut(kept: ReadonlySet<Permission>): readonly Permission[] {
+  const revoked = PERMISSIONS.filter((name) => !kept.has(name));
+  for (const name of revoked) Deno.permissions.revokeSync({ name });
+  return revoked;
 }
 
 /** The bounding set; 0 without CAP_SETPCAP, which dropping takes. Under no_new_privs it has no effect. */
@@ -85,12 +86,4 @@ export function hidesProcesses(mountinfo: string): boolean {
     const [, , , , folder] = line.split(" ");
     return folder === "/proc" && /[ ,]hidepid=(?!0|off)/.test(line);
   });
-}
-
-function read(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
 }

@@ -22,7 +22,13 @@ export interface Need {
    * (their descriptors, namespaces, memory maps), and TCP.
    */
   readonly landlock: boolean;
+  /** Of the runtime. What is read and called through libc takes none: it was opened before. */
+  readonly permissions: readonly Permission[];
 }
+
+/** Everything that the runtime lets a script have, or not. */
+export const PERMISSIONS = ["net", "run", "write", "env", "import", "sys", "read", "ffi"] as const;
+export type Permission = typeof PERMISSIONS[number];
 
 const BpfCommand = {
   MAP_LOOKUP_ELEM: 1,
@@ -45,7 +51,13 @@ const ioctl = (
   ...values: number[]
 ): readonly [SystemCall, Condition] => ["ioctl", { argument: 1, mask: INT, values }];
 
-const none = { capabilities: [], reads: [], calls: [], landlock: true } as const;
+const none = {
+  capabilities: [],
+  reads: [],
+  calls: [],
+  landlock: true,
+  permissions: [],
+} as const;
 
 export const NEEDS = {
   /** Open descriptors stay usable, so this need takes nothing. It is all that a replay needs. */
@@ -82,10 +94,10 @@ export const NEEDS = {
   },
   /** The doctor's second look at descriptors, memory maps and counters of other users' processes. */
   examination: {
+    ...none,
     what: "descriptors and counters of the examined process",
     capabilities: ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"],
     reads: ["/proc"],
-    calls: [],
     landlock: false,
   },
   /** COMMAND may have become another user. Its pid is the only one that kill(2) may name. */
@@ -101,6 +113,7 @@ export const NEEDS = {
       "perf_event_open",
     ],
     landlock: false,
+    permissions: ["ffi"],
   },
   /** An exporter that connects anew. */
   export: {
@@ -115,6 +128,7 @@ export const NEEDS = {
       "getsockname",
     ],
     landlock: false,
+    permissions: ["net"],
   },
 } as const satisfies Readonly<Record<string, Need>>;
 
@@ -170,6 +184,7 @@ export interface Allowance {
   readonly reads: ReadonlySet<string>;
   readonly rules: Rules;
   readonly landlock: boolean;
+  readonly permissions: ReadonlySet<Permission>;
 }
 
 /** `pids` may be signalled: ourselves, and COMMAND. */
@@ -187,6 +202,7 @@ export function allow(names: readonly NeedName[], pids: readonly number[]): Allo
     reads: new Set(needs.flatMap((need) => need.reads)),
     rules,
     landlock: needs.every((need) => need.landlock),
+    permissions: new Set(needs.flatMap((need) => need.permissions)),
   };
 }
 

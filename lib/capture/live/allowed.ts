@@ -10,7 +10,8 @@ import { type AssetName, readAsset } from "../../assets.ts";
 import { type Capability, capabilityMask, namesOf } from "../../privileges/capabilities.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
 import { openLive } from "./source.ts";
-import { cgroup2Root, hasHostPids, lockedMemoryLimit, readFirstLine, readText } from "./machine.ts";
+import { runtimeFiles } from "../../system_files.ts";
+import { cgroup2Root, hasHostPids, lockedMemoryLimit, readFirstLine } from "./machine.ts";
 
 /** One line of `check`. */
 export interface Check {
@@ -116,7 +117,7 @@ function checkBtf(): Check {
 function checkCgroup(): Check {
   const name = "cgroup2";
   const root = cgroup2Root();
-  const known = (readText("/proc/filesystems") ?? "").includes("\tcgroup2\n");
+  const known = (runtimeFiles.readText("/proc/filesystems") ?? "").includes("\tcgroup2\n");
   if (root !== null) return { name, ok: true, detail: `mounted at ${root}` };
   if (known) return { name, ok: true, detail: "not mounted as a whole; reached without a mount" };
   const remedy = "senders of datagrams to unconnected sockets stay unknown";
@@ -208,5 +209,7 @@ function atLeast(major: number, minor: number): boolean {
 }
 
 function effectiveCapabilities(): Set<Capability> {
-  return new Set(namesOf(capabilityMask(readText("/proc/self/status") ?? "", "CapEff")));
+  return new Set(
+    namesOf(capabilityMask(runtimeFiles.readText("/proc/self/status") ?? "", "CapEff")),
+  );
 }

@@ -4,11 +4,12 @@
  * in LOOK_AGAIN_NS, never for each event; for one that has ended by then no entry is written.
  */
 import type { Container } from "../../record/record.ts";
+import type { SystemFiles } from "../../system_files.ts";
 import { EntryKind } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
 import { containerEntry } from "../user_entries.ts";
 import { containerOf } from "./container.ts";
-import { hasHostPids, readText } from "./machine.ts";
+import { hasHostPids } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /**
@@ -28,7 +29,7 @@ export class ContainerWatch implements Watcher {
   readonly #read: (pid: number) => string | null;
 
   /** Pids are below `pidLimit`; `read` gives /proc/PID/cgroup, null when it cannot be read. */
-  constructor(pidLimit: number, read: (pid: number) => string | null = reader()) {
+  constructor(pidLimit: number, read: (pid: number) => string | null) {
     this.#seen = new Uint8Array(pidLimit);
     this.#read = read;
   }
@@ -72,6 +73,6 @@ export class ContainerWatch implements Watcher {
 }
 
 /** Reads nothing in a pid namespace of our own, where /proc has other pids than the events. */
-function reader(): (pid: number) => string | null {
-  return hasHostPids() ? (pid) => readText(`/proc/${pid}/cgroup`) : () => null;
+export function cgroupReader(files: SystemFiles): (pid: number) => string | null {
+  return hasHostPids() ? (pid) => files.readText(`/proc/${pid}/cgroup`) : () => null;
 }

@@ -1,6 +1,10 @@
 /**
- * Facts of the machine that capture is sized by, from /proc and /sys. It changes nothing.
+ * Facts of the machine that capture is sized by, from /proc and /sys, before it begins. It changes
+ * nothing.
  */
+import { runtimeFiles } from "../../system_files.ts";
+
+const { readText, readLink } = runtimeFiles;
 
 /** CPUs that run now, ascending. */
 export function onlineCpus(): number[] {
@@ -65,57 +69,7 @@ export function cgroup2Root(): string | null {
   return null;
 }
 
-/** A file's text; null when it cannot be read. */
-export function readText(path: string): string | null {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return null;
-  }
-}
-
 /** The first line without its newline; null when the file cannot be read. */
 export function readFirstLine(path: string): string | null {
   return readText(path)?.split("\n", 1)[0] ?? null;
-}
-
-/**
- * Device and inode of a file; null when it is not there. Each network namespace has its own files in
- * /proc/PID/net, so these tell it from others. Anybody may look at them, whereas the link
- * /proc/PID/ns/net takes the right to trace the process.
- */
-export function fileIdentity(path: string): string | null {
-  try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return null;
-  }
-}
-
-/** Where a symbolic link points; null when it cannot be read. */
-export function readLink(path: string): string | null {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return null;
-  }
-}
-
-/**
- * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
- * before the others, one of theirs.
- */
-export function livingFolder(pid: number): string {
-  const own = `/proc/${pid}`;
-  if (fileIdentity(`${own}/net/unix`) !== null) return own;
-  try {
-    for (const { name } of Deno.readDirSync(`${own}/task`)) {
-      const folder = `${own}/task/${name}`;
-      if (fileIdentity(`${folder}/net/unix`) !== null) return folder;
-    }
-  } catch {
-    // The whole process has ended.
-  }
-  return own;
 }

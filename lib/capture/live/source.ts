@@ -11,10 +11,11 @@ import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
+import type { SystemFiles } from "../../system_files.ts";
 import { COUNTERS, EntryKind, Mark } from "../abi.ts";
 import { BatchFlusher } from "./batches.ts";
 import { AgeWatch } from "./age_watch.ts";
-import { ContainerWatch } from "./container_watch.ts";
+import { cgroupReader, ContainerWatch } from "./container_watch.ts";
 import { behind, KernelClock } from "./kernel_clock.ts";
 import {
   attachAll,
@@ -67,6 +68,8 @@ export interface LiveSource extends CaptureSource {
   readonly libbpfVersion: string;
   /** Bytes of one CPU's data ring; less than asked for when memory could not be locked. */
   readonly ringBytes: number;
+  /** /proc and /sys, also when the runtime opens nothing any more; as long as the source lives. */
+  readonly files: SystemFiles;
   addTarget(pid: number): void;
   /** Tells the kernel whether to go on sending a connection's payload, and which bytes it need only count. */
   setVerdict(conn: number, verdict: "keep" | "stop", passing?: Passing): void;
@@ -103,7 +106,7 @@ export function openLive(options: LiveOptions): LiveSource {
 
   const rings = stack.use(openRings(libbpf, object, options.ringMib, options.warn));
   const marks = stack.use(object.mapArray("process_marks", true));
-  const targets = new Targets(new Uint8Array(marks.buffer), options);
+  const targets = new Targets(new Uint8Array(marks.buffer), options, libbpf.libc.files);
   targets.excludeOurselves(settings.wantedMarks === 0);
   if (options.command) targets.adoptChildren(true);
   const batches = stack.use(object.mapArray("batches", false));
@@ -159,6 +162,7 @@ class KernelSource implements LiveSource {
   readonly start: TraceStart;
   readonly libbpfVersion: string;
   readonly ringBytes: number;
+  readonly files: SystemFiles;
   ended = false;
 
   readonly #parts: Parts;
@@ -185,6 +189,7 @@ class KernelSource implements LiveSource {
     this.way = parts.settings.way;
     this.libbpfVersion = parts.libbpf.version;
     this.ringBytes = parts.rings.data.ringBytes;
+    this.files = parts.libbpf.libc.files;
     this.start = {
       ...parts.clock.start,
       way: this.way,
@@ -196,9 +201,9 @@ class KernelSource implements LiveSource {
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
     this.#targetWatch = new TargetWatch(parts.targets, options.pids.length > 0, () => this.stop());
     this.#watchers = new Watchers([
-      new ContainerWatch(parts.settings.pidLimit),
-      new AgeWatch(),
-      new Sweeper(),
+      new ContainerWatch(parts.settings.pidLimit, cgroupReader(this.files)),
+      new AgeWatch(this.files),
+      new Sweeper(this.files),
       this.#targetWatch,
     ]);
     this.#say = (entry) => this.#merger.emit(this.#handler, entry);

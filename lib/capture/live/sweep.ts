@@ -3,9 +3,9 @@
  * every two seconds /proc/PID/net. Out: ENTRY_CLOSE of the connections whose socket is gone, once all
  * their events were handed out. It never touches the sockets, and costs a traced process nothing.
  */
+import type { SystemFiles } from "../../system_files.ts";
 import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { fileIdentity, livingFolder, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /** A connection whose end no hook tells. */
@@ -41,6 +41,11 @@ export class Sweeper implements Watcher {
   /** Connections found gone: they end with the round that hands out all events up to that look. */
   #gone: QuietConnection[] = [];
   #goneAtNs = 0;
+  readonly #files: SystemFiles;
+
+  constructor(files: SystemFiles) {
+    this.#files = files;
+  }
 
   begin(nowNs: number): void {
     if (nowNs < this.#nextNs) return;
@@ -89,7 +94,7 @@ export class Sweeper implements Watcher {
   #sweep(): QuietConnection[] {
     if (this.#watched.size === 0) return [];
     const pids = new Set(Array.from(this.#watched.values(), (it) => it.pid));
-    const inodes = socketInodes(pids, TABLES);
+    const inodes = socketInodes(this.#files, pids, TABLES);
     if (inodes === null) return [];
     const gone: QuietConnection[] = [];
     for (const connection of this.#watched.values()) {
@@ -106,24 +111,44 @@ export class Sweeper implements Watcher {
  * shows no namespace: then its sockets are gone, too, or another process of the set has them.
  */
 export function socketInodes(
+  files: SystemFiles,
   pids: ReadonlySet<number>,
   tables: readonly Table[],
 ): Set<number> | null {
   const inodes = new Set<number>();
   const seen = new Set<string>();
   for (const who of [Deno.pid, ...pids]) {
-    const folder = livingFolder(who);
-    const namespace = fileIdentity(`${folder}/net/unix`);
+    const folder = livingFolder(files, who);
+    const namespace = files.identity(unixTableIn(folder));
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
     for (const { name, column } of tables) {
-      const text = readText(`${folder}/net/${name}`);
-      // A kernel without IPv6 has no udp6. Without another table nothing is known.
+      const text = files.readText(`${folder}/net/${name}`);
+      // A kernel without IPv6 has no udp6; without another table nothing is known.
       if (text === null && name !== "udp6" && who === Deno.pid) return null;
       if (text !== null) collectInodes(text, column, inodes);
     }
   }
   return inodes;
+}
+
+/**
+ * Each network namespace has files of its own in /proc/PID/net, which anybody may look at: the link
+ * /proc/PID/ns/net is for those only who may trace the process.
+ */
+function unixTableIn(folder: string): string {
+  return `${folder}/net/unix`;
+}
+
+/**
+ * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
+ * before the others, one of theirs.
+ */
+export function livingFolder(files: SystemFiles, pid: number): string {
+  const own = `/proc/${pid}`;
+  if (files.identity(unixTableIn(own)) !== null) return own;
+  const threads = files.list(`${own}/task`).map((id) => `${own}/task/${id}`);
+  return threads.find((folder) => files.identity(unixTableIn(folder)) !== null) ?? own;
 }
 
 /** Adds the inode of each line but the first; the columns are separated by blanks. */

@@ -1,7 +1,7 @@
 /**
- * What sockeye itself has to say: lines on stderr, and the answers of commands that are no trace.
- * In: text. Out: the same text with everything escaped that a terminal could obey, newlines aside.
- * A stream that nobody reads any more is no fault here; an answer that cannot be written is one.
+ * sockeye's own messages: lines on stderr, and the answers of commands like check on stdout. In: text.
+ * Out: on stderr, the text with all but newlines escaped that a terminal could obey. A stream that
+ * nobody reads any more is no fault here; an answer that cannot be written is one.
  */
 import { Log, type LogLevel } from "../log.ts";
 import { systemReason } from "../system_reason.ts";
@@ -12,7 +12,7 @@ const O_ACCMODE = 3, O_RDONLY = 0;
 
 const encoder = new TextEncoder();
 
-/** stderr. */
+/** Writes to stderr, escaped. */
 export function tell(text: string): void {
   try {
     put(Deno.stderr, text.split("\n").map(escapeText).join("\n"));
@@ -21,7 +21,7 @@ export function tell(text: string): void {
   }
 }
 
-/** stdout, as it is: the text is our own. */
+/** Writes to stdout, unescaped: the text must be our own. */
 export function answer(text: string): void {
   // Writing there seems to go well: the runtime takes EBADF for success.
   if (isStdoutClosed()) throw new OperatorError("Cannot write to stdout: it is closed");
@@ -35,7 +35,7 @@ export function answer(text: string): void {
   }
 }
 
-/** Messages of a trace: -q silences what is no warning, -v and -vv say more. */
+/** The log of a run: with -q only warnings, with -v and -vv more. */
 export function openLog(options: { quiet?: true; verbose: number }): Log {
   const level: LogLevel = options.verbose >= 2 ? 2 : options.verbose === 1 ? 1 : 0;
   return new Log(tell, level, options.quiet === true);

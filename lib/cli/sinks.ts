@@ -22,7 +22,7 @@ export function openRecordsFile(options: OutputOptions): OutputFile | null {
   return outputFile === undefined ? null : openNamed("--output-file", outputFile);
 }
 
-/** The way out of records: into that file, or to stdout. `protocols`: all names that these may have. */
+/** Opens the sink: into that file, or to stdout. `protocols`: every name that its records may have. */
 export function openSink(
   options: OutputOptions,
   file: OutputFile | null,
@@ -41,7 +41,7 @@ export function openSink(
     : new NdjsonSink(output, toTerminal);
 }
 
-/** Throws when records could not be written: a full disk, mostly. */
+/** Throws when records could not be written, as on a full disk. */
 export function checkWritten(sink: Sink, options: OutputOptions): void {
   if (sink.state.failure === null) return;
   const where = options.outputFile === undefined ? "stdout" : quote(options.outputFile);

@@ -58,6 +58,8 @@ export interface PipelineOptions {
   connLog?: ConnLog | null;
   /** A clock that others use, too; the pipeline steps it by the events. */
   clock?: WallClock;
+  /** Every connection begins with ENTRY_OPEN. Without it that is believed once one came. */
+  hasOpens?: boolean;
 }
 
 export class Pipeline {
@@ -98,7 +100,7 @@ export class Pipeline {
       nowNs: 0,
       filters: isSelective(options.filter),
       losses: 0,
-      hasOpens: false,
+      hasOpens: options.hasOpens ?? false,
       queuedBytes: 0,
       weighs: false,
       trackers: 0,

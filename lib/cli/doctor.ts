@@ -159,6 +159,7 @@ function openPipeline(source: LiveSource, observer: Observer, options: DoctorOpt
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: false,
+      hasOpens: true,
       connLog: observer,
       verdict: (conn, verdict, passing) => {
         if (passing === undefined) source.setVerdict(conn, verdict);

@@ -155,6 +155,7 @@ function openPipeline(
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: false,
+      hasOpens: true,
       connLog: observer,
     },
     stats,

@@ -101,6 +101,7 @@ export class TraceRun {
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
       summaries: outputFormat(options) === "table",
+      hasOpens: true,
       outlines: options.stats === true || options.statsFile !== undefined,
       filter: parts.filter,
       verdict: parts.verdict,

@@ -139,6 +139,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       answering: false,
       ended: null,
       overflow: null,
+      nothingLost: true,
       allSeen: false,
       allRequests: false,
     };
@@ -324,6 +325,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     this.#fresh = 0;
     stitch.nowNs = this.#place.context.nowNs;
+    stitch.nothingLost = this.#place.context.losses === 0;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
     this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));

@@ -18,6 +18,8 @@ export interface StitchContext<S> {
   ended: "closed" | "trace_end" | null;
   /** Set when more is queued than memory allows: every queue must be emptied, for that reason. */
   overflow: IncompleteReason | null;
+  /** No event of the trace was lost, as far as that is known. */
+  nothingLost: boolean;
   /** Both sides have ended, and nothing is missing behind the last message of either. */
   allSeen: boolean;
   /** The request side has ended, and no request is missing behind the last one. */

@@ -52,12 +52,15 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   }
   if (surplus.count > 0) {
     pairing.surplus = surplus.count;
+    pairing.isSurplusDoubted ||= !surplus.isCertain;
     return alone(response, pairing);
   }
   pairing.joined = null;
   response.loss = null;
   request.loss = null;
-  return { ...BY_ORDER, isCertain: surplus.isCertain };
+  const isCertain = surplus.isCertain && !pairing.isSurplusDoubted;
+  pairing.isSurplusDoubted = false;
+  return { ...BY_ORDER, isCertain };
 }
 
 /** The response's request was not seen. The next response is in the same situation. */
@@ -133,7 +136,9 @@ function atRest<F>(
   const hasWaited = nowNs - newest.endNs >= SILENCE_NS;
   if (surplus !== null && (ended !== null || hasWaited)) {
     const isQuiet = !answering && (after?.startNs ?? nowNs) - newest.endNs >= SILENCE_NS;
-    return { count: surplus, isCertain: isQuiet || context.allSeen };
+    // The answers in excess may be those of requests that were lost since, the last ones.
+    const isKnown = isQuiet && (surplus === 0 || context.nothingLost);
+    return { count: surplus, isCertain: isKnown || context.allSeen };
   }
   const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;
   return ended !== null || late ? "never" : "unknown";

@@ -45,6 +45,8 @@ export class Pairing {
   joined: IncompleteReason | null = null;
   /** How many responses in front were found to answer requests that were not seen. */
   surplus = 0;
+  /** That they were so many is not certain. */
+  isSurplusDoubted = false;
   /** How many responses at most may still come to requests given up behind a loss. */
   doubted = 0;
   /** Why pairs are not certain: the reason of the last loss. */

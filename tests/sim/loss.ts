@@ -154,6 +154,7 @@ export function play(scene: Scene, keep?: (record: TraceRecord) => void): Figure
       requestTimeoutMs: null,
       memoryLimitBytes: 64 << 20,
       summaries: false,
+      hasOpens: true,
     },
     new Stats(),
     judge,

@@ -26,6 +26,7 @@ export function stitchContext<S>(
     answering: false,
     ended: null,
     overflow: null,
+    nothingLost: true,
     allSeen: given.ended === "closed",
     allRequests: false,
     ...given,

@@ -25,6 +25,9 @@ import type { Pairing } from "./pairing.ts";
 /** After so many requests that came while answers were due, responses wait no longer. */
 const MAX_OVERLAPS = 64;
 
+/** So many responses do not wait for a second: a fast server's would fill the memory. */
+const MAX_WAITING = 1024;
+
 /** If the fronts are in doubt only because the connection was joined: the reason; else null. */
 export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {
   const { requests, from, responses, at, context: { pairing } } = fronts;
@@ -79,7 +82,8 @@ interface Surplus {
 function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
   const quietNs = context.nowNs - (responses[responses.length - 1] as Timed<F>).endNs;
-  const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
+  const hasWaited = responses.length - at >= MAX_WAITING ||
+    context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
   // A connection that is quiet now will soon be quiet for long enough, and then pairs are certain.
   const isBusy = quietNs < SILENCE_NS / 2;
   let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];

@@ -86,6 +86,27 @@ Deno.test("sixty thousand commands under way at once are all paired", () => {
   assert.ok(trace.records.every(({ incomplete }) => incomplete === undefined));
 });
 
+Deno.test("a busy connection that is joined keeps few messages until it is known whose they are", () => {
+  const trace = new Trace({ protocols: plugins, memoryLimitBytes: LIMIT });
+  const talk = new Conversation({ remotePort: 6379, role: "client", fresh: false, stepNs: 5000 });
+  const count = 100_000;
+  for (let at = 0; at < count; at += 16) {
+    const names = Array.from({ length: 16 }, (_, i) => `${at + i}`.padStart(6, "0"));
+    talk.say("request", names.map((name) => `*2\r\n$4\r\nECHO\r\n$6\r\n${name}\r\n`).join(""));
+    talk.say("response", names.map((name) => `$6\r\n${name}\r\n`).join(""));
+    trace.feedAll(talk.entries.splice(0));
+  }
+  trace.finish();
+  assert.deepEqual(trace.stats.toJSON().abandoned, {});
+  assert.equal(trace.records.length, count);
+  for (const { request, response } of trace.records) {
+    assert.deepEqual(
+      request !== null && "args" in request && request.args,
+      response !== null && "value" in response && [response.value],
+    );
+  }
+});
+
 Deno.test("messages in progress count: heads whose body is under way, and bodies to be decoded", () => {
   const heads = [
     `POST / HTTP/1.1\r\nContent-Length: 9\r\nX: ${"v".repeat(50_000)}\r\n\r\n`,

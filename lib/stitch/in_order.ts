@@ -27,8 +27,11 @@ import { STRAY_NS } from "./pairing.ts";
 import { dropFront } from "./queue.ts";
 import { isDoubtful, placeBehindLoss } from "./realign.ts";
 
-/** Every request has one answer, and nothing is sent unasked. */
-const ONE_EACH: Roles<unknown> = {
+/**
+ * Every request has one answer, and nothing is sent unasked. What differs is put over it:
+ * `{ ...ONE_EACH, due: (request) => … }`.
+ */
+export const ONE_EACH: Roles<unknown> = {
   due: () => "once",
   isAnswer: () => true,
   part: () => "answers",

@@ -275,8 +275,12 @@ struct {
 
 /*
  * Batches and scratch spaces are found by slot. Whatever may come by on a CPU while another of these
- * programs is at work there has a slot of its own; that of the hooks is the CPU's number.
+ * programs is at work there has a slot of its own: that of the hooks is the CPU's number, that of
+ * programs which hooks may interrupt is config.cpus further on, where the maps have so many. A ring
+ * is read in order of time and numbered by one batch, so that a second one needs a perf buffer, too.
  */
+#define SLOTS_PER_CPU 2
+
 static __always_inline u32 hook_slot(void)
 {
 	return bpf_get_smp_processor_id();

@@ -45,8 +45,6 @@ export interface Roles<F> {
   paired(response: F, request: F): void;
   /** Messages were lost in front of this one. */
   lost(): void;
-  /** Behind a pair nothing is left over on either side. */
-  rested(): void;
 }
 
 /** Both queues from their fronts on. */

@@ -38,7 +38,6 @@ export const ONE_EACH: Roles<unknown> = {
   fits: () => true,
   paired: () => {},
   lost: () => {},
-  rested: () => {},
 };
 
 type Queue<F> = Timed<F>[];
@@ -202,11 +201,7 @@ class Turn<F> {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
     const nextNs = Math.min(response.startNs, request?.startNs ?? Infinity);
-    if (nextNs > pairing.restNs) {
-      // From here on, responses go with their requests.
-      pairing.isAligned = true;
-      this.#roles.rested();
-    }
+    if (nextNs > pairing.restNs) pairing.aligned();
     pairing.restNs = Infinity;
   }
 

@@ -2,14 +2,15 @@
  * What is known, and not known, of which response answers which request: of one connection, in one
  * place.
  *
- * In: how the connection began (the session), what was lost (the frame drivers), how it goes (the
- * stitchers of this folder). Out: whether order alone pairs the messages in front, and the reason
+ * In: how the connection began (the session), what was lost and where messages were looked for (the
+ * frame drivers), how it goes (the stitchers of this folder). Out: whether order alone pairs the messages in front, and the reason
  * that stands in records where it does not. Plug-ins may read it, and write nothing.
  *
  *     unknown                          since                       until
  *     isCertain = false                the middle, a loss          a request out of rest (habit.ts)
  *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair, and
  *                                                                  what comes next began later
+ *     mayBeInside                      a response was looked for   as isAligned
  *     wasDisturbed                     a loss                      for good
  *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
  *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
@@ -40,6 +41,8 @@ export class Pairing {
   isAligned: boolean;
   /** Nothing was left over behind a pair that was whole then; Infinity: that is settled. */
   restNs = Infinity;
+  /** The start of a response was looked for: what is read of them may be the inside of one. */
+  mayBeInside = false;
   /** Something was lost here once. */
   wasDisturbed = false;
   /** Nobody knows yet how many answers are due to requests that were not seen: why not. */
@@ -73,6 +76,12 @@ export class Pairing {
   doubt(): void {
     this.isCertain = false;
     this.habit.doubt();
+  }
+
+  /** Nothing was left over: from here on, responses go with their requests, and are whole ones. */
+  aligned(): void {
+    this.isAligned = true;
+    this.mayBeInside = false;
   }
 
   /** It is known again whose the next response is: that of the request in front. */

@@ -55,6 +55,7 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
     const until = Math.min(shown, from + LARGEST_FIRST);
     context.gapBytes = until === shown ? stream.gapBytes : 0;
     const bytes = stream.view().subarray(0, until);
+    if (context.side === "response") context.pairing.mayBeInside = true;
     const found = this.#protocol.findBoundary(bytes, from, context);
     const to = found >= from && found < until ? Math.floor(found) : until;
     this.#from = 0;

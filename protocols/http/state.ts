@@ -84,9 +84,16 @@ export class HttpState {
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
   readonly methods = new Methods();
-  /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
+  /**
+   * `methods` may not be in step with the responses: joined mid-stream, or after a loss. No matter of
+   * pairing.ts: whether a response has a body must be known at its head, before it is there as a
+   * whole and is paired; and what is doubted here, Phase.PEEK can tell.
+   */
   uncertain = false;
-  /** The client was seen to send a request before the last one was answered. */
+  /**
+   * The client was seen to send a request before the last one was answered. Habit (habit.ts) learns
+   * that from pairs: too late for the first of them.
+   */
   pipelined = false;
 
   constructor({ options, repeated }: HttpTrace) {

@@ -37,8 +37,7 @@ done
 wanted="{$(IFS=, && echo "${wants[*]}")}"
 for name in $("$sockeye" protocols | awk 'NR > 1 && $1 != "unknown" {print $1}'); do
   [ -f "tests/kernels/exchanges/$name.sh" ] && continue
-  echo "Cannot test $name: tests/kernels/exchanges/$name.sh is missing (in_guest.sh says what it is)" >&2
-  exit 1
+  echo "not tested: $name (tests/kernels/exchanges/$name.sh is missing; in_guest.sh says what it is)" >&2
 done
 
 install_tools() {

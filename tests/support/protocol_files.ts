@@ -36,7 +36,7 @@ function place(name: string, file: string, what: string): string {
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     const path = `tests/protocols/${name}/${file}`;
-    const hint = `${what} of a protocol (CONTRIBUTING.md, "Adding a protocol", steps 1 and 3)`;
+    const hint = `it lists ${what} (CONTRIBUTING.md, "Adding a protocol", steps 1 and 3)`;
     throw new Error(`Cannot test ${name}: ${path} is missing: ${hint}`, { cause });
   }
   return url.href;

@@ -1,13 +1,13 @@
 /**
- * Entries not much larger than a kernel sends them: a file may hold one of 16 MiB, which would keep all else
- * waiting for as long as it takes. In: an event. Out: the same in pieces, as the kernel cuts a large
- * operation; nothing is copied.
+ * Cuts large entries: a file may have one of 16 MiB, and signals and output would wait until it is
+ * done. In: an event. Out: the same in pieces, as the kernel side cuts a large operation; nothing is
+ * copied.
  */
 import { EntryKind, Flag } from "./abi.ts";
 import type { SocketEvent } from "./event.ts";
 import type { EventHandler } from "./source.ts";
 
-/** The kernel's are some 30 KiB; so much is some milliseconds of work. */
+/** Some milliseconds of work. (The kernel side's chunks are 30 KiB.) */
 const PIECE_BYTES = 1 << 20;
 
 export function inPieces(event: SocketEvent, handler: EventHandler): void {

@@ -1,12 +1,12 @@
 /**
- * One turn of the event loop: signals, output and other connections wait no longer than that,
- * whatever the events at hand cost. In: nothing. Out: when it is over. The clock is read once for
- * some events: each is bounded.
+ * How long one turn of the event loop may take, so that signals and output do not wait longer, whatever
+ * the events cost. In: nothing. Out: whether the turn is over. The clock is read once for some events,
+ * since each event's cost is bounded.
  */
 
-/** With what follows in the same turn, and the largest event, still below 50 ms. */
+/** With the largest event, and whatever else follows in the turn, this stays below 50 ms. */
 const TURN_MS = 15;
-/** Events, or connections at the end of a trace, that share one look at the clock. */
+/** The clock is read once for so many events, or connections at the end of a trace. */
 const EVENTS_A_LOOK = 16;
 
 export class Turn {
@@ -14,13 +14,13 @@ export class Turn {
   readonly #every: number;
   #left: number;
 
-  /** The clock is looked at every so many times that it is asked. */
+  /** `every`: isOver reads the clock once in so many calls. */
   constructor(every: number = EVENTS_A_LOOK) {
     this.#every = every;
     this.#left = every;
   }
 
-  /** To be asked after each event, or each few of them. */
+  /** To be called after each event, or after each few. */
   get isOver(): boolean {
     if (--this.#left > 0) return false;
     this.#left = this.#every;

@@ -1,7 +1,7 @@
 /**
- * All connections of a trace, by identity of their sockets.
+ * All connections of a run, by identity of their sockets.
  *
- * In: events. Out: calls of their connections. It bounds what all of them hold together: beyond the
+ * In: events. Out: calls of their connections. It bounds the memory of all of them together: beyond the
  * limit the connections idle for longest are ended and counted. Time is the events' own.
  */
 import { EntryKind } from "../capture/abi.ts";
@@ -16,11 +16,11 @@ import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
 const SWEEP_NS = 50e6;
-/** Connections that one event may have swept, or an eighth of them all. */
+/** Connections that are swept during one event, or an eighth of them all if that is more. */
 const SWEPT_AT_ONCE = 4096;
-/** Connections that one event may have ended to make room ahead. */
+/** Connections that are ended during one event to make room ahead. */
 const EVICTED_AT_ONCE = 256;
-/** What is reckoned for a connection and for each of its trackers, in bytes. */
+/** Estimated memory of a connection and of each of its trackers. */
 const CONNECTION_BYTES = 1024;
 const TRACKER_BYTES = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
@@ -36,17 +36,17 @@ export class ConnTable {
   readonly #context: TrackerContext;
   readonly #limitBytes: number;
   readonly #connections = new Map<number, Connection>();
-  /** Connections that moved data last: the map takes its time. */
+  /** Connections that moved data last, found faster than in the map. */
   readonly #recent = new Slots<Connection>();
   readonly #byOwner = new Map<number, Set<Connection>>();
   readonly #names = new CommNames();
   readonly #retired = new RecentIds();
   #nextSweepNs = -Infinity;
-  /** Where the sweep at hand stands. */
+  /** How far the current sweep has come; null: none. */
   #sweeping: Iterator<Connection, undefined> | null = null;
-  /** Which connections' queues were weighed; all, when it is done. */
+  /** How far weighing the connections' queues has come; null: it was not needed. */
   #weighing: Iterator<Connection, undefined> | null = null;
-  /** While room is made: what goes next, from the end on. */
+  /** While room is made: the connections to end, the next one last. */
   #leaving: Idle[] | null = null;
 
   constructor(context: TrackerContext, memoryLimitBytes: number) {
@@ -92,7 +92,7 @@ export class ConnTable {
     }
   }
 
-  /** Nothing more will come: ends connections until `turn` is over; true once none is left. */
+  /** No more events: ends connections until `turn` is over; true once none is left. */
   finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
       connection.finish("trace_end");
@@ -130,7 +130,7 @@ export class ConnTable {
       this.#recent.set(event.conn, connection);
     }
     if (connection === undefined) {
-      // Late bytes of a connection that was ended and counted: no new one in its middle.
+      // Late bytes of a connection that has ended open no new one.
       if (this.#retired.has(event.conn, this.#context.nowNs)) return;
       connection = this.#connectionOf(event);
     }
@@ -171,7 +171,7 @@ export class ConnTable {
     for (const connection of owned) connection.ownerGone(pid);
   }
 
-  /** One part of a sweep an event, where there are very many connections. */
+  /** Makes one part of a sweep, so that with very many connections no event takes long. */
   #sweep(): void {
     this.#sweeping ??= this.#connections.values();
     let left = Math.max(SWEPT_AT_ONCE, this.#connections.size >>> 3);
@@ -204,7 +204,7 @@ export class ConnTable {
     }
   }
 
-  /** Memory reckoned to be in use, in bytes. */
+  /** Estimated bytes of memory in use. */
   get heldBytes(): number {
     const context = this.#context;
     return context.pool.lentBytes + context.stats.waitingBytes +
@@ -212,7 +212,7 @@ export class ConnTable {
       context.queuedBytes;
   }
 
-  /** More may be held than the limit: what is queued is weighed, as much as helps, and the rest ended. */
+  /** Memory may be beyond the limit: weighs queued frames until it is not, then ends connections. */
   #relieve(): void {
     this.#context.weighs = true;
     this.#weighing ??= this.#connections.values();
@@ -229,7 +229,7 @@ export class ConnTable {
     const enough = this.#limitBytes - this.#limitBytes / 8;
     let leaving = this.#leaving ??= this.#idlest();
     for (let ended = 0; this.heldBytes > enough;) {
-      // What must go goes at once; room ahead is made as events come.
+      // Down to the limit at once; the room ahead is made a part at each event.
       if (ended >= EVICTED_AT_ONCE && this.heldBytes <= this.#limitBytes) return;
       const next = leaving.pop();
       if (next === undefined) {
@@ -242,7 +242,7 @@ export class ConnTable {
       if (!isIdle || this.#connections.get(connection.id) !== connection) continue;
       ended++;
       connection.log?.evicted(connection, "memory limit");
-      // It goes on, but nobody looks any more.
+      // The connection itself goes on, but is no longer looked at.
       connection.finish("trace_end");
       this.#forget(connection);
       this.#context.stats.evicted++;
@@ -250,12 +250,12 @@ export class ConnTable {
     this.#leaving = null;
   }
 
-  /** Those idle for longest, the first of them last: an eighth of all, or a few. */
+  /** The connections idle for longest (an eighth of all, or a few), the first to end last. */
   #idlest(): Idle[] {
     const times = new Float64Array(this.#connections.size);
     let count = 0;
     for (const { lastNs } of this.#connections.values()) times[count++] = lastNs;
-    // Numbers by themselves are sorted in a tenth of the time.
+    // Sorting the bare times takes a tenth of the time of sorting the objects.
     times.sort();
     const latestNs = times[Math.min(count, Math.max(EVICTED_AT_ONCE, count >>> 3)) - 1] ?? 0;
     const idlest: Idle[] = [];

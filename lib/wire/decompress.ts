@@ -1,9 +1,9 @@
 /**
  * Compressed bytes, by the name of their format.
  *
- * In: compressed bytes, all of them or their beginning. Out: the beginning of what they unfold to, at
- * most as much as asked for, and how much there is of it where that is cheap to know. Never throws on
- * traffic. What it decodes is bounded by what it is given: a few bytes may stand for gigabytes.
+ * In: compressed bytes, all of them or their beginning. Out: the first decoded bytes, at most as many as
+ * asked for, and how many there are in all if that is cheap to know. Never throws on traffic. It decodes
+ * only so many bytes for each coded one, since a few coded bytes may stand for gigabytes.
  */
 import { decodeBrotli } from "./brotli/decode.ts";
 import { readDictionary } from "./brotli/dictionary.ts";
@@ -24,21 +24,22 @@ function dictionary(): Uint8Array {
   return words ??= readDictionary(loadedZlib().brotliDecompressSync);
 }
 
-/** A coded byte is decoded to so many at most, unless more are to be shown: usual text has 3 to 20. */
+/** Bytes decoded for each coded one, unless more are to be shown: usual text has 3 to 20. */
 const MAX_RATIO = 32;
-/** So much is decoded of however little, and of however much. */
+/** Bytes that are decoded at least, of however short content, and at most. */
 const MIN_WORK = 16 * 1024;
 const MAX_WORK = 8 * 1024 * 1024;
-/** Decoded at once. */
+/** Bytes decoded in one call. */
 const PIECE = 64 * 1024;
+
 export interface Decoded {
-  /** The beginning. */
+  /** The first decoded bytes. */
   bytes: Uint8Array;
-  /** So many bytes were decoded. */
+  /** How many bytes were decoded. */
   decodedBytes: number;
   /**
-   * These are all. Of zstd that was given as whole content, and is cut nevertheless, the decoder does
-   * not tell.
+   * The content has no more bytes than these. Wrongly true of zstd that was given as whole and is cut:
+   * its decoder does not tell.
    */
   complete: boolean;
 }
@@ -46,7 +47,7 @@ export interface Decoded {
 /** Why nothing was decoded. */
 export type DecodeFailure = "unknown_coding" | "corrupt" | "too_short";
 
-/** How many bytes may be decoded of so many, so that `maxBytes` can be shown. */
+/** How many bytes to decode at most of `codedBytes`, when `maxBytes` are to be shown. */
 export function workFor(codedBytes: number, maxBytes: number): number {
   const work = Math.min(MAX_WORK, Math.max(MIN_WORK, MAX_RATIO * codedBytes));
   // One more tells whether those are all.
@@ -80,7 +81,7 @@ export function decompress(
   }
 }
 
-/** Those of zlib, which tells what is wrong. */
+/** gzip, zlib and deflate: zlib's handle tells what is wrong. */
 function inflate(
   open: Open,
   bytes: Uint8Array,
@@ -106,12 +107,12 @@ function unfoldBrotli(
   const complete = whole && end === "whole" && leftBytes === 0;
   if (end === "corrupt" || (end === "cut" && bytes.length === 0 && whole)) return "corrupt";
   if (bytes.length === 0 && !complete) return end === "whole" ? "corrupt" : "too_short";
-  // What was unfolded to count it is not kept.
+  // Bytes that were decoded only to be counted are not kept.
   const kept = bytes.length > maxBytes ? bytes.slice(0, maxBytes) : bytes;
   return { bytes: kept, decodedBytes: bytes.length, complete };
 }
 
-/** It gives what it has of an input that was cut, and stops where one is wrong. */
+/** zstd: its handle gives what it has of a cut input, and stops at invalid bytes without telling why. */
 function unpackZstd(
   open: Open,
   bytes: Uint8Array,
@@ -136,7 +137,7 @@ interface Ran {
   /** The decoder had nothing more to give. */
   isAtEnd: boolean;
   leftBytes: number;
-  /** zlib's number of what is wrong, or 1; 0: nothing. */
+  /** zlib's error number, or 1 without one; 0: no failure. */
   failure: number;
 }
 

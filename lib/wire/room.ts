@@ -1,7 +1,8 @@
 /**
- * How much may be shown of one message: of each value, of all of them, and how many.
+ * How much of one message may be shown: bytes of each value, bytes of all values, number of values.
  *
- * In: what was shown. Out: what may be, and what was left out. It keeps numbers, no values.
+ * In: sizes of what is shown. Out: how much more may be, and how many values were left out. It keeps no
+ * values.
  */
 export class Room {
   values = 0;
@@ -20,7 +21,7 @@ export class Room {
     return Math.max(0, Math.min(this.maxValueBytes, this.maxBytes - this.bytes));
   }
 
-  /** Takes the place of one value, or row; false when there are enough. */
+  /** Counts one more value, or row; false when there are enough already. */
   addValue(): boolean {
     const hasPlace = this.values < this.maxValues;
     if (hasPlace) this.values++;
@@ -28,19 +29,19 @@ export class Room {
     return hasPlace;
   }
 
-  /** `bytes` are shown. */
+  /** Counts `bytes` as shown. */
   use(bytes: number): void {
     this.bytes += bytes;
   }
 
-  /** Of `sizeBytes` so many are shown. */
+  /** How many bytes of a value of `sizeBytes` are shown; counts them. */
   take(sizeBytes: number): number {
     const bytes = Math.min(sizeBytes, this.next);
     this.bytes += bytes;
     return bytes;
   }
 
-  /** For the next message. */
+  /** Begins the next message. */
   reset(): void {
     this.values = 0;
     this.bytes = 0;

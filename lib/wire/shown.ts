@@ -20,7 +20,7 @@ export interface ShownNames<N extends string> {
   sizeBytes: `${N}_bytes`;
 }
 
-/** The text, without a character that is cut; null when it is none. */
+/** The bytes as text, without a character cut at the end; null when they are no UTF-8. */
 export function shownText(
   bytes: Uint8Array,
   start: number,
@@ -40,7 +40,7 @@ export function shownNames<N extends string>(name: N): ShownNames<N> {
   };
 }
 
-/** Writes a field of its own; its true size only where `sizeBytes` gives it. */
+/** Writes a field of its own; its size on the wire only where `sizeBytes` is given. */
 export function showField<N extends string>(
   into: ShownField<N>,
   names: ShownNames<N>,

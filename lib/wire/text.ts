@@ -1,7 +1,6 @@
 /**
- * Bytes of traffic as text, and compared. In: a range of bytes. Out: strings, or null where the bytes
- * are no text.
- * Never throws on traffic, never keeps the bytes.
+ * Bytes of traffic as text, and comparing them. In: a range of bytes. Out: strings, or null where the
+ * bytes are no text. Never throws on traffic, never keeps the bytes.
  */
 
 interface Slicer {
@@ -20,15 +19,33 @@ function loaded(): Slicer {
   return slicer = buffer.Buffer.prototype;
 }
 
-/** Loads what the first text would otherwise wait for. */
+/** Loads Buffer now, so that the first text from traffic does not wait for it. */
 export function prepareText(): void {
   const bytes = new Uint8Array(LONG_TEXT);
   utf8(bytes, 0, bytes.length);
 }
 
-/** One character a byte. */
+/** Up to so many bytes a call of the runtime costs more than the text does. */
+const SHORT_TEXT = 16;
+/** Room for the characters of a short text, of each length. */
+const shortRooms = Array.from({ length: SHORT_TEXT + 1 }, (_, length) => new Array(length).fill(0));
+
+/** One character a byte; null when a byte is above `highest`, and of longer texts. */
+function shortText(bytes: Uint8Array, start: number, end: number, highest: number): string | null {
+  const room: number[] | undefined = shortRooms[end - start];
+  if (room === undefined || end > bytes.length) return null;
+  for (let i = 0; i < room.length; i++) {
+    const byte = bytes[start + i] as number;
+    if (byte > highest) return null;
+    room[i] = byte;
+  }
+  return String.fromCharCode.apply(null, room);
+}
+
+/** A string with a character for each byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+  return shortText(bytes, start, end, 0xff) ??
+    (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
 }
 
 /** Are the first `length` of `known` at `start` of `bytes`? */
@@ -40,24 +57,27 @@ export function hasAt(
 ): boolean {
   const end = start + length;
   if (end > bytes.length || length > known.length) return false;
-  // This way round: Deno 2.9 holds the end of the other's range against this one's length, too.
+  // `bytes` compares itself with `known`, not the reverse: Deno 2.9 also checks the end of the target's
+  // range against the source's length.
   return (slicer ?? loaded()).compare.call(bytes, known, 0, length, start, end) === 0;
 }
 
 /** UTF-8; null when the range is not valid UTF-8. */
 export function utf8(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start >= LONG_TEXT) return utf8Long(bytes, start, end);
+  const short = shortText(bytes, start, end, 0x7f);
+  if (short !== null) return short;
   const text = (slicer ?? loaded()).utf8Slice.call(bytes, start, end);
-  // What is not valid is replaced by this character; but it may also have been sent.
+  // Invalid bytes become this character, but the traffic may also have had it.
   return text.includes("\ufffd") ? utf8Checked(bytes, start, end) : text;
 }
 
-/** From this many bytes on it is faster to look for others than ASCII first. */
+/** From this many bytes on it is faster to look first whether all are ASCII. */
 const LONG_TEXT = 256;
 
 let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 
-/** The last long text, for the same one is often sent again; kept once its length came twice. */
+/** The last long text, since the same is often sent again; kept once two in a row had its length. */
 const last: { length: number; text: string | null; bytes: Uint8Array } = {
   length: 0,
   text: null,

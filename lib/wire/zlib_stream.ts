@@ -1,12 +1,12 @@
 /**
- * The runtime's decoders, step by step: as much output as there is room for, however much the input
- * unfolds to, and without waiting.
+ * The runtime's decoders, step by step and synchronously: each step gives as much as there is room for.
  *
- * In: compressed bytes, in pieces. Out: what they unfold to, and what is left. node:zlib's functions
- * fail where their bound is met, and its streams are asynchronous: these are the handles below them.
+ * In: compressed bytes, in pieces. Out: the decoded bytes, and how many of the input are left. It uses
+ * the handles inside node:zlib's streams: these streams are asynchronous, and zlib's functions fail when
+ * their output is full.
  */
 
-/** What node:zlib's streams are made of. */
+/** The handle inside a stream of node:zlib. */
 interface Handle {
   writeSync(
     flush: number,
@@ -36,7 +36,7 @@ interface Zlib {
   brotliDecompressSync: (content: Uint8Array) => Uint8Array;
 }
 
-// A built-in module costs milliseconds to load: only what needs it does.
+// The built-in module takes milliseconds to load: not before something needs it.
 let zlib: Zlib | undefined;
 
 /** node:zlib, as far as it is used here. */
@@ -44,13 +44,13 @@ export function loadedZlib(): Zlib {
   return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
 }
 
-/** Flush at the end of what is there, and at the end of all, as zlib.h and zstd.h number them. */
+/** Flush values of zlib.h and zstd.h for the beginning of content and for whole content. */
 export const ZLIB_FLUSH = { beginning: 2, whole: 4 } as const;
 export const ZSTD_FLUSH = { beginning: 1, whole: 2 } as const;
 /** zlib.h: the input ended before the content did. */
 export const Z_BUF_ERROR = -5;
 
-/** Buffers of the stream's own are not used: the smallest that it makes. */
+/** Size of the stream's own buffer, which is not used: the smallest that there is. */
 const CHUNK_SIZE = 64;
 
 export class ZlibStream implements Disposable {
@@ -63,7 +63,7 @@ export class ZlibStream implements Disposable {
   constructor(open: Open) {
     const stream = open({ chunkSize: CHUNK_SIZE });
     this.#stream = isStream(stream) ? stream : null;
-    if (this.#stream === null) this.failure = 1; // not of this runtime: nothing can be decoded
+    if (this.#stream === null) this.failure = 1; // a runtime whose streams have no such handle
     else this.#stream._handle.onerror = (_, errno) => this.failure = errno === 0 ? 1 : errno;
   }
 

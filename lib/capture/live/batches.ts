@@ -1,13 +1,13 @@
 /**
- * Entries that wait in the kernel's per-CPU batches. In: the map `batches`, mapped: one a CPU, then
- * perhaps a second one for each (bpf/maps.bpf.h, slots). Out: batches pushed into their rings, and how
- * many entries were numbered in each so far.
+ * Flushes the kernel side's per-CPU batches. In: the map `batches`, mapped: one batch a CPU, or a
+ * second one for each behind these (slots, bpf/maps.bpf.h). Out: batches pushed into their rings, and
+ * how many entries were numbered in each so far.
  */
 import type { MappedArray } from "../../../ffi/bpf_object.ts";
 
 /** struct batch, in words: how many bytes wait; the next numbers of both buffers' entries. */
 const Batch = { used: 0, data_sequence: 4, conn_sequence: 5 } as const;
-/** The program met its own CPU's batch in use, inside an interrupted program: it is free at once. */
+/** What `flush` returns when it has interrupted a program that holds the batch: try again at once. */
 const BUSY = 1;
 const MAX_TRIES = 3;
 
@@ -39,13 +39,13 @@ export class BatchFlusher {
     this.#program = object.programFd("flush");
   }
 
-  /** Has any CPU something waiting? */
+  /** Does any CPU's batch hold entries? */
   get waiting(): boolean {
     for (let slot = 0; slot < this.#slots; slot++) if (this.#used(slot) > 0) return true;
     return false;
   }
 
-  /** Every CPU that has something waiting; the others are not interrupted. */
+  /** Flushes every CPU whose batch holds entries; the others are not interrupted. */
   flush(): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       for (let tries = 0; tries < MAX_TRIES && this.#isWaiting(cpu); tries++) {

@@ -1,9 +1,9 @@
 /**
- * The bytes of a gzip file (RFC 1952), as they are asked for.
+ * Unpacks a gzip file (RFC 1952) piece by piece.
  *
- * In: pieces of the file, in a buffer of fixed size. Out: what they unpack to, into whatever room there
- * is: nothing that a file says of itself costs memory. Several files back to back are one, also with
- * zeros in between. It never waits.
+ * In: pieces of the file, in a buffer of a fixed size. Out: the unpacked bytes, at most as many as there
+ * is room for, so that no file can cost more memory. Several gzip files back to back are one, also with
+ * zeros between them. It is synchronous.
  */
 import { loadedZlib, Z_BUF_ERROR, ZLIB_FLUSH, ZlibStream } from "../../wire/zlib_stream.ts";
 
@@ -58,7 +58,7 @@ export class Inflater implements Disposable {
       this.failure = `gzip data is ${stream.failure === Z_BUF_ERROR ? "cut" : "damaged"}`;
       this.ended = true;
     } else if (count < into.length) {
-      // Behind a file there may be zeros: a tape's, or a disk's.
+      // A tape or a disk pads a file with zeros.
       while (this.#at < this.#end && input[this.#at] === 0) this.#at++;
       if (this.#at === this.#end) this.ended = this.#isLast;
     }

@@ -44,8 +44,6 @@ export class Reader {
   interim: number[] | null = null;
   /** A final response came before "100 Continue": perhaps no body of the request follows. */
   isRefused = false;
-  /** The next head was found by findBoundary(), so its target must look like one, too. */
-  isJoining = false;
   readonly memo = new HeadMemo();
   /** The kept message that came last: the next one is compared with it first. */
   last: Repeated | null = null;
@@ -71,7 +69,6 @@ export class Reader {
     this.scanned = 0;
     this.doneBytes = 0;
     this.interim = null;
-    this.isJoining = false;
     this.isRefused = false;
   }
 }
@@ -123,8 +120,8 @@ export function createState(trace: HttpTrace): HttpState {
 
 /** Does the next frame of `side` depend on the message's own bytes alone? */
 export function standsAlone(state: HttpState, side: Side): boolean {
-  const { doneBytes, interim, isJoining } = state[side];
-  if (doneBytes > 0 || interim !== null || isJoining) return false;
+  const { doneBytes, interim } = state[side];
+  if (doneBytes > 0 || interim !== null) return false;
   if (side === "request") return true;
   const method = state.methods.oldest;
   return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
@@ -133,7 +130,6 @@ export function standsAlone(state: HttpState, side: Side): boolean {
 /** Bytes of `side` were lost: forgets its half-read message, and no longer trusts `methods`. */
 export function disturb(state: HttpState, side: Side): void {
   state[side].reset();
-  state[side].isJoining = true;
   state.uncertain = true;
 }
 

@@ -123,8 +123,8 @@ for (const language of LANGUAGES) {
         whole += checkPairs(language, entries, `seed ${seed}, whole`);
         pairs += checkPairs(language, lose(entries, random, 8), `seed ${seed}`);
       }
-      // Three losses of up to 6 operations, of about 60.
-      assert.ok(pairs / whole > 0.55 && pairs < whole, `${pairs} of ${whole}`);
+      // Three losses of up to 6 operations, of about 60; behind each the doubt takes four turns.
+      assert.ok(pairs / whole > 0.52 && pairs < whole, `${pairs} of ${whole}`);
     });
   }
   Deno.test(`lost events pair nothing wrongly: ${name}, a client that sends on`, () => {

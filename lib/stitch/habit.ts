@@ -20,7 +20,7 @@ export const SILENCE_NS = 1e9;
 const FEW_TURNS = 3;
 const MANY_TURNS = 32;
 /** How many turns in a row must follow the habit before it is believed again. */
-const RESTS = 8;
+const RESTS = 4;
 
 /** A pause is long if it is so many times as long as the server takes, before and after it. */
 const LONG = 4;

@@ -17,6 +17,7 @@ import type { Turn } from "./capture/turn.ts";
 import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
+import { Outbox } from "./conn/outbox.ts";
 import { ConnTable } from "./conn/table.ts";
 import type { ConnLog } from "./conn/conn_log.ts";
 import type { TraceRecord } from "./record/record.ts";
@@ -100,6 +101,7 @@ export class Pipeline {
       losses: 0,
       hasOpens: false,
       queuedBytes: 0,
+      outbox: new Outbox(options.memoryLimitBytes / 2),
       weighs: false,
       trackers: 0,
     };
@@ -127,6 +129,11 @@ export class Pipeline {
       if (this.#pids.has(event.totalBytes)) this.#pids.add(event.pid);
     }
     this.#table.onEvent(event);
+  }
+
+  /** Hands out what earlier events left, until `turn` is over. True once nothing is left. */
+  catchUp(turn: Turn): boolean {
+    return this.#table.catchUp(turn);
   }
 
   /** Nothing more will come: hands over all that is under way, until `turn` is over. True at its end. */

@@ -1,29 +1,38 @@
 /**
  * One turn of the event loop: signals, output and other connections wait no longer than that,
- * whatever the events at hand cost. In: nothing. Out: when it is over. The clock is read once for
- * some events: each is bounded.
+ * whatever the events at hand cost. In: what was done. Out: when it is over. The clock is read once
+ * for some work, of which an event is the least: what one event may cost is bounded elsewhere.
  */
 
 /** With what follows in the same turn, and the largest event, still below 50 ms. */
 const TURN_MS = 15;
-/** Events, or connections at the end of a trace, that share one look at the clock. */
-const EVENTS_A_LOOK = 16;
+/** Between two looks at the clock; a record's is 1, some microsecond or two. */
+const WORK_A_LOOK = 512;
+const EVENT_WORK = 32;
 
 export class Turn {
   readonly #endMs = performance.now() + TURN_MS;
-  readonly #every: number;
-  #left: number;
+  #left = WORK_A_LOOK;
 
-  /** The clock is looked at every so many times that it is asked. */
-  constructor(every: number = EVENTS_A_LOOK) {
-    this.#every = every;
-    this.#left = every;
+  /** So many records were written. */
+  spend(records: number): void {
+    this.#left -= records;
   }
 
-  /** To be asked after each event, or each few of them. */
+  /** Enough was done to look at the clock: for loops over events that do not ask after each. */
+  get isDue(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** To be asked after each event. */
   get isOver(): boolean {
-    if (--this.#left > 0) return false;
-    this.#left = this.#every;
+    this.#left -= EVENT_WORK;
+    return this.#left <= 0 && this.look();
+  }
+
+  /** Is it over, by the clock? */
+  look(): boolean {
+    this.#left = WORK_A_LOOK;
     return performance.now() >= this.#endMs;
   }
 }

@@ -53,6 +53,8 @@ export class Connection implements TrackedConnection {
   readonly owners: number[] = [];
   /** Everything was handed over; only late events may still come. */
   closed = false;
+  /** When it had last moved bytes, by the last hasMoved(). */
+  #movedNs = -1;
 
   readonly #context: TrackerContext;
   readonly #firstNs: number;
@@ -76,6 +78,7 @@ export class Connection implements TrackedConnection {
     this.id = event.conn;
     this.#firstNs = event.timeNs;
     this.lastNs = event.timeNs;
+    this.#movedNs = event.timeNs;
   }
 
   /** It began while it was traced, and that was lost. */
@@ -102,6 +105,18 @@ export class Connection implements TrackedConnection {
   /** The kernel told its final positions: what comes after them is no new connection. */
   get isFinal(): boolean {
     return this.#final?.tcp === true;
+  }
+
+  /** What it is made of: itself and its trackers. */
+  get trackers(): number {
+    return 1 + (this.#plaintexts?.size ?? 0) + (this.#datagrams?.size ?? 0);
+  }
+
+  /** Did it move bytes since this was last asked? What it began with counts for nothing. */
+  hasMoved(): boolean {
+    const isSince = this.lastNs > this.#movedNs;
+    this.#movedNs = this.lastNs;
+    return isSince;
   }
 
   /** ENTRY_DATA. True when a process moved bytes on it for the first time. */

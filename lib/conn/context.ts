@@ -9,6 +9,7 @@ import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
 import type { BufferPool } from "../stream/buffer_pool.ts";
 import type { ConnLog } from "./conn_log.ts";
+import type { Outbox } from "./outbox.ts";
 
 export type { Role };
 
@@ -47,6 +48,8 @@ export interface TrackerContext {
   readonly maxQueuedBytes: number;
   /** Reckoned for such frames and for protocols' states, over all sessions: see Holdings. */
   queuedBytes: number;
+  /** Exchanges on their way out, where one event completed very many. */
+  readonly outbox: Outbox;
   /** Frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

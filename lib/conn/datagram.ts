@@ -19,6 +19,8 @@ import { UnknownTotals } from "./unknown.ts";
 const MAX_PEERS = 4096;
 /** A remote end with nothing under way is forgotten after this. */
 const PEER_IDLE_NS = 10e9;
+/** So many in one sweep. */
+const FORGOTTEN_AT_ONCE = 256;
 const MAX_MISSES = 64;
 const ADDRESS_BYTES = 16;
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: true };
@@ -190,6 +192,11 @@ export class DatagramTracker {
     this.#connection = connection;
   }
 
+  /** Remote ends. */
+  get size(): number {
+    return this.#peers.size;
+  }
+
   addressesLearnt(local: string): void {
     for (const peer of this.#peers.values()) peer.facts.local = local;
   }
@@ -200,9 +207,12 @@ export class DatagramTracker {
 
   sweep(): void {
     const nowNs = this.#context.nowNs;
+    let left = FORGOTTEN_AT_ONCE;
     for (const [key, peer] of this.#peers) {
       peer.tick();
-      if (nowNs - peer.lastNs >= PEER_IDLE_NS && peer.idle) this.#forget(key, peer, "closed");
+      if (left === 0 || nowNs - peer.lastNs < PEER_IDLE_NS || !peer.idle) continue;
+      this.#forget(key, peer, "closed");
+      left--;
     }
   }
 

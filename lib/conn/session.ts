@@ -309,8 +309,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     stitch.nowNs = this.#place.context.nowNs;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
-    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-    this.#holdings.paired();
+    this.#handOver();
     if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();
     this.#left = this.#queued;
   }
@@ -324,9 +323,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     const { wasDisturbed, reason } = stitch.pairing;
     stitch.overflow = wasDisturbed ? reason : "trace_end";
-    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+    this.#handOver();
     stitch.overflow = null;
-    this.#holdings.paired();
     if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
     // What the plug-in would still keep is not worth more.
     for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
@@ -335,27 +333,46 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#holdings.paired();
   }
 
-  #handOver(exchanges: Stitched<X>[]): void {
-    for (const stitched of exchanges) this.#emit(stitched);
+  /** Takes what is complete off the queues, and sends it on its way. */
+  #handOver(): void {
+    const stitch = this.#stitchContext;
+    const holdings = this.#holdings;
     const place = this.#place;
+    const before = holdings.queueBytes;
+    const exchanges = this.#protocol.stitch(this.#requests, this.#responses, stitch);
+    holdings.paired();
+    if (exchanges.length > 0) {
+      const isOverflow = stitch.overflow !== null;
+      const { outbox } = place.context;
+      const heldBytes = Math.max(0, before - holdings.queueBytes);
+      if (outbox.passes(exchanges.length, heldBytes)) {
+        for (const stitched of exchanges) this.#emit(stitched, place.facts, isOverflow);
+      } else {
+        // By then the connection may speak another protocol.
+        const facts = { ...place.facts };
+        outbox.add(exchanges.length, heldBytes, (nth) => {
+          this.#emit(exchanges[nth] as Stitched<X>, facts, isOverflow);
+        });
+      }
+    }
     if (place.log !== null && place.log.level > 1) {
       const [requests, responses] = [this.#requests.length, this.#responses.length];
       place.log.stitched(place.subject, exchanges.length, requests, responses);
     }
   }
 
-  #emit(stitched: Stitched<X>): void {
+  #emit(stitched: Stitched<X>, facts: RecordFacts, isOverflow: boolean): void {
     const place = this.#place;
     const context = place.context;
     const stats = context.stats;
     if (stitched.request === null) stats.unmatchedResponses++;
     else if (stitched.response === null) stats.unmatchedRequests++;
-    if (context.role !== undefined && context.role !== place.facts.role) {
+    if (context.role !== undefined && context.role !== facts.role) {
       stats.filteredRecords++;
       return;
     }
-    if (this.#stitchContext.overflow !== null) stats.abandon("memory_limit");
-    const record = buildRecord(stitched, place.facts, context.clock);
+    if (isOverflow) stats.abandon("memory_limit");
+    const record = buildRecord(stitched, facts, context.clock);
     const counts = stitched.protocol === undefined
       ? this.#counts
       : context.stats.protocol(stitched.protocol);

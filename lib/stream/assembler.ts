@@ -47,7 +47,9 @@ export class Assembler {
   #started = false;
   #moved = false;
   #startHint: number | null = null;
+  /** In order of position, those before `#first` being done with. */
   #waiting: Chunk[] | null = null;
+  #first = 0;
   #waitingBytes = 0;
   #lossesSeen = 0;
 
@@ -113,9 +115,9 @@ export class Assembler {
   expire(nowNs: number, losses: number): boolean {
     let grew = false;
     while (this.#waiting !== null) {
-      const first = this.#waiting[0] as Chunk;
+      const first = this.#waiting[this.#first] as Chunk;
       const full = this.#waitingBytes > MAX_WAITING_BYTES ||
-        this.#waiting.length > MAX_WAITING_CHUNKS;
+        this.#waiting.length - this.#first > MAX_WAITING_CHUNKS;
       const isLost = losses > this.#lossesSeen;
       if (!full && !isLost && nowNs - first.timeNs < REORDER_NS) return grew;
       this.#giveUp(losses);
@@ -209,7 +211,7 @@ export class Assembler {
   /** Index of the first of the waiting that ends behind `position`. */
   #indexBehind(position: number): number {
     const waiting = this.#waiting ?? [];
-    let [low, high] = [0, waiting.length];
+    let [low, high] = [this.#first, waiting.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       const { position: start, length } = waiting[middle] as Chunk;
@@ -223,7 +225,9 @@ export class Assembler {
   #gapBefore(chunk: Chunk, length: number): number | null {
     let end = this.stream.end;
     let gap: number | null = null;
-    for (const other of this.#waiting ?? []) {
+    const waiting = this.#waiting ?? [];
+    for (let at = this.#first; at < waiting.length; at++) {
+      const other = waiting[at] as Chunk;
       if (other.position - end === length) gap = end;
       if (other === chunk) break;
       end = other.position + other.length;
@@ -248,12 +252,11 @@ export class Assembler {
   #drain(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    let taken = 0;
-    while (taken < waiting.length) {
-      const chunk = waiting[taken] as Chunk;
+    while (this.#first < waiting.length) {
+      const chunk = waiting[this.#first] as Chunk;
       const end = this.stream.end;
       if (chunk.position > end) break;
-      taken++;
+      this.#first++;
       this.#count(chunk, -1);
       const known = end - chunk.position;
       if (known >= chunk.length) continue;
@@ -263,12 +266,14 @@ export class Assembler {
       // What was lost while it waited may be missing behind it.
       this.#lossesSeen = chunk.losses;
     }
-    if (taken === waiting.length) this.#waiting = null;
-    else if (taken > 0) waiting.splice(0, taken);
+    if (this.#first === waiting.length) this.#waiting = null;
+    else if (this.#first * 2 < waiting.length) return;
+    else waiting.splice(0, this.#first);
+    this.#first = 0;
   }
 
   #giveUp(losses: number): void {
-    const first = this.#waiting?.[0];
+    const first = this.#waiting?.[this.#first];
     if (first === undefined) return;
     const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_MISSING;
     const missing = first.position - this.stream.end;

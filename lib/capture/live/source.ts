@@ -209,11 +209,11 @@ class KernelSource implements LiveSource {
     };
   }
 
-  drain(handler: EventHandler): number {
+  drain(handler: EventHandler, turn: Turn = new Turn()): number {
     if (this.ended) return 0;
     this.#handler = handler;
     if (!this.#inRound && !this.#beginRound()) return 0;
-    const entries = this.#drainPieces();
+    const entries = this.#drainPieces(turn);
     if (entries > 0) this.#lastEvent = this.#horizon;
     if (this.#merger.idle) this.#endRound();
     return entries;
@@ -282,13 +282,12 @@ class KernelSource implements LiveSource {
   }
 
   /** Whoever shares this CPU goes first, as long as the rings have room: it may be the traced process. */
-  #drainPieces(): number {
+  #drainPieces(turn: Turn): number {
     const { libbpf, rings } = this.#parts;
-    const turn = new Turn(1);
     let entries = 0;
     for (let piece = 0; piece < MAX_PIECES; piece++) {
-      entries += this.#merger.drain(this.#observe);
-      if (this.#merger.idle || turn.isOver) break;
+      entries += this.#merger.drain(this.#observe, turn);
+      if (this.#merger.idle || turn.look()) break;
       if (rings.hasRoom) libbpf.libc.yield();
     }
     return entries;

@@ -46,7 +46,7 @@ export interface TrackerContext {
   readonly filters: boolean;
   /** One session may keep this much of frames that wait for their other half. */
   readonly maxQueuedBytes: number;
-  /** Reckoned for such frames and for protocols' states, over all sessions: see Holdings. */
+  /** Reckoned for such frames, protocols' states and remote ends of datagram sockets: see Holdings. */
   queuedBytes: number;
   /** Exchanges on their way out, where one event completed very many. */
   readonly outbox: Outbox;

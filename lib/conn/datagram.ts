@@ -21,6 +21,8 @@ const MAX_PEERS = 4096;
 const PEER_IDLE_NS = 10e9;
 /** So many in one sweep. */
 const FORGOTTEN_AT_ONCE = 256;
+/** Of memory, beside what every tracker takes: streams, addresses, a session. */
+const PEER_BYTES = 2048;
 const MAX_MISSES = 64;
 const ADDRESS_BYTES = 16;
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: true };
@@ -67,6 +69,7 @@ class Peer {
       proxy: undefined,
     };
     context.trackers++;
+    context.queuedBytes += PEER_BYTES;
   }
 
   get idle(): boolean {
@@ -109,6 +112,7 @@ class Peer {
     this.#egress.clear();
     this.#ingress.clear();
     this.#context.trackers--;
+    this.#context.queuedBytes -= PEER_BYTES;
   }
 
   tick(): void {

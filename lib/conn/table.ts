@@ -219,7 +219,7 @@ export class ConnTable {
   /** Memory reckoned to be in use, in bytes. */
   get heldBytes(): number {
     const context = this.#context;
-    return context.pool.lentBytes + context.stats.waitingBytes +
+    return context.pool.heldBytes + context.stats.waitingBytes +
       this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
       context.queuedBytes;
   }

@@ -17,6 +17,8 @@ export const REORDER_NS = 100e6;
 const MAX_WAITING_BYTES = 1 << 20;
 /** One writer of two may be held up while the other writes on: so many small pieces wait for its own. */
 const MAX_WAITING_CHUNKS = 4096;
+/** A piece and its array of bytes, measured on the heap. */
+const CHUNK_BYTES = 320;
 /** A jump at the very start that is larger than this is a wrong start, not a gap. */
 const MAX_START_GAP = 64 << 20;
 
@@ -36,7 +38,7 @@ interface Chunk {
 export interface AssemblyStats {
   duplicateBytes: number;
   reordered: number;
-  /** Bytes copied aside behind missing ones: part of the memory in use. */
+  /** Memory of what was copied aside behind missing bytes. */
   waitingBytes: number;
   gap(bytes: number, reason: number): void;
 }
@@ -242,10 +244,10 @@ export class Assembler {
     if (chunk.position > this.stream.end) this.#stats.reordered++;
   }
 
-  #count(chunk: Chunk, sign: number): void {
-    if (chunk.bytes === null) return;
-    this.#waitingBytes += sign * chunk.length;
-    this.#stats.waitingBytes += sign * chunk.length;
+  #count({ bytes, length }: Chunk, sign: number): void {
+    const copied = bytes === null ? 0 : length;
+    this.#waitingBytes += sign * copied;
+    this.#stats.waitingBytes += sign * (copied + CHUNK_BYTES);
   }
 
   /** Hands on what is no longer behind missing bytes. */

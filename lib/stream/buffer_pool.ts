@@ -7,15 +7,24 @@
 const SMALLEST_BITS = 12;
 const LARGEST_KEPT_BITS = 20;
 const KEPT_BYTES = 4 << 20;
+/** A mark, measured on the heap. */
+const MARK_BYTES = 96;
 
 export class BufferPool {
-  /** Bytes lent now: what counts against the memory limit. */
+  /** Bytes lent now. */
   lentBytes = 0;
+  /** What streams remember of when their bytes moved: a mark an operation. */
+  marks = 0;
   #keptBytes = 0;
   readonly #kept: Uint8Array[][] = [];
 
   constructor() {
     for (let bits = SMALLEST_BITS; bits <= LARGEST_KEPT_BITS; bits++) this.#kept.push([]);
+  }
+
+  /** What counts against the memory limit. */
+  get heldBytes(): number {
+    return this.lentBytes + MARK_BYTES * this.marks;
   }
 
   /** A buffer of at least `minBytes`. */

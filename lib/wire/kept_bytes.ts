@@ -6,7 +6,7 @@
  */
 
 /** Memory that is not left to the collector. */
-const LARGE_BYTES = 64 * 1024;
+const LARGE_BYTES = 2048;
 
 export class KeptBytes {
   /** Those kept are the first `length` of these. */

@@ -11,13 +11,13 @@ import { plugins } from "../../protocols/registry.ts";
 import { START } from "../support/events.ts";
 import { type GreedyLoad, greedyLoads } from "../support/greedy.ts";
 
-const LIMIT_BYTES = 32 << 20;
+const LIMIT_BYTES = 16 << 20;
 /** What an event completes itself, and what it hands out of what waits. */
 const MAX_RECORDS = 2 * 2048;
 /** Those of one connection more. */
 const MAX_ENDED = 64 + 4096;
 /** Of the load's amount: as much as comes to a limit that is so much smaller. */
-const SHARE = 1 / 8;
+const SHARE = 1 / 16;
 
 /** The most that one event did. */
 interface Most {

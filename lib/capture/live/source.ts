@@ -88,6 +88,8 @@ const WAIT_MS = 5;
 const WAIT_IDLE_MS = 10;
 /** One drain() hands out at most about so many pieces, so that output is written in between. */
 const MAX_PIECES = 128;
+/** Of our own time, after stop(): a busy machine takes nothing of it. */
+const MAX_END_CPU_SECONDS = 2;
 
 /** Loads and attaches; events come when this returns. Throws BpfError or TargetError. */
 export function openLive(options: LiveOptions): LiveSource {
@@ -177,6 +179,7 @@ class KernelSource implements LiveSource {
   #nextTick = 0;
   #lastEvent = 0;
   #stoppedAt = -1;
+  #stoppedCpuSeconds = 0;
   #inRound = false;
 
   constructor(options: LiveOptions, parts: Parts, owned: DisposableStack) {
@@ -212,6 +215,7 @@ class KernelSource implements LiveSource {
   drain(handler: EventHandler, turn: Turn = new Turn()): number {
     if (this.ended) return 0;
     this.#handler = handler;
+    if (this.#isOverdue()) return this.#leaveRest();
     if (!this.#inRound && !this.#beginRound()) return 0;
     const entries = this.#drainPieces(turn);
     if (entries > 0) this.#lastEvent = this.#horizon;
@@ -236,6 +240,7 @@ class KernelSource implements LiveSource {
     if (this.#stoppedAt >= 0) return;
     this.#parts.object.detach();
     this.#stoppedAt = this.#parts.clock.now();
+    this.#stoppedCpuSeconds = this.cpuSeconds();
     this.#nextRound = this.#stoppedAt + SLACK_NS;
   }
 
@@ -291,6 +296,19 @@ class KernelSource implements LiveSource {
       if (rings.hasRoom) libbpf.libc.yield();
     }
     return entries;
+  }
+
+  /** Who stops a trace waits for what was captured by then, but not for full rings of many CPUs. */
+  #isOverdue(): boolean {
+    return this.#stoppedAt >= 0 &&
+      this.cpuSeconds() - this.#stoppedCpuSeconds > MAX_END_CPU_SECONDS;
+  }
+
+  /** What is still in the rings is lost, and counted. */
+  #leaveRest(): number {
+    this.#reportLastLosses();
+    this.ended = true;
+    return 0;
   }
 
   /** Did anything come since the last round? */

@@ -13,7 +13,8 @@ import { type GreedyLoad, greedyLoads } from "../support/greedy.ts";
 import { figure } from "./support/report.ts";
 
 const LIMIT_MIB = 64;
-const EXECUTABLE = new URL("../../dist/sockeye", import.meta.url).pathname;
+const EXECUTABLE = Deno.env.get("SOCKEYE") ??
+  new URL("../../dist/sockeye", import.meta.url).pathname;
 
 /** Writes `amount` units of the load into a recording. */
 export function recordLoad(load: GreedyLoad, amount: number, path: string): void {

@@ -55,10 +55,9 @@ Deno.test("a connection of heads without end takes no record from others, and no
   assert.equal(pages.length, asked);
 });
 
-/** Longest time between two turns of the event loop: a turn takes 15 ms and one event more. */
-const MAX_GAP_MS = 50;
-/** What others do on this machine, and V8's collector. */
-const NOISE_MS = 450;
+/** A turn takes 15 ms and one event more, some 50 ms; and V8's collector takes what it takes. */
+const MAX_GAP_CPU_MS = 120;
+const CLOCK_THREAD_CPUTIME_ID = 3;
 /** Under a load that goes on. */
 const MAX_END_MS = 5000;
 
@@ -70,11 +69,30 @@ async function startGreedy(mib: number): Promise<{ program: Background; port: nu
   return { program, port: Number(program.stdout.trim()) };
 }
 
-/** A trace of that port within this process; longest time between two turns of its event loop. */
-async function longestGap(
-  port: number,
-  seconds: number,
-): Promise<{ gapMs: number; records: number }> {
+/** CPU time of this thread: what else the machine does is not in it. */
+function threadClock(): { cpuMs: () => number } & Disposable {
+  const libc = Deno.dlopen("libc.so.6", {
+    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+  const time = new BigInt64Array(2);
+  return {
+    cpuMs(): number {
+      libc.symbols.clock_gettime(CLOCK_THREAD_CPUTIME_ID, time);
+      return Number(time[0]) * 1e3 + Number(time[1]) / 1e6;
+    },
+    [Symbol.dispose]: () => libc.close(),
+  };
+}
+
+interface Gaps {
+  cpuMs: number;
+  wallMs: number;
+  records: number;
+}
+
+/** A trace of that port within this process; the longest between two turns of its event loop. */
+async function longestGap(port: number, seconds: number): Promise<Gaps> {
+  using clock = threadClock();
   using source = openLive({
     pids: [],
     comm: [],
@@ -103,17 +121,19 @@ async function longestGap(
     new Stats(),
     traceRun.emit,
   );
-  let lastMs = performance.now(), gapMs = 0;
+  const longest = { cpuMs: 0, wallMs: 0 };
+  let last = { cpuMs: clock.cpuMs(), wallMs: performance.now() };
   const ticks = setInterval(() => {
-    const nowMs = performance.now();
-    gapMs = Math.max(gapMs, nowMs - lastMs);
-    lastMs = nowMs;
+    const now = { cpuMs: clock.cpuMs(), wallMs: performance.now() };
+    longest.cpuMs = Math.max(longest.cpuMs, now.cpuMs - last.cpuMs);
+    longest.wallMs = Math.max(longest.wallMs, now.wallMs - last.wallMs);
+    last = now;
   }, 1);
   const end = setTimeout(() => traceRun.stop("asked"), seconds * 1000);
   await traceRun.loop(pipeline);
   clearInterval(ticks);
   clearTimeout(end);
-  return { gapMs, records: traceRun.records };
+  return { ...longest, records: traceRun.records };
 }
 
 Deno.test("a load that would have all memory and all time leaves the event loop its turns", async () => {
@@ -121,10 +141,13 @@ Deno.test("a load that would have all memory and all time leaves the event loop 
   await using _ = program;
   const traced = longestGap(port, 5);
   await program.write("\n");
-  const { gapMs, records } = await traced;
-  console.log(`longest gap between two turns: ${gapMs.toFixed(0)} ms, of ${records} records`);
+  const { cpuMs, wallMs, records } = await traced;
+  const [own, whole] = [cpuMs.toFixed(0), wallMs.toFixed(0)];
+  console.log(
+    `longest between two turns: ${own} ms of CPU, ${whole} ms in all; ${records} records`,
+  );
   assert.ok(records > 1000, `${records} records`);
-  assert.ok(gapMs < MAX_GAP_MS + NOISE_MS, `${gapMs} ms without a turn of the event loop`);
+  assert.ok(cpuMs < MAX_GAP_CPU_MS, `${own} ms of CPU without a turn of the event loop`);
 });
 
 Deno.test("Ctrl-C is heard while such a load goes on", async () => {

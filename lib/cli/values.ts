@@ -9,6 +9,8 @@ import { parseDuration, parseInteger, parseSize } from "./units.ts";
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
+/** Of small connections that is half as many as a Map holds; V8's heap may take four times as much. */
+export const MAX_MEMORY_LIMIT = 16 * GIB;
 /** Default of --snaplen: a value of 1 MiB with what its protocol puts around it. */
 export const SNAPLEN = MIB + 64 * KIB;
 /** The kernel's TASK_COMM_LEN without the closing zero. */

@@ -1,7 +1,7 @@
 /**
  * What a session keeps: frames that wait for their other half, and its protocol's state.
  *
- * In: frames as they are queued, and word of each pairing. Out: bytes, which count in those of all
+ * In: the session's queues, and word of each pairing. Out: bytes, which count in those of all
  * sessions. A frame is reckoned by the most that can be in it, which costs nothing; once these bounds
  * come to a limit, by what is in it. It takes nothing off the queues.
  */
@@ -18,15 +18,24 @@ const MOST_BYTES = 2 ** 36;
 /** So many are counted anew each time. */
 const FEW = 16;
 
+/** The most that can be in a frame; `shownBytes` of a message's text may be shown. */
+export function mostBytes(
+  { bytes, unfoldedBytes }: Pick<Timed<unknown>, "bytes" | "unfoldedBytes">,
+  shownBytes: number,
+): number {
+  // What was decoded is no more than may be shown, and a character may take two bytes.
+  const decodedBytes = unfoldedBytes ?? 2 * shownBytes;
+  return Math.min(MOST_BYTES, FRAME_BYTES + UNFOLDED_BYTES * bytes + decodedBytes);
+}
+
 export class Holdings<F> {
   readonly #context: TrackerContext;
   readonly #requests: readonly Timed<F>[];
   readonly #responses: readonly Timed<F>[];
   #queueBytes = 0;
   #stateBytes = 0;
-  /** Frames when they were last counted, and queued since then. */
+  /** Frames that #queueBytes is the sum of; some may be gone since. */
   #counted = 0;
-  #queued = 0;
   #weighs = false;
 
   constructor(
@@ -44,25 +53,17 @@ export class Holdings<F> {
     return this.#queueBytes;
   }
 
-  /** That frame was queued. */
-  push(timed: Timed<F>): void {
-    const context = this.#context;
-    // What was decoded is no more than may be shown, and a character may take two bytes.
-    const decodedBytes = timed.heldBytes ?? 2 * context.maxBodyBytes;
-    timed.heldBytes = this.#weighs || context.weighs
-      ? FRAME_BYTES + weigh(timed.frame)
-      : Math.min(MOST_BYTES, FRAME_BYTES + UNFOLDED_BYTES * timed.bytes + decodedBytes);
-    this.#queued++;
-    this.#setQueue(this.#queueBytes + timed.heldBytes);
-  }
-
-  /** Frames may have been taken off. Of long queues some may still be counted that are gone. */
-  paired(): void {
+  /** Frames may have been queued, and taken off. Of long queues some may still be counted that are gone. */
+  settle(): void {
     const length = this.#requests.length + this.#responses.length;
-    if (length === this.#counted + this.#queued) return;
+    if (length === 0) {
+      if (this.#counted > 0) this.#count(0);
+      return;
+    }
     if (length > FEW) {
-      const taken = this.#counted + this.#queued - length;
-      if (this.#queued + taken < length >> 2) return;
+      this.#addNew(this.#requests);
+      this.#addNew(this.#responses);
+      if (this.#counted - length < length >> 2) return;
     }
     this.#count(length);
   }
@@ -71,7 +72,7 @@ export class Holdings<F> {
   weigh(): void {
     if (!this.#weighs) {
       for (const queue of [this.#requests, this.#responses]) {
-        for (const timed of queue) timed.heldBytes = FRAME_BYTES + weigh(timed.frame);
+        for (const timed of queue) timed.heldBytes = 0;
       }
       this.#weighs = true;
     }
@@ -85,12 +86,35 @@ export class Holdings<F> {
     this.#stateBytes = bytes;
   }
 
+  #reckon(timed: Timed<F>): number {
+    if (timed.heldBytes > 0) return timed.heldBytes;
+    const context = this.#context;
+    return timed.heldBytes = this.#weighs || context.weighs
+      ? FRAME_BYTES + weigh(timed.frame)
+      : mostBytes(timed, context.maxBodyBytes);
+  }
+
+  /** Adds the frames at the end of a queue that were not reckoned yet. */
+  #addNew(queue: readonly Timed<F>[]): void {
+    let bytes = this.#queueBytes;
+    for (let at = queue.length - 1; at >= 0; at--) {
+      const timed = queue[at] as Timed<F>;
+      if (timed.heldBytes > 0) break;
+      bytes += this.#reckon(timed);
+      this.#counted++;
+    }
+    this.#setQueue(bytes);
+  }
+
   #count(length: number): void {
     let bytes = 0;
-    for (const timed of this.#requests) bytes += timed.heldBytes ?? 0;
-    for (const timed of this.#responses) bytes += timed.heldBytes ?? 0;
+    for (let at = 0; at < this.#requests.length; at++) {
+      bytes += this.#reckon(this.#requests[at] as Timed<F>);
+    }
+    for (let at = 0; at < this.#responses.length; at++) {
+      bytes += this.#reckon(this.#responses[at] as Timed<F>);
+    }
     this.#counted = length;
-    this.#queued = 0;
     if (length === 0) this.#weighs = false;
     this.#setQueue(bytes);
   }

@@ -32,6 +32,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const FEW_QUEUED = 256;
 /** Longer ones once they grew by one in so many, so that work is linear in the frames; or by tick(). */
 const GROWTH = 16;
+/** So many frames apart a state is asked what it holds, while it is in none. */
+const FEW_FRAMES = 16;
 
 /** Where a session works. */
 export interface SessionPlace {
@@ -101,6 +103,9 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   #left = 0;
   #fresh = 0;
   readonly #holdings: Holdings<F>;
+  /** Frames since the state was asked what it holds; was one in progress then? */
+  #unnoted = FEW_FRAMES;
+  #wasInFrame = false;
 
   constructor(protocol: Protocol<F, S, X, T>, trace: T, place: SessionPlace) {
     this.#protocol = protocol;
@@ -177,16 +182,18 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.run();
-    this.#stitchWhenDue(driver.frames - before);
-    this.#noteState();
+    const frames = driver.frames - before;
+    this.#stitchWhenDue(frames);
+    this.#noteStateWhenDue(driver.waits, frames);
   }
 
   datagram(side: Side): void {
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const before = driver.frames;
     driver.datagram();
-    this.#stitchWhenDue(driver.frames - before);
-    this.#noteState();
+    const frames = driver.frames - before;
+    this.#stitchWhenDue(frames);
+    this.#noteStateWhenDue(driver.waits, frames);
   }
 
   tick(): void {
@@ -238,6 +245,15 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     return this.#requests.length + this.#responses.length;
   }
 
+  /** Between frames the state hardly changes: it is asked now and then, and about each part of one. */
+  #noteStateWhenDue(isInFrame: boolean, frames: number): void {
+    this.#unnoted += frames;
+    if (!isInFrame && !this.#wasInFrame && this.#unnoted < FEW_FRAMES) return;
+    this.#wasInFrame = isInFrame;
+    this.#unnoted = 0;
+    this.#noteState();
+  }
+
   #noteState(): void {
     const protocol = this.#protocol;
     if (protocol.heldBytes !== undefined) {
@@ -256,7 +272,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#responseDriver.forget();
     this.#requests.length = 0;
     this.#responses.length = 0;
-    this.#holdings.paired();
+    this.#holdings.settle();
     this.#holdings.setState(0);
   }
 
@@ -272,9 +288,6 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
-    const queue = side === "request" ? this.#requests : this.#responses;
-    const queued = queue[queue.length - 1];
-    if (queued !== undefined) this.#holdings.push(queued);
     this.#place.log?.frame(this.#place.subject, side, bytes);
   }
 
@@ -330,7 +343,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
     this.#requests.length = 0;
     this.#responses.length = 0;
-    this.#holdings.paired();
+    this.#holdings.settle();
   }
 
   /** Takes what is complete off the queues, and sends it on its way. */
@@ -340,7 +353,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const place = this.#place;
     const before = holdings.queueBytes;
     const exchanges = this.#protocol.stitch(this.#requests, this.#responses, stitch);
-    holdings.paired();
+    holdings.settle();
     if (exchanges.length > 0) {
       const isOverflow = stitch.overflow !== null;
       const { outbox } = place.context;
@@ -377,11 +390,11 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       ? this.#counts
       : context.stats.protocol(stitched.protocol);
     counts.records++;
-    if (stitched.incomplete.includes("late")) stats.cameLate(counts);
     if (context.outlines && this.#protocol.outline(stitched.exchange).outcome === "error") {
       counts.errors++;
     }
     if (record.incomplete !== undefined) {
+      if (record.incomplete.includes("late")) stats.cameLate(counts);
       for (const reason of record.incomplete) stats.incompleteRecord(reason);
     }
     place.log?.record(place.subject, record, stitched.stream?.id);

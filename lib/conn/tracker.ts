@@ -123,7 +123,7 @@ export class ConnTracker {
     this.#totals?.add(event, owner);
     if (this.#givenUp) return;
     const direction = this.#both.of(event.direction);
-    this.#prober.spoke(direction);
+    if (this.#session === null) this.#prober.spoke(direction);
     const { nowNs, losses } = this.#context;
     direction.add(event, owner, losses);
     const other = this.#both.other(direction);

@@ -53,6 +53,14 @@ interface Place {
   readonly beforeLatency: Uint8Array;
   /** From there up to the request. */
   readonly beforeRequest: Uint8Array;
+  readonly end: End;
+}
+
+/** The sizes of the last record, and the bytes of all behind its response once they came twice. */
+interface End {
+  request: number | undefined;
+  response: number | undefined;
+  bytes: Uint8Array | null;
 }
 
 export class NdjsonSink extends LineSink {
@@ -82,11 +90,18 @@ export class NdjsonSink extends LineSink {
     out.value(record.request);
     out.raw(KEYS.response);
     out.value(record.response);
+    const { end } = place;
+    const isSame = isSameEnd(end, record);
+    if (isSame && end.bytes !== null) return out.raw(end.bytes);
+    const start = out.length;
     column(out, KEYS.request_bytes, record.request_bytes);
     column(out, KEYS.response_bytes, record.response_bytes);
     column(out, KEYS.incomplete, record.incomplete);
     column(out, KEYS.redacted, record.redacted);
     out.raw(LINE_END);
+    end.bytes = isSame ? out.bytes.slice(start, out.length) : null;
+    end.request = record.request_bytes;
+    end.response = record.response_bytes;
   }
 
   #place(record: TraceRecord): Place {
@@ -121,6 +136,7 @@ function placeOf(record: TraceRecord): Place {
       column(out, KEYS.container, of.container);
       out.raw(KEYS.request);
     }),
+    end: { request: undefined, response: undefined, bytes: null },
   };
 }
 
@@ -130,6 +146,12 @@ function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
     a.role === b.role && a.local === b.local && a.remote === b.remote &&
     a.protocol === b.protocol && (a.latency_ns === undefined) === (b.latency_ns === undefined) &&
     a.container === b.container && a.proxy === b.proxy && a.tls?.library === b.tls?.library;
+}
+
+/** The same sizes, and nothing else to say? */
+function isSameEnd({ request, response }: End, record: TraceRecord): boolean {
+  return record.request_bytes === request && record.response_bytes === response &&
+    record.incomplete === undefined && record.redacted === undefined;
 }
 
 function column(out: JsonBuffer, key: Uint8Array, value: unknown): void {

@@ -52,8 +52,10 @@ export interface Timed<F> extends Span {
   loss: Loss | null;
   /** Which of the streams that share the connection it belongs to; 0 where there is one only. */
   stream: number;
-  /** Bytes of memory reckoned for it. */
-  heldBytes: number | undefined;
+  /** As in Frame; undefined where that is not known. */
+  readonly unfoldedBytes: number | undefined;
+  /** Bytes of memory reckoned for it; 0: not yet. */
+  heldBytes: number;
   /** A request that was handed over as "no_response", and waits for a late answer. */
   shown: boolean;
 }

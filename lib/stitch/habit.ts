@@ -103,6 +103,13 @@ export class Habit {
     this.#learnFrom(request, requests[at + 1] as Timed<unknown>, response);
   }
 
+  /** A pair that is certain, of the only request there is: as learn(), asked() and answered(). */
+  turn(request: Span, response: Span): void {
+    if (this.beginsTurn(request)) this.#turns++;
+    this.asked(request);
+    this.answered(response);
+  }
+
   /** The first request since an answer; with none before it that was not answered by then. */
   beginsTurn({ startNs }: Span): boolean {
     return this.#askedNs < this.#answeredNs && this.#answeredNs < startNs;

@@ -13,8 +13,8 @@
  *
  * A client that overlaps its turns may look like that by chance, and one that keeps the same number
  * of requests under way does so all the time: it is believed when its pauses tell (habit.ts), after
- * silence, or at the connection's end. Once a response has waited for a second, pairs are handed over
- * as they look, and say that they are not certain.
+ * silence, or at the connection's end. Once a response has waited for a second, and others keep
+ * coming, pairs are handed over as they look, and say that they are not certain.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
@@ -75,16 +75,20 @@ interface Surplus {
 
 function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
+  const quietNs = context.nowNs - (responses[responses.length - 1] as Timed<F>).endNs;
   const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
+  // What is quiet for a while is soon quiet for long enough to be certain.
+  const isBusy = quietNs < SILENCE_NS / 2;
   let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
   let pauses = new Pauses();
+  let hasRested = false;
   for (let i = at; i < responses.length; i++) {
     const response = responses[i] as Timed<F>;
     if (i > at && response.loss !== null) return "never";
     for (; next < requests.length; next++) {
       const request = requests[next] as Timed<F>;
-      if (request.startNs > response.startNs) break;
       if (next > from && request.loss !== null) return "never";
+      if (request.startNs > response.startNs) break;
       const before = requests[next - 1];
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
         // An operation that made the one before whole is no answered connection's.
@@ -93,8 +97,9 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
         if (isRest && pauses.tell(request.startNs - endNs, endNs - before.startNs)) {
           return { count: surplus, isCertain: true };
         }
-        if (isRest && hasWaited) return { count: surplus, isCertain: false };
+        if (isRest && hasWaited && isBusy) return { count: surplus, isCertain: false };
         if (!isRest && ++overlaps === MAX_OVERLAPS) return "never";
+        hasRested ||= isRest;
       }
       if (roles.due(request.frame) === "once") due++;
     }
@@ -102,11 +107,15 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
     if (answers - due > surplus) {
       surplus = answers - due;
       pauses = new Pauses();
+      hasRested = false;
     }
   }
   const after = requests[next];
   if (after !== undefined && after.loss !== null && next > from) return "never";
-  return atRest(fronts, answers - due === surplus ? surplus : null, after);
+  const rest = atRest(fronts, answers - due === surplus ? surplus : null, after);
+  // Silence does not tell, for an answer is due.
+  const isInVain = rest === "unknown" && hasRested && quietNs >= SILENCE_NS;
+  return isInVain ? { count: surplus, isCertain: false } : rest;
 }
 
 /**

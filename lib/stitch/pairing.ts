@@ -83,6 +83,11 @@ export class Pairing {
     this.carried = null;
   }
 
+  /** Nothing is in doubt, and no request in front was handed over already. */
+  get isPlain(): boolean {
+    return this.isCertain && this.isAligned && this.shown === 0 && this.carried === null;
+  }
+
   /** Why there is no request to a response. */
   get noRequest(): IncompleteReason {
     if (!this.isCertain) return this.reason;

@@ -84,6 +84,11 @@ export class ByteStream {
     return (this.#firstGap === null ? this.end : this.#firstGap.position) - this.position;
   }
 
+  /** Neither bytes nor gaps are there, and none to come is skipped. */
+  get isEmpty(): boolean {
+    return this.position === this.end && this.skipLeft === 0;
+  }
+
   /** Length of the gap behind the shown bytes; 0 when there is none. */
   get gapBytes(): number {
     return this.#firstGap === null ? 0 : this.#firstGap.length;

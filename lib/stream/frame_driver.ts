@@ -135,8 +135,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       }
       this.#passing.end();
       if (this.#search.isOn && !this.#resync()) return;
-      const shown = stream.shownBytes;
-      const gapBytes = stream.gapBytes;
+      const { shownBytes: shown, gapBytes } = stream;
       if (shown === 0) {
         const more = gapBytes > 0 || this.#ended;
         if (!this.#afterSkip && !(this.#front.hasBegun && more)) {
@@ -148,6 +147,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       const bytes = this.#show(shown, gapBytes);
       const result = this.#protocol.parseFrame(bytes, this.#context);
       if (!this.#apply(result, bytes, shown, gapBytes)) return;
+      if (stream.isEmpty && !this.#front.hasBegun && !this.#afterSkip) return;
     }
   }
 
@@ -378,7 +378,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     unfoldedBytes: number | undefined,
   ): void {
     if (this.#stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
-    const timed = this.#front.timed(frame, more, unfoldedBytes);
+    const timed = this.#front.timed(frame, more.redacted, more.stream, unfoldedBytes);
     this.#place.queue.push(timed);
     this.frames++;
     this.#window.good();

@@ -5,7 +5,7 @@
  * In: what the driver does with its stream, and the stream's gaps. Out: the frame with its span, as
  * it is queued. It takes gaps off the stream, but never bytes, and does not look at them.
  */
-import type { Frame, IncompleteReason, Loss, Side, Timed } from "../../protocols/protocol.ts";
+import type { IncompleteReason, Loss, Side, Timed } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
 import type { DriverReport, WireMap } from "./driver_place.ts";
 import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
@@ -142,7 +142,8 @@ export class FrameInProgress {
   /** As it is queued, all of its bytes being done with. `unfoldedBytes` is not known of half a frame. */
   timed<F>(
     frame: F,
-    { redacted, stream: streamId }: Pick<Frame<F>, "redacted" | "stream">,
+    redacted: readonly string[] | undefined,
+    streamId: number | undefined,
     unfoldedBytes: number | undefined,
   ): Timed<F> {
     const stream = this.#stream;
@@ -164,7 +165,8 @@ export class FrameInProgress {
       loss: this.isBehindGap ? this.#loss() : null,
       stream: streamId ?? 0,
       shown: false,
-      heldBytes: unfoldedBytes,
+      unfoldedBytes,
+      heldBytes: 0,
     };
   }
 

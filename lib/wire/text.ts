@@ -26,9 +26,27 @@ export function prepareText(): void {
   utf8(bytes, 0, bytes.length);
 }
 
+/** Up to so many bytes a call of the runtime costs more than the text does. */
+const SHORT_TEXT = 16;
+/** Room for the characters of a short text, of each length. */
+const shortRooms = Array.from({ length: SHORT_TEXT + 1 }, (_, length) => new Array(length).fill(0));
+
+/** One character a byte; null when a byte is above `highest`, and of longer texts. */
+function shortText(bytes: Uint8Array, start: number, end: number, highest: number): string | null {
+  const room: number[] | undefined = shortRooms[end - start];
+  if (room === undefined || end > bytes.length) return null;
+  for (let i = 0; i < room.length; i++) {
+    const byte = bytes[start + i] as number;
+    if (byte > highest) return null;
+    room[i] = byte;
+  }
+  return String.fromCharCode.apply(null, room);
+}
+
 /** One character a byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
+  return shortText(bytes, start, end, 0xff) ??
+    (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
 }
 
 /** Are the first `length` of `known` at `start` of `bytes`? */
@@ -47,6 +65,8 @@ export function hasAt(
 /** UTF-8; null when the range is not valid UTF-8. */
 export function utf8(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start >= LONG_TEXT) return utf8Long(bytes, start, end);
+  const short = shortText(bytes, start, end, 0x7f);
+  if (short !== null) return short;
   const text = (slicer ?? loaded()).utf8Slice.call(bytes, start, end);
   // What is not valid is replaced by this character; but it may also have been sent.
   return text.includes("\ufffd") ? utf8Checked(bytes, start, end) : text;

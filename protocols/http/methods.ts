@@ -12,44 +12,50 @@ const SLACK = 64;
 export type MethodKind = "HEAD" | "CONNECT" | "";
 
 export class Methods {
-  #kinds: MethodKind[] = [];
-  /** Those before it were taken. */
+  #oldest: MethodKind | null = null;
+  /** Those behind it, from #at on. */
+  readonly #others: MethodKind[] = [];
   #at = 0;
 
   get length(): number {
-    return this.#kinds.length - this.#at;
+    return this.#oldest === null ? 0 : 1 + this.#others.length - this.#at;
   }
 
   get oldest(): MethodKind | null {
-    return this.#kinds[this.#at] ?? null;
+    return this.#oldest;
   }
 
   get newest(): MethodKind | null {
-    return this.length === 0 ? null : this.#kinds[this.#kinds.length - 1] ?? null;
+    return this.#others[this.#others.length - 1] ?? this.#oldest;
   }
 
   push(method: string): void {
     if (this.length >= MAX_METHODS) this.take();
-    this.#kinds.push(method === "HEAD" || method === "CONNECT" ? method : "");
+    const kind = method === "HEAD" || method === "CONNECT" ? method : "";
+    if (this.#oldest === null) this.#oldest = kind;
+    else this.#others.push(kind);
   }
 
   /** Takes the oldest off. */
   take(): MethodKind | null {
-    const kind = this.oldest;
-    if (kind === null) return null;
-    this.#at++;
-    if (this.#at === this.#kinds.length) this.clear();
-    else if (this.#at > SLACK && 2 * this.#at > this.#kinds.length) {
-      this.#kinds.splice(0, this.#at);
-      this.#at = 0;
-    }
+    const kind = this.#oldest;
+    if (this.#others.length === 0) this.#oldest = null;
+    else this.#shift();
     return kind;
   }
 
   clear(): void {
-    // An array that is set to no length throws its memory away; a short one is filled again at once.
-    if (this.#kinds.length > SLACK) this.#kinds = [];
-    else while (this.#kinds.length > 0) this.#kinds.pop();
+    this.#oldest = null;
+    this.#others.length = 0;
+    this.#at = 0;
+  }
+
+  #shift(): void {
+    const others = this.#others;
+    this.#oldest = others[this.#at++] ?? null;
+    const isEmpty = this.#at === others.length;
+    if (!isEmpty && (this.#at <= SLACK || 2 * this.#at <= others.length)) return;
+    others.splice(0, this.#at);
     this.#at = 0;
   }
 }

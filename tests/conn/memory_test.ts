@@ -1,6 +1,7 @@
 /** --memory-limit bounds what is really kept, of whatever traffic, and says what it gave up. */
 import assert from "node:assert/strict";
 import { openReplay } from "../../lib/capture/replay.ts";
+import { mostBytes } from "../../lib/conn/holdings.ts";
 import { weigh } from "../../lib/wire/weight.ts";
 import type { Plugin } from "../../protocols/protocol.ts";
 import { plugins } from "../../protocols/registry.ts";
@@ -124,8 +125,8 @@ function weighed(plugin: Plugin, check: (held: number, reckoned: number) => void
             visit({
               ...protocol,
               stitch(requests, responses, context) {
-                for (const { frame, heldBytes } of [...requests, ...responses]) {
-                  check(weigh(frame), heldBytes ?? 0);
+                for (const timed of [...requests, ...responses]) {
+                  check(weigh(timed.frame), mostBytes(timed, options.maxBodyBytes));
                 }
                 return protocol.stitch(requests, responses, context);
               },

@@ -129,13 +129,13 @@ function onUnix(isOlder: boolean | null): string[] {
   const on = new Conversation({ tcp: false, fresh: false, localPort: 0, remotePort: 0 });
   const flags: number = Flag.LAST_CHUNK | Flag.SERVER;
   on.open();
-  // A window of three is kept under way: "aa" and "bb" were asked before.
+  // A window of three is kept under way, longer than a response waits: two were asked before.
   const [http] = LANGUAGES as [Language];
-  on.say("request", http.request("cc"));
-  for (const [answer, ask] of [["aa", "dd"], ["bb", "ee"], ["cc", "ff"]] as const) {
-    on.say("response", http.response(answer)).say("request", http.request(ask));
+  on.say("request", http.request("n2"));
+  for (let i = 0; i < 15; i++) {
+    on.say("response", http.response(`n${i}`)).say("request", http.request(`n${i + 3}`));
+    on.tick(100 * MS);
   }
-  on.say("response", http.response("dd")).tick(1200 * MS);
   const entries = on.entries.map((fields) => ({ ...fields, flags, family: Family.UNIX }));
   const age = isOlder === null ? [] : [{ ...ageEntry(7, 100, isOlder), timeNs: 1_000_000 }];
   return run([...age, ...entries]);

@@ -46,7 +46,8 @@ export function timedFrame<F>(frame: F, startNs: number, given: Partial<Timed<F>
     redacted: [],
     loss: null,
     stream: 0,
-    heldBytes: undefined,
+    unfoldedBytes: 0,
+    heldBytes: 0,
     shown: false,
     ...given,
   };

@@ -6,7 +6,7 @@
 #   ./build.sh test       the whole test suite ([FILE…]: some of it); root tests use sudo
 #   ./build.sh bench      the benchmarks ([NAME…]: some of them)
 #   ./build.sh fuzz       damaged input of every kind, for a minute ([--seconds N] [--seed S] [NAME…])
-#   ./build.sh check      format, lint and types
+#   ./build.sh check      format, lint, types and structure
 #   ./build.sh new-protocol NAME   the skeleton of a plug-in (CONTRIBUTING.md)
 #   ./build.sh clean      remove dist/
 #

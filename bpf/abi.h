@@ -18,7 +18,7 @@ typedef unsigned int abi_u32;
 typedef int abi_s32;
 typedef unsigned long long abi_u64;
 
-/* What an entry is about. */
+/* What an entry reports. */
 enum entry_kind {
 	ENTRY_DATA = 1,  /* bytes moved on a socket; payload follows */
 	ENTRY_OPEN = 2,  /* a connection seen for the first time; struct open_names follows */
@@ -35,7 +35,7 @@ enum direction {
 	DIRECTION_INGRESS = 1, /* received by it */
 };
 
-/* By which call the bytes moved. */
+/* The call that moved the bytes. */
 enum operation {
 	OP_OTHER = 0,
 	OP_READ = 1,
@@ -79,7 +79,7 @@ enum cut {
 	CUT_UNSEEN = 3,     /* the path has no user buffer (sendfile, splice) */
 	CUT_FILTERED = 4,   /* the connection matched no known protocol */
 	CUT_ABI = 5,        /* a 32-bit process: arguments not decoded */
-	CUT_PASSED = 6,     /* nobody looks at them: behind --max-body (struct judgement) */
+	CUT_PASSED = 6,     /* body bytes beyond --max-body, which user space only counts (struct judgement) */
 };
 
 enum entry_flags {
@@ -103,7 +103,7 @@ enum entry_flags {
  */
 #define MARK_TREE 1 /* given by --pid, started by COMMAND, or a descendant of one */
 #define MARK_COMM 2 /* its name is one of --comm, which are the keys of the map `comms` */
-#define MARK_NEVER 128 /* sockeye itself, or its output's way out */
+#define MARK_NEVER 128 /* sockeye itself, or a process that carries its output away */
 #define MAX_PORTS 16
 #define MARKS_PER_VALUE 64 /* process_marks: value pid/64 holds one byte for each of 64 pids */
 
@@ -127,7 +127,7 @@ enum counter {
 	COUNTER_FILTERED_BYTES = 3, /* payload of connections of no known protocol, not sent */
 	COUNTER_UNREADABLE = 4,     /* operations whose buffer could not be read */
 	COUNTER_STATE_FULL = 5,     /* operations on connections for which there was no room to keep state */
-	COUNTER_NESTED = 6,         /* operations met while this cpu's batch was in use: sent without payload */
+	COUNTER_NESTED = 6,         /* operations met while this cpu's batch was in use: lost */
 	COUNTER_COUNT = 7,
 };
 
@@ -136,10 +136,10 @@ enum verdict {
 	VERDICT_STOP = 2, /* send no more payload, only totals */
 };
 
-/* What user space writes into the map `verdicts` (by conn), then verdict_generation + 1. */
+/* What user space writes into the map `verdicts` (by conn); then it adds 1 to verdict_generation. */
 struct judgement {
 	abi_u32 verdict;  /* enum verdict */
-	abi_u32 passing;  /* bit 1 << direction: of operations that end by `until` only the count is sent */
+	abi_u32 passing;  /* bit 1 << direction: operations that end at or before `until` send only their count */
 	abi_u32 until[2]; /* stream positions, modulo 2^32, by direction */
 };
 
@@ -153,7 +153,7 @@ struct entry {
 	abi_u32 tid;
 	abi_s32 fd;       /* -1 when the path has none */
 	abi_u32 total;    /* bytes the operation moved; ENTRY_LOST: entries lost; ENTRY_EXIT: exit code;
-	                   * ENTRY_CLOSE: bytes that had come and that the process had not read by then */
+	                   * ENTRY_CLOSE: bytes received that the process had not read by then */
 	abi_u32 offset;   /* of this entry's payload within the operation */
 	abi_u32 length;   /* payload bytes that follow */
 	abi_u8 kind;      /* enum entry_kind */
@@ -163,7 +163,7 @@ struct entry {
 	abi_u8 flags;
 	abi_u8 cut;
 	abi_u8 family;
-	abi_u8 suspect;   /* not 0: a rule of bpf/infer/ took the connection for a known protocol's */
+	abi_u8 suspect;   /* not 0: a rule of bpf/infer/ matched the connection */
 	abi_u32 plaintext; /* which plain-text stream of the socket (TLS): 0 for the socket's own bytes */
 	abi_u16 local_port; /* host order; 0 for unix */
 	abi_u16 remote_port;

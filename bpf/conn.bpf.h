@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What is known of a connection in the kernel, and the events of its life.
+ * A connection's state, its positions, and the events of its life: open, end of a direction, close.
  *
- * Identity is the socket. In the socket way its state lives in socket storage and its id is the
- * socket's cookie; in the syscall way both are kept by the socket's address and inode, since the
- * helpers for the former are missing on old kernels.
+ * Its identity is the socket. In the socket way the state lies in socket storage and the id is the
+ * socket's cookie. Old kernels lack these helpers: in the syscall way the state is found by the
+ * socket's address and inode, and ids are counted up per cpu.
  */
 #ifndef SOCKEYE_CONN_H
 #define SOCKEYE_CONN_H
@@ -22,7 +22,7 @@
 #define TCP_STATE_CLOSE 7
 #define TCP_STATE_LAST_ACK 9
 
-#define SOCK_DONE (1 << 1) /* a FIN came: it takes a number, too, once all before it was read */
+#define SOCK_DONE (1 << 1) /* a FIN came; copied_seq counts it once all before it was read */
 
 /* Sequence numbers of a TCP socket. */
 struct tcp_positions {
@@ -50,7 +50,7 @@ static __always_inline void read_tcp(struct sock *sk, struct tcp_positions *out,
 		out->received_seq = next - fin;
 		if (!totals)
 			return;
-		/* The byte counts first: an ack between the two reads then only makes the sum smaller. */
+		/* The byte counts first: an ack between the two reads then makes the sum smaller, never larger. */
 		acked = tp->bytes_acked;
 		received = tp->bytes_received;
 		asm volatile("" ::: "memory");
@@ -71,8 +71,8 @@ static __always_inline void read_tcp(struct sock *sk, struct tcp_positions *out,
 	out->read = received - (u32)(BPF_CORE_READ(tp, rcv_nxt) - copied);
 }
 
-/* Which sockets are traced, and how: 0 for none, else FLAG_DATAGRAM, FLAG_TCP_POSITION or
- * FLAG_LAST_CHUNK (a stream that counts for itself). */
+/* The kind of a socket that is traced: FLAG_DATAGRAM, FLAG_TCP_POSITION, or FLAG_LAST_CHUNK for any
+ * other stream (unix, MPTCP), whose positions we count. 0: not traced. */
 static __always_inline u8 kind_of(struct sock *sk, u8 family, bool direct)
 {
 	u16 type = SOCK_READ(direct, sk, sk_type);
@@ -93,7 +93,7 @@ static __always_inline u64 inode_of(struct sock *sk)
 	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
-/* Of a unix socket's name: its length, 0 when it has none. */
+/* Reads a unix socket's name; its length, 0 when it has none. */
 static __always_inline u16 read_unix_name(struct unix_sock *socket, char *to)
 {
 	struct unix_address *address = BPF_CORE_READ(socket, addr);
@@ -128,7 +128,7 @@ static __always_inline void fill_unix_names(struct batch *batch, struct sock *sk
 	batch->open.entry.flags = state->flags;
 }
 
-/* The first event of a connection, put together. */
+/* Puts a connection's first event together in batch->open. */
 static __always_inline void fill_open(struct batch *batch, struct sock *sk, struct conn_state *state,
 				      struct tcp_positions *tcp, bool direct)
 {
@@ -157,7 +157,7 @@ static __always_inline void send_open(void *ctx, struct batch *batch)
 	send_conn_event(ctx, batch, &batch->open, sizeof(batch->open));
 }
 
-/* Finds the state of a socket; makes it when `create`. NULL when there is none, or no room. */
+/* The state of a socket, made if `create`; NULL when there is none, or no room for one. */
 static __always_inline struct conn_state *state_of(struct batch *batch, struct sock *sk,
 						 bool create, bool direct)
 {
@@ -175,7 +175,7 @@ static __always_inline struct conn_state *state_of(struct batch *batch, struct s
 	if (!create)
 		return state;
 	inode = inode_of(sk);
-	/* Before connect() ends, a socket's file may not be there yet. */
+	/* Until connect() ends a socket may have no file yet: then its inode reads as 0. */
 	if (state && (state->inode == inode || !inode || !state->inode)) {
 		state->inode = inode;
 		return state;
@@ -196,35 +196,37 @@ static __always_inline void drop_state(struct sock *sk, bool direct)
 		bpf_map_delete_elem(&address_states, &key);
 }
 
-/* The position of the operation in batch->op. True when it is the connection's first: then
- * batch->open is filled in, and to be sent. */
+/* Sets the position of the operation in batch->op. True when it is the connection's first: the caller
+ * then sends batch->open. */
 static __always_inline bool find_place(struct batch *batch, struct sock *sk,
 				       struct conn_state *state, bool direct)
 {
 	struct io_operation *op = &batch->op;
 	struct tcp_positions tcp = {};
-	u32 way = op->direction & 1, total = op->total;
+	u32 direction = op->direction & 1, total = op->total;
 
 	if (op->kind == FLAG_TCP_POSITION) {
 		read_tcp(sk, &tcp, !state->opened, direct);
 		if (!op->position)
-			op->position = (u32)((way == DIRECTION_EGRESS ? tcp.write_seq : tcp.copied_seq) -
+			op->position = (u32)((direction == DIRECTION_EGRESS ? tcp.write_seq :
+									      tcp.copied_seq) -
 					     total);
 	} else {
-		op->position = state->bytes[way];
+		op->position = state->bytes[direction];
 	}
-	state->bytes[way] += total;
+	state->bytes[direction] += total;
 	if (state->opened)
 		return false;
 	state->opened = 1;
 	state->flags |= op->kind & (FLAG_TCP_POSITION | FLAG_DATAGRAM);
 	if (op->kind == FLAG_TCP_POSITION) {
-		/* What was there before it; of a vectored call more than this message was moved. */
-		if (way == DIRECTION_EGRESS)
+		/* Bytes moved before this operation. A sendmmsg() has moved more than this message by now,
+		 * so what is taken off is all from the message's position on. */
+		if (direction == DIRECTION_EGRESS)
 			tcp.written -= (u32)(tcp.write_seq - (u32)op->position);
 		else
 			tcp.read -= (u32)(tcp.copied_seq - (u32)op->position);
-		/* Signed, and with room for the SYN and torn reads: see read_tcp(). */
+		/* Fresh: none before it. 1 may be the SYN; a torn read makes it negative (read_tcp()). */
 		if ((s64)tcp.written <= 1 && (s64)tcp.read <= 1)
 			state->flags |= FLAG_FRESH | (state->flags & FLAG_CLIENT ? 0 : FLAG_SERVER);
 	}
@@ -244,14 +246,14 @@ struct close_entry {
 	struct close_totals totals;
 };
 
-/* Does this socket's end come with a state of TCP's? A connection of MPTCP has a socket of its own, which
- * the process has, above those of its paths; it counts its bytes for itself. */
+/* Does inet_sock_set_state tell this socket's end? For MPTCP that is the socket which the process has,
+ * above the TCP sockets of its paths. */
 static __always_inline bool has_tcp_states(struct sock *sk)
 {
 	return sk->sk_protocol == PROTOCOL_TCP || sk->sk_protocol == PROTOCOL_MPTCP;
 }
 
-/* Such a connection ends, or the traced process will send no more. */
+/* Such a connection ends (ENTRY_CLOSE), or the traced process will send no more (ENTRY_EOF). */
 static __always_inline void emit_state_event(void *ctx, struct batch *batch, struct sock *sk,
 					     struct conn_state *state, u8 kind, bool direct)
 {
@@ -291,7 +293,7 @@ static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_sta
 
 	if (!batch)
 		return;
-	batch->slot = slot; /* not held: a connection's own events need none of it but its numbers */
+	batch->slot = slot; /* not held: only its conn_sequence and conn_ids are used */
 	if (new_state == TCP_STATE_SYN_SENT) {
 		drop_state(sk, direct); /* the socket may have had another connection before */
 		if (!process_wanted(bpf_get_current_pid_tgid() >> 32))
@@ -314,8 +316,8 @@ static __always_inline void on_tcp_state(void *ctx, struct sock *sk, int new_sta
 }
 
 /*
- * A read that returned 0 on a stream: the other end will send no more, unless nothing was asked for.
- * Told once.
+ * A read returned 0 on a stream: the other end has sent its last byte, unless the read asked for 0
+ * bytes (RCV_SHUTDOWN tells). ENTRY_EOF is sent once.
  */
 static __always_inline void on_read_zero(void *ctx, struct batch *batch, struct sock *sk,
 					 struct conn_state *state, bool direct)

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The syscall way where one run of a program is not enough, so that others go on for it by tail calls:
- * calls of several messages, both ends of a splice(), large payloads.
+ * The syscall way where one program would exceed the verifier's limits, so that it tail-calls others:
+ * sendmmsg() and recvmmsg(), both ends of a splice(), large payloads.
  *
- * In: the batch, held by sys_exit, and batch->call. The last of them lets go of the batch.
+ * In: the batch, held by sys_exit, and batch->call. The last program called releases the batch.
  */
 #ifndef SOCKEYE_CONTINUE_H
 #define SOCKEYE_CONTINUE_H
 
 #include "syscalls.bpf.h"
 
-/* A call has 1024 messages at most (UIO_MAXIOV); each continuation takes so many, and 33 of them may
- * follow one another. */
+/* A call has 1024 messages at most (UIO_MAXIOV): 32 runs of 32, within the kernel's 33 tail calls. */
 #define MAX_MESSAGES 1024
 #define MESSAGES_A_RUN 32
-/* Chunks of one message that are sent before walk_exit takes over: enough for any datagram. */
+/* Chunks of one message that are sent before walk_exit takes over: 3 hold any datagram (64 KiB). */
 #define CHUNKS_A_MESSAGE 3
 #define CHUNKS_A_RUN 16
 
 /*
- * Sums up what a vectored call on a stream moved, before its first message. A function of its own, as
- * infer_head: verifiers before 6.x would follow each end of the loop to the end of the program.
+ * Sets batch->messages_bytes to what a sendmmsg() or recvmmsg() on a stream moved in all. Not inlined:
+ * verifiers before 6.x would follow each way out of the loop to the end of the program.
  */
 __attribute__((noinline)) int sum_messages(u32 slot, u64 vector, u32 messages)
 {
@@ -41,14 +40,14 @@ __attribute__((noinline)) int sum_messages(u32 slot, u64 vector, u32 messages)
 	return 0;
 }
 
-/* What is left to do for an operation, by the program that has a context to send with. */
+/* What take_message() leaves to its caller, which has the context that sending needs. */
 #define TODO_OPEN 1 /* send batch->open */
 #define TODO_WALK 2 /* send the payload */
 
 /*
- * Takes the message at batch->message_index of a sendmmsg() or recvmmsg(), an operation of its own: a
- * small payload goes into the batch, which has room. A function of its own, as infer_head: all the
- * messages of a run cost the verifier as much as one.
+ * Takes the message at batch->message_index of a sendmmsg() or recvmmsg() as an operation of its own.
+ * A small payload goes into the batch, which has room for it. Not inlined, so that all the messages of
+ * a run cost the verifier as much as one.
  */
 __attribute__((noinline)) int take_message(u32 slot, u64 vector, u32 messages, u32 fd, u32 call)
 {
@@ -76,7 +75,8 @@ __attribute__((noinline)) int take_message(u32 slot, u64 vector, u32 messages, u
 	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))
 		return 0;
 	if (op->kind == FLAG_TCP_POSITION) {
-		/* Positions are known for the call's end only: what followed this message is taken off. */
+		/* The socket's numbers are those at the call's end: this message and those after it are
+		 * taken off. */
 		struct tcp_positions tcp = {};
 
 		if (batch->message_index == 0)
@@ -96,7 +96,7 @@ __attribute__((noinline)) int take_message(u32 slot, u64 vector, u32 messages, u
 	return todo;
 }
 
-/* One end of a splice(), if it is a socket; a function of its own for its stack, and as the above. */
+/* One end of a splice(), if it is a socket. Not inlined, for its stack and for the verifier. */
 __attribute__((noinline)) int take_spliced(u32 slot, u32 fd, u32 direction, u32 moved)
 {
 	struct batch *batch = batch_at(slot);
@@ -128,7 +128,7 @@ static __always_inline void take_splice(void *ctx, struct batch *batch, struct p
 		send_open(ctx, batch);
 }
 
-/* A run of messages. False when walk_exit has to go on with the payload of the last one. */
+/* Takes MESSAGES_A_RUN messages. False when walk_exit has to go on with the payload of the last one. */
 static __always_inline bool take_messages(void *ctx, struct batch *batch, struct scratch *s,
 					  struct pt_regs *regs, u32 messages)
 {
@@ -153,8 +153,8 @@ static __always_inline bool take_messages(void *ctx, struct batch *batch, struct
 	return true;
 }
 
-/* Goes on with the next messages, if there are any; else, and at the kernel's limit of such calls, lets
- * go of the batch. What is left then is seen as lost. */
+/* Goes on with the next messages; without any, or at the kernel's limit of tail calls, releases the
+ * batch. Messages left over then are counted as lost by their sequence numbers. */
 static __always_inline void next_messages(void *ctx, struct batch *batch, u32 messages)
 {
 	if (batch->message_index < messages) {
@@ -164,7 +164,7 @@ static __always_inline void next_messages(void *ctx, struct batch *batch, u32 me
 	release_batch(batch);
 }
 
-/* Goes on for sys_exit, and with itself while there are more messages. */
+/* Called by sys_exit, and by itself while there are more messages. */
 static __always_inline void on_messages(void *ctx, struct pt_regs *regs, long result)
 {
 	u32 slot = hook_slot();
@@ -185,8 +185,7 @@ static __always_inline void on_messages(void *ctx, struct pt_regs *regs, long re
 	next_messages(ctx, batch, result);
 }
 
-/* Goes on with a large payload, and with itself while there is more of it; then with the messages
- * behind it. */
+/* Sends a large payload, calling itself while there is more of it, and then the messages behind it. */
 static __always_inline void on_walk(void *ctx, long result)
 {
 	u32 slot = hook_slot();
@@ -205,7 +204,7 @@ static __always_inline void on_walk(void *ctx, long result)
 	next_messages(ctx, batch, result);
 }
 
-/* Never attached: continuations. */
+/* Never attached: tail-called through `continuations`. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(messages_exit, struct pt_regs *regs, long result)
 {

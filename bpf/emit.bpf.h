@@ -2,9 +2,9 @@
 /*
  * From "these bytes moved on this socket" to entries in the perf buffers.
  *
- * In: batch->op, filled in by a capture way that holds the batch (begin_operation). Out: entries.
- * Small payloads are collected per cpu and sent together (one perf sample costs more than all else);
- * large ones push the batch out first and follow in chunks, so that the order stays.
+ * In: batch->op, filled in by a capture way that holds the batch. Out: entries. Small payloads are
+ * collected per cpu and sent together, since a perf sample costs more than all the rest; before a
+ * large one the batch is sent, then its chunks, so that the order stays.
  */
 #ifndef SOCKEYE_EMIT_H
 #define SOCKEYE_EMIT_H
@@ -17,9 +17,9 @@
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 
 /*
- * The same pointer (or that of the structure around it), for reading only. Pointers are followed
- * through these: for each that is followed from a trusted one the verifier searches all names of the
- * kernel's BTF several times, which was most of the time that loading took.
+ * The same pointer, or one to the structure around it, for reading only. Fields are read through it,
+ * because for each pointer read through a trusted one the verifier searches all names of the kernel's
+ * BTF several times: that was most of the load time.
  */
 #define READ_ONLY(pointer, type) ((type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
 
@@ -118,7 +118,8 @@ static __always_inline void send_batch(void *ctx, struct batch *batch)
 	batch->used = 0;
 }
 
-/* TCP's totals come with its close: the mere counts of a connection of no known protocol may wait. */
+/* A filtered TCP operation without payload is only a count: it is sent at most every 100 ms, since the
+ * next entry's position and the close's totals tell the same. */
 static __always_inline bool count_may_wait(struct batch *batch, struct conn_state *state, u32 kept,
 					   u64 now)
 {
@@ -126,7 +127,7 @@ static __always_inline bool count_may_wait(struct batch *batch, struct conn_stat
 	       now - state->reported_ns < 100000000;
 }
 
-/* So that an entry with so much payload fits into the batch. */
+/* Sends the batch if an entry with so much payload would not fit. */
 static __always_inline void make_room(void *ctx, struct batch *batch, u32 payload)
 {
 	if (batch->used + sizeof(struct entry) + payload + 8 > BATCH_BYTES)
@@ -178,11 +179,11 @@ static __always_inline void add_small(struct batch *batch, struct sock *sk, stru
 	batch->used = used + e->size;
 }
 
-/* How a payload larger than SMALL_BYTES is walked: by bpf_loop, or, before 5.17, by walk_exit, a
- * program of its own that goes on with as many chunks as the verifier bears. */
+/* How a payload larger than SMALL_BYTES is walked: by bpf_loop(), or, before 5.17, by the program
+ * walk_exit, CHUNKS_A_RUN chunks a run. */
 enum large { LARGE_LOOP, LARGE_CONTINUE };
 
-/* Prepares the walk. False when nothing is to be sent now. */
+/* Prepares the walk. False when nothing is to be sent. */
 static __always_inline bool begin_large(struct batch *batch, struct scratch *s, struct sock *sk,
 					struct conn_state *state, u64 now, bool direct)
 {
@@ -231,7 +232,7 @@ static __always_inline void emit_large(void *ctx, struct batch *batch, struct so
 	finish_walk(ctx, batch, s);
 }
 
-/* Takes over a verdict of user space when there are new ones. */
+/* Copies user space's verdict into the state, if any verdict was written since the last look. */
 static __always_inline void take_verdict(struct conn_state *state)
 {
 	u32 zero = 0, *generation = bpf_map_lookup_elem(&verdict_generation, &zero);
@@ -249,7 +250,8 @@ static __always_inline void take_verdict(struct conn_state *state)
 	state->until[1] = judgement->until[1];
 }
 
-/* Does the operation end before the bytes that user space looks at again? What goes beyond ends that. */
+/* Does the operation lie wholly in bytes that user space only counts? One that goes beyond them ends
+ * that for its direction. */
 static __always_inline bool passes_by(struct io_operation *op, struct conn_state *state)
 {
 	bool ingress = op->direction == DIRECTION_INGRESS;
@@ -264,7 +266,7 @@ static __always_inline bool passes_by(struct io_operation *op, struct conn_state
 	return false;
 }
 
-/* How much of the operation in batch->op is to be sent. True when that is a large payload. */
+/* Sets op->wanted. True when the payload is a large one. */
 static __always_inline bool want_payload(struct io_operation *op, struct conn_state *state)
 {
 	u64 n = op->total;
@@ -282,7 +284,7 @@ static __always_inline bool want_payload(struct io_operation *op, struct conn_st
 	return op->cut == CUT_NONE && (n > SMALL_BYTES || op->pieces > SMALL_PIECES);
 }
 
-/* Sends the operation in batch->op: its payload where it is known, its cut otherwise. */
+/* Sends the operation in batch->op: with its payload, or with the reason why there is none. */
 static __always_inline void emit_operation(void *ctx, struct batch *batch, struct sock *sk,
 					   struct conn_state *state, enum large large, bool direct)
 {

@@ -21,7 +21,7 @@ static __always_inline bool process_wanted(u32 pid)
 	return !(set & MARK_NEVER) && (set & config.wanted_marks) == config.wanted_marks;
 }
 
-/* Either end may have the port; a unix socket has none. */
+/* Is either port one of --port? A unix socket has none: 0. */
 static __always_inline bool port_wanted(u16 local, u16 remote)
 {
 	if (!config.port_count)

@@ -49,7 +49,7 @@ enum {
 };
 #define BPF_F_CURRENT_CPU 0xffffffffULL
 
-/* Kernel interface that never changes: layouts of user space's own structs. */
+/* Structs that user space passes to system calls: their layouts never change. */
 struct user_iovec {
 	u64 base;
 	u64 length;
@@ -181,7 +181,7 @@ struct io_rw {
 	u32 len;
 };
 
-/* Records of classic tracepoints, the context of their programs. */
+/* Records of classic tracepoints: what their programs get as context (steady.bpf.h). */
 struct trace_event_raw_sock_msg_length {
 	void *sk;
 	int ret;
@@ -206,7 +206,7 @@ struct trace_event_raw_task_rename {
 
 #pragma clang attribute pop
 
-/* 32 bits up to kernel 6.8, 64 bits since. */
+/* struct io_kiocb up to kernel 6.8: `flags` had 32 bits, and has 64 since. */
 struct io_kiocb___narrow {
 	u32 flags;
 } __attribute__((preserve_access_index));

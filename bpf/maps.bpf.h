@@ -13,9 +13,9 @@
 /* Payloads up to this size are collected in the batch; larger ones go out directly, in chunks. */
 #define SMALL_BYTES 4096
 #define CHUNK_BYTES 30720
-/* Pieces of a vector that the batch path takes; longer vectors go the chunk way. */
+/* A vector of more pieces goes out in chunks, however small its payload. */
 #define SMALL_PIECES 8
-/* What a connection of no known protocol may send of each direction. */
+/* Payload bytes sent of each direction of a connection of no known protocol. */
 #define UNKNOWN_BYTES 256
 
 const volatile struct config config SEC(".rodata") = {};
@@ -27,12 +27,12 @@ struct peer {
 };
 
 /*
- * "These bytes moved on this socket": what the capture ways find out and emit.bpf.h sends. It lies in
- * map memory although only one program uses it at a time: there the verifier forgets which way a
- * value came, so that all ways meet again; on the stack it would walk every combination of them.
+ * "These bytes moved on this socket": filled in by a capture way, sent by emit.bpf.h. It lies in map
+ * memory because the verifier does not follow values there: code after a branch is checked once. On
+ * the stack it would be checked again for every combination of values that the branches leave.
  */
 struct io_operation {
-	u64 position; /* 0: to be found out */
+	u64 position; /* 0: not known yet (find_place() sets it) */
 	s32 fd;
 	u32 total;
 	u8 direction;
@@ -42,8 +42,8 @@ struct io_operation {
 	u8 kind; /* of the socket: kind_of() */
 	u8 has_peer;
 	u8 pad[6];
-	u32 wanted; /* bytes of payload to be sent: within the buffer and --snaplen */
-	u32 copied; /* bytes that copy_small() got */
+	u32 wanted; /* payload bytes to send: within the buffer and --snaplen */
+	u32 copied; /* payload bytes that copy_small() could read */
 	/* Where the bytes are in the process: one range, or a vector of them. */
 	u64 base;
 	u64 length;
@@ -58,13 +58,13 @@ struct open_entry {
 };
 
 /*
- * Entries of one cpu that wait to be sent together. User space maps this (it reads `used`) and asks
- * the program `flush` to send what has waited. The slack behind `data` is what the verifier cannot
- * see: that an entry and its payload always end before BATCH_BYTES.
+ * Entries of one cpu that wait to be sent together. User space maps this, reads `used`, and runs the
+ * program `flush` to send what waits. `data` is larger than BATCH_BYTES for the verifier alone: it
+ * cannot see that an entry and its payload always end before BATCH_BYTES.
  */
 struct batch {
 	u32 used;
-	u32 busy; /* a program is at work here: whatever else comes by on this cpu keeps out */
+	u32 busy; /* held by a program: another one that interrupts it must not touch the batch */
 	u64 first_ns;
 	u32 data_sequence;
 	u32 conn_sequence;
@@ -73,24 +73,24 @@ struct batch {
 	struct user_iovec pieces[SMALL_PIECES];
 	struct user_message message;
 	u32 call; /* syscall way: call_of(), for its continuations */
-	u32 message_index; /* where a call with several messages is */
-	u32 messages_bytes;
+	u32 message_index; /* syscall way: next message of a sendmmsg() or recvmmsg() */
+	u32 messages_bytes; /* bytes of that message and those after it */
 	u32 slot; /* where this batch is in the map */
 	struct head head;
 	u8 data[BATCH_BYTES + 2 * SMALL_BYTES + 128];
 	struct open_entry open; /* where a connection event is put together */
 };
 
-/* State of the walk over a large operation's buffers: in map memory, so that the verifier sees
- * fresh values in every step. */
+/* The walk over a large operation's buffers, in map memory like struct io_operation: every step looks
+ * the same to the verifier. */
 struct walk {
 	u64 iov;
 	u64 iov_left;
 	u64 base;
 	u64 piece_left;
 	u64 left;
-	u64 filled;
-	u64 done;
+	u64 filled; /* bytes in the chunk that is being filled */
+	u64 done;   /* bytes sent */
 	u8 cut;
 };
 
@@ -100,21 +100,21 @@ struct scratch {
 	struct walk walk;
 };
 
-/* What is kept of a connection, as long as its socket lives. */
+/* The state of a connection, kept as long as its socket lives. Arrays are by direction. */
 struct conn_state {
 	u64 id;
 	u64 inode; /* syscall way: tells a socket from the next one at the same address */
-	u64 bytes[2];
-	u64 reported_ns;
-	u32 sent[2];
-	u32 generation;
+	u64 bytes[2]; /* moved since the connection was first seen */
+	u64 reported_ns; /* when the last data entry was sent */
+	u32 sent[2]; /* payload bytes sent while no known protocol was found: UNKNOWN_BYTES at most */
+	u32 generation; /* verdict_generation when `verdicts` was last looked at */
 	u8 suspect;
 	u8 verdict;
 	u8 flags; /* enum entry_flags */
-	u8 opened;
-	u8 ended; /* the end of what comes in was told */
-	u8 closed; /* the end of the connection was told */
-	u8 passing; /* struct judgement */
+	u8 opened; /* ENTRY_OPEN was sent */
+	u8 ended; /* ENTRY_EOF of ingress was sent */
+	u8 closed; /* ENTRY_CLOSE was sent */
+	u8 passing; /* struct judgement, `until` likewise */
 	u8 pad;
 	u32 until[2];
 };
@@ -131,8 +131,8 @@ struct peer_key {
 };
 
 /*
- * Socket way: what io_uring moved on a socket and whose completion is still to come, with the
- * connection's state as the completion needs it (it cannot reach the socket's storage).
+ * Socket way: operations of io_uring on a socket that have moved bytes and not completed yet, with a
+ * copy of the connection's state, because the program at the completion cannot reach socket storage.
  */
 #define URING_MOVES 8
 struct uring_move {
@@ -170,7 +170,7 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-/* Syscall way: programs that go on where sys_exit leaves off; user space puts them here. */
+/* Syscall way: programs that sys_exit tail-calls (continue.bpf.h); user space puts them here. */
 enum continuation {
 	CONTINUE_MESSAGES = 0, /* messages_exit */
 	CONTINUE_WALK = 1,     /* walk_exit */
@@ -214,7 +214,7 @@ struct {
 	__type(value, u32);
 } verdict_generation SEC(".maps");
 
-/* Socket way: freed with the socket. */
+/* Socket way: states in socket storage, which the kernel frees with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -222,7 +222,7 @@ struct {
 	__type(value, struct conn_state);
 } socket_states SEC(".maps");
 
-/* Syscall way: by the socket's address in the kernel. */
+/* Syscall way: states by the socket's address in the kernel. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -230,7 +230,7 @@ struct {
 	__type(value, struct conn_state);
 } address_states SEC(".maps");
 
-/* Names of traced processes, filled in by user space before anything is attached. */
+/* The names of --comm, filled in by user space before anything is attached. */
 struct comm {
 	char name[16]; /* zeros behind its end */
 };
@@ -241,7 +241,7 @@ struct {
 	__type(value, u32);
 } comms SEC(".maps");
 
-/* Which element of a sendmmsg() or recvmmsg() a thread is at. */
+/* Socket way: by thread, the message that its sendmmsg() or recvmmsg() moves next. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -249,7 +249,7 @@ struct {
 	__type(value, struct mmsg_call);
 } mmsg_calls SEC(".maps");
 
-/* Sender of the datagram that an unconnected socket is receiving right now. */
+/* Socket way: sender of the datagram that an unconnected socket is receiving, from peer4() and peer6(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -257,7 +257,7 @@ struct {
 	__type(value, struct peer);
 } peers SEC(".maps");
 
-/* By the socket's address in the kernel. */
+/* Socket way: what io_uring moved, by the socket's address in the kernel. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -265,7 +265,7 @@ struct {
 	__type(value, struct uring_socket);
 } uring_sockets SEC(".maps");
 
-/* A fresh one to copy from: too large for the stack. */
+/* One zeroed uring_socket to copy from: it is too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -274,8 +274,8 @@ struct {
 } uring_zero SEC(".maps");
 
 /*
- * Batches and scratch spaces are found by slot. Whatever may come by on a CPU while another of these
- * programs is at work there has a slot of its own; that of the hooks is the CPU's number.
+ * Batches and scratch spaces are found by slot. The hooks' slot is the CPU's number; programs that a
+ * hook can interrupt on their CPU have slots of their own beyond these.
  */
 static __always_inline u32 hook_slot(void)
 {

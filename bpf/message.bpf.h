@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Where a system call has its bytes, and whom it names: its arguments, and user space's own structs
- * behind them, msghdr and sockaddr. */
+/* Where a system call's bytes are and which peer it names: read from its arguments and from the
+ * msghdr and sockaddr that they point to. */
 #ifndef SOCKEYE_MESSAGE_H
 #define SOCKEYE_MESSAGE_H
 
@@ -10,11 +10,11 @@
 struct user_sockaddr {
 	u16 family;
 	u16 port; /* network order */
-	u32 address4; /* AF_INET6: flow info */
+	u32 address4; /* AF_INET6: sin6_flowinfo */
 	u8 address6[16];
 };
 
-/* A datagram's peer as the process names it. An IPv4 name on an IPv6 socket becomes a mapped one. */
+/* A datagram's peer as the process names it. On an IPv6 socket 10.0.0.1 becomes ::ffff:10.0.0.1. */
 static __always_inline void read_sockaddr(struct io_operation *op, u64 from)
 {
 	struct user_sockaddr name = {};
@@ -41,7 +41,7 @@ static __always_inline void read_sockaddr(struct io_operation *op, u64 from)
 	op->has_peer = 1;
 }
 
-/* Points op at a message's vector; takes its peer's name where the socket has none. */
+/* Points op at a message's vector; with `take_name`, takes a datagram's peer from msg_name. */
 static __always_inline void read_message(struct batch *batch, u64 from, bool take_name)
 {
 	struct user_message *message = &batch->message;
@@ -58,7 +58,7 @@ static __always_inline void read_message(struct batch *batch, u64 from, bool tak
 		read_sockaddr(op, message->name);
 }
 
-/* Where a call that moves one message has its bytes; with `take_name` also the peer that it names. */
+/* Points op at the bytes of a call that moves one message; with `take_name` also takes its peer. */
 static __always_inline void find_buffer(struct batch *batch, struct pt_regs *regs, bool take_name)
 {
 	struct io_operation *op = &batch->op;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * A batch, held for one operation at a time; how much of an operation's payload user
- * space gets, and the copying of a small one.
+ * Holding a batch for one operation; how much of its payload user space gets; copying a small one.
  */
 #ifndef SOCKEYE_PAYLOAD_H
 #define SOCKEYE_PAYLOAD_H
@@ -9,8 +8,9 @@
 #include "maps.bpf.h"
 
 /*
- * `base` plus an offset below `size`, a power of two: masked and added in one go. The verifier up to
- * 5.12 forgets the bounds of a number that the compiler spills to the stack, but not those of a pointer.
+ * `base` plus an offset below `size` (a power of two), masked and added in one piece of assembly. The
+ * verifier up to 5.12 forgets the bounds of a number that the compiler spills to the stack between the
+ * two, but not those of a pointer.
  */
 #define BOUNDED_POINTER(base, offset, size)                      \
 	({                                                       \
@@ -22,7 +22,7 @@
 		(void *)pointer_;                                \
 	})
 
-/* Takes the batch for one operation; NULL when it is in use, which is counted as a loss. */
+/* Holds the batch for one operation; NULL when it is in use: the operation is counted as lost. */
 static __always_inline struct batch *hold_batch(u32 slot)
 {
 	struct batch *batch = batch_at(slot);
@@ -61,8 +61,8 @@ static __always_inline void begin_operation(struct io_operation *op, u8 directio
 	op->pieces = 0;
 }
 
-/* A rule is verified once, by itself, for its many branches; hence no pointer among its arguments
- * (5.10): it finds the batch again. */
+/* Each rule as a function of its own, so that the verifier walks its many branches once and not after
+ * each rule before it. Kernel 5.10 lets such a function take no pointer: it looks the batch up again. */
 #define RULE_FUNCTION(number, name)                                           \
 	__attribute__((noinline)) int rule_##name(u32 slot)                   \
 	{                                                                     \
@@ -88,15 +88,14 @@ __attribute__((noinline)) int infer_head(u32 slot)
 	return 0;
 }
 
-/* Is the payload's fate up to the rules? What they said once of a connection is remembered, and so is
- * what user space said. */
+/* Do the rules decide what is sent? Not once one has matched the connection, or user space has written
+ * a verdict. */
 static __always_inline bool asks_rules(struct conn_state *state)
 {
 	return !state->suspect && !state->verdict && !config.unfiltered;
 }
 
-/* How many of `n` payload bytes user space gets; batch->head holds the operation's first ones where
- * asks_rules(). */
+/* How many of `n` payload bytes user space gets. Where asks_rules(), batch->head must hold the first. */
 static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state *state, u32 n)
 {
 	u32 *sent = &state->sent[batch->op.direction & 1];
@@ -117,8 +116,8 @@ static __always_inline u32 allowed_bytes(struct batch *batch, struct conn_state 
 }
 
 /*
- * Copies up to `n` (<= SMALL_BYTES) payload bytes of the operation in hand to batch->data + offset;
- * how many it got. A function of its own, as infer_head: the verifier walks its loop once.
+ * Copies up to `n` (<= SMALL_BYTES) payload bytes of batch->op to batch->data + offset; returns how
+ * many it could read. Not inlined, so that the verifier walks its loop once.
  */
 __attribute__((noinline)) int copy_small(u32 slot, u32 offset, u32 n)
 {
@@ -160,7 +159,7 @@ __attribute__((noinline)) int copy_small(u32 slot, u32 offset, u32 n)
 	return done;
 }
 
-/* The first of the operation's `n` bytes, to where infer_head() looks for them. */
+/* Copies the first bytes of a payload of `n` to batch->head, for infer_head(). */
 static __always_inline void keep_head(struct batch *batch, u8 *payload, u32 n)
 {
 	u64 *to = (u64 *)batch->head.bytes, *from = (u64 *)payload;

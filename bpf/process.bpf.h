@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which processes come to be traced, and which end. */
+/* Marks of processes: inherited at fork(), set by name, removed at exit; tells user space of both ends. */
 #ifndef SOCKEYE_PROCESS_H
 #define SOCKEYE_PROCESS_H
 
@@ -25,7 +25,7 @@ static __always_inline void emit_process(void *ctx, u32 pid, u32 tid, const char
 	send_conn_event(ctx, batch, &e, sizeof(e));
 }
 
-/* A process, not a thread, came to be; it has no other name than its parent yet. */
+/* A new process (not a thread). It still has its parent's name, so --comm's mark is inherited too. */
 static __always_inline void on_fork(void *ctx, u32 parent, u32 child, const char *comm)
 {
 	u8 *from = mark_of(parent), *to = mark_of(child), marks;
@@ -62,7 +62,7 @@ static __always_inline void on_rename(u32 pid, const char *name)
 		*mark &= ~MARK_COMM;
 }
 
-/* Also fires at exec(), which renames. Loaded with --comm only. */
+/* Fires at prctl(PR_SET_NAME) and at exec(), which renames too. Loaded with --comm only. */
 SEC("tp_btf/task_rename")
 int BPF_PROG(process_rename, struct task_struct *task, const char *name)
 {
@@ -71,7 +71,7 @@ int BPF_PROG(process_rename, struct task_struct *task, const char *name)
 	return 0;
 }
 
-/* A thread ends; the process with its last one. */
+/* A thread ends; with the last one, the process. */
 static __always_inline void on_exit(void *ctx, struct task_struct *task)
 {
 	u32 pid = task->tgid;

@@ -18,7 +18,7 @@
 #define MESSAGE_TRUNC 0x20
 #define MESSAGE_ERRQUEUE 0x2000
 
-/* Does this fd of the current process lead to this socket? */
+/* Is this fd of the current process this socket? */
 static __always_inline bool fd_is(struct sock *sk, s32 fd)
 {
 	struct task_struct *task = READ_ONLY(bpf_get_current_task_btf(), struct task_struct);
@@ -31,7 +31,8 @@ static __always_inline bool fd_is(struct sock *sk, s32 fd)
 	return held == file;
 }
 
-/* Which operation the current call is, if it is one that moves bytes this way out of user memory. */
+/* The operation of this system call, if it moves bytes between user memory and a socket in this
+ * direction; else OP_OTHER. */
 static __always_inline u8 operation_of(u32 number, u32 direction)
 {
 	if (direction == DIRECTION_EGRESS) {
@@ -58,6 +59,7 @@ static __always_inline u8 operation_of(u32 number, u32 direction)
 	return OP_OTHER;
 }
 
+/* The thread's next message is the first of another call. */
 static __always_inline void end_mmsg(void)
 {
 	u32 tid = bpf_get_current_pid_tgid();
@@ -68,8 +70,9 @@ static __always_inline void end_mmsg(void)
 }
 
 /*
- * The element of a vectored call that this hook is about: they fire in order, one hook an element.
- * A call ends with its last element, with an error, or with an element that was sent in part.
+ * Which message of a sendmmsg() or recvmmsg() this hook fired for: it fires once a message, in order,
+ * so the thread's are counted. A call ends with its last message, with an error, or with a message
+ * that was sent in part.
  */
 static __always_inline u32 mmsg_element(u64 vector, u32 elements)
 {
@@ -94,8 +97,8 @@ static __always_inline u32 mmsg_element(u64 vector, u32 elements)
 }
 
 /*
- * io_uring moved these bytes: where they are is known when the request completes (uring.bpf.h).
- * False when there is no room to remember it: some requests complete without saying so.
+ * io_uring moved these bytes; where they are is read when the request completes (uring.bpf.h). False
+ * when there is no room to note it: requests that complete without an event leave their notes behind.
  */
 static __always_inline bool remember_uring_move(struct batch *batch, struct sock *sk,
 						struct conn_state *state)
@@ -127,7 +130,7 @@ static __always_inline bool remember_uring_move(struct batch *batch, struct sock
 	return true;
 }
 
-/* What the vector of a message has room for; 0 when it is too long to be looked at. */
+/* Bytes that a message's vector has room for; 0 when it has more than SMALL_PIECES pieces. */
 __attribute__((noinline)) int message_bytes(u32 slot)
 {
 	struct batch *batch = batch_at(slot);
@@ -146,7 +149,8 @@ __attribute__((noinline)) int message_bytes(u32 slot)
 	return sum > 0x7fffffff ? 0x7fffffff : sum;
 }
 
-/* One message of a vectored call. Where the call may have ended unseen, so may the counting. */
+/* One message of a sendmmsg() or recvmmsg(). Where the call may end without another hook, the count of
+ * mmsg_element() cannot be trusted. */
 static __always_inline void find_mmsg_buffer(struct batch *batch, struct pt_regs *regs, bool take_name)
 {
 	u64 vector = SYSCALL_ARG2(regs), elements = SYSCALL_ARG3(regs);
@@ -155,7 +159,7 @@ static __always_inline void find_mmsg_buffer(struct batch *batch, struct pt_regs
 	read_message(batch, vector + mmsg_element(vector, elements) * sizeof(struct user_mmsg),
 		     take_name);
 	if (op->direction == DIRECTION_INGRESS) {
-		if (SYSCALL_ARG5(regs) && elements > 1) /* a time limit ends it without a trace */
+		if (SYSCALL_ARG5(regs) && elements > 1) /* its timeout ends it, and no hook fires then */
 			op->cut = CUT_UNREADABLE;
 	} else if (op->kind != FLAG_DATAGRAM && op->total != message_bytes(batch->slot)) {
 		end_mmsg();
@@ -173,7 +177,7 @@ static __always_inline void find_payload(struct batch *batch, struct pt_regs *re
 		find_buffer(batch, regs, take_name);
 }
 
-/* The sender of what an unconnected socket is receiving: left by the cgroup programs. */
+/* Takes the sender of what an unconnected socket is receiving, as leave_peer() noted it. */
 static __always_inline void take_peer(struct io_operation *op, struct sock *sk)
 {
 	struct peer_key key = { sk->__sk_common.skc_cookie.counter, bpf_get_current_task() };
@@ -186,7 +190,7 @@ static __always_inline void take_peer(struct io_operation *op, struct sock *sk)
 	bpf_map_delete_elem(&peers, &key);
 }
 
-/* Nothing moved: the end of a stream, or an error, which also ends a vectored call. */
+/* Nothing moved: the end of a stream, or an error, which also ends a sendmmsg() or recvmmsg(). */
 static __always_inline void on_nothing(void *ctx, struct batch *batch, struct sock *sk,
 				       struct pt_regs *regs, int moved, bool stored)
 {
@@ -203,7 +207,8 @@ static __always_inline void on_nothing(void *ctx, struct batch *batch, struct so
 		on_read_zero(ctx, batch, sk, state, true);
 }
 
-/* By which call the bytes moved, and whether its arguments say where they are. */
+/* Names the call that moved the bytes. Where its arguments do not say where they are (sendfile, a
+ * worker of io_uring, another socket's call), sets the cut. */
 static __always_inline void name_operation(struct batch *batch, struct sock *sk,
 					   struct task_struct *task, struct pt_regs *regs)
 {
@@ -251,12 +256,12 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	op->total = moved;
 	name_operation(batch, sk, task, regs);
 	if ((flags & MESSAGE_TRUNC) && op->kind != FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS)
-		op->cut = CUT_UNSEEN; /* thrown away, not copied */
+		op->cut = CUT_UNSEEN; /* MSG_TRUNC on a stream discards the bytes */
 	if (op->cut == CUT_NONE)
 		find_payload(batch, regs, unconnected && op->direction == DIRECTION_EGRESS);
 	if (op->kind == FLAG_DATAGRAM && op->direction == DIRECTION_INGRESS && unconnected)
 		take_peer(op, sk);
-	/* Whom an unnamed datagram is from is not known: one of those that were let through before. */
+	/* An unnamed datagram's sender is not known: it passes if the socket passed --port before. */
 	if (unconnected && op->kind == FLAG_DATAGRAM && (op->has_peer || !state->opened) &&
 	    !port_wanted(sk->__sk_common.skc_num, op->has_peer ? op->peer.port : 0))
 		return;
@@ -268,8 +273,8 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	emit_operation(ctx, batch, sk, state, LARGE_LOOP, true);
 }
 
-/* `stored`: the connection's state is in the socket's storage, which takes a pointer that the verifier
- * trusts; else it is kept as in the syscall way. */
+/* `stored`: the connection's state is in socket storage, whose helper needs a pointer that the verifier
+ * trusts; else it is in address_states, as in the syscall way. */
 static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int flags, u8 direction,
 				   bool stored)
 {
@@ -283,7 +288,7 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 	if (!kind || (direction == DIRECTION_INGRESS && (flags & (MESSAGE_PEEK | MESSAGE_ERRQUEUE))))
 		return 0;
 	port = family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_dport;
-	/* Whom an unconnected socket talks to is known later. */
+	/* The peer of an unconnected socket is known later: on_length() asks then. */
 	if ((port || kind != FLAG_DATAGRAM) &&
 	    !port_wanted(family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_num, __builtin_bswap16(port)))
 		return 0;
@@ -320,6 +325,7 @@ int BPF_PROG(sock_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
+/* Notes whom a datagram is from for sock_recv(), which fires after this in the same thread. */
 static __always_inline int leave_peer(struct bpf_sock_addr *ctx, struct peer *peer)
 {
 	struct peer_key key = { bpf_get_socket_cookie(ctx), bpf_get_current_task() };

@@ -6,9 +6,9 @@
  *   process.bpf.h   which processes are traced
  *   socket.bpf.h    capture on the socket hooks (6.3 and later)
  *   syscalls.bpf.h  capture at the end of system calls (5.10 and later)
- *   continue.bpf.h  what of these takes more than one program
+ *   continue.bpf.h  system calls that take more than one program: recvmmsg, splice, large payloads
  *   uring.bpf.h     what io_uring moves
- *   steady.bpf.h    all of these where the kernel may preempt programs (7.0 and later)
+ *   steady.bpf.h    other entries to all of these, for kernels that preempt programs (7.0 and later)
  *   conn.bpf.h      a connection's state, its first and last event
  *   emit.bpf.h      entries, batches, perf buffers
  *   walk.bpf.h      a large payload in chunks
@@ -36,7 +36,7 @@ struct bpf_sock_addr {
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Sends what has waited on this cpu. Never attached: user space runs it on each cpu in turn. */
+/* Sends this cpu's batch. Never attached: user space runs it on every cpu whose batch holds entries. */
 SEC("raw_tp")
 int flush(void *ctx)
 {

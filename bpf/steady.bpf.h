@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The same hooks on classic tracepoints, for kernels from 7.0 on. There a program on a raw tracepoint
- * (tp_btf) can be preempted, and while it waits, the kernel skips it for whoever else comes by on that
- * CPU. Programs on classic ones still run with preemption off, from before the kernel's guard against
- * recursion is taken until after it is given back (perf_trace_*()).
+ * (tp_btf) can be preempted, and until it goes on, the kernel skips it for every other task on that
+ * CPU. Programs on classic tracepoints still run with preemption off, from before the kernel's guard
+ * against recursion is taken until after it is given back (perf_trace_*()).
  *
  * They get the tracepoint's record, not its arguments: a socket in it is a number, so its state is kept
  * as in the syscall way. They return 1: 0 would hide the event from other users of the tracepoint.
  *
- * All of them share one guard a CPU, so that none may fire in an interrupt: the socket's state changes
- * there, and stays with a raw tracepoint.
+ * All of them share one guard a CPU, so none may be on a hook that fires in interrupts: the program on
+ * inet_sock_set_state, which does, stays on a raw tracepoint.
  */
 #ifndef SOCKEYE_STEADY_H
 #define SOCKEYE_STEADY_H
@@ -77,13 +77,13 @@ int BPF_PROG(steady_state, struct sock *sk, int old_state, int new_state)
 {
 	if (!has_tcp_states(sk))
 		return 0;
-	bpf_preempt_disable(); /* for the numbers in the batch */
+	bpf_preempt_disable(); /* conn_sequence and conn_ids of this cpu's batch are counted up */
 	on_tcp_state(ctx, sk, new_state, false);
 	bpf_preempt_enable();
 	return 0;
 }
 
-/* sched_process_fork has no record of who is a thread. */
+/* The record of sched_process_fork does not say whether the child is a thread. */
 SEC("tp/task/task_newtask")
 int steady_fork(struct trace_event_raw_task_newtask *ctx)
 {
@@ -92,7 +92,7 @@ int steady_fork(struct trace_event_raw_task_newtask *ctx)
 	return 1;
 }
 
-/* Only threads of a process may rename one another. */
+/* Threads can be renamed only by their own process: the main thread is the one whose id is the pid. */
 SEC("tp/task/task_rename")
 int steady_rename(struct trace_event_raw_task_rename *ctx)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The syscall way, for every kernel from 5.10: one program at the end of every system call, which
- * finds the socket by walking from the fd. Arguments are read at the end, when the pages they point
- * to have been touched.
+ * finds the socket by walking from the fd. Arguments are read at the end, when the call has touched
+ * the pages that they point to: pages not yet mapped in cannot be read here.
  */
 #ifndef SOCKEYE_SYSCALLS_H
 #define SOCKEYE_SYSCALLS_H
@@ -42,8 +42,8 @@ static __always_inline struct sock *sock_of_fd(s32 fd)
 }
 
 /*
- * By the socket's own ports; where it is not connected by its peer in `op`, which is known later. An
- * unnamed datagram is from one of those that were let through before.
+ * Is the socket one of --port? An unconnected one is judged by its peer in `op`; before that is known
+ * (`op` NULL) it passes. A datagram that names no peer passes if the connection did before (`opened`).
  */
 static __always_inline bool walked_port_wanted(struct sock *sk, u8 family, u8 kind,
 					       struct io_operation *op, bool opened)
@@ -101,7 +101,7 @@ static __always_inline bool unconnected(struct io_operation *op, struct sock *sk
 	return op->kind == FLAG_DATAGRAM && !BPF_CORE_READ(sk, __sk_common.skc_dport);
 }
 
-/* One call that moved `moved` bytes between one buffer and one socket. */
+/* A call that moved `moved` bytes between the process's memory and one socket. */
 static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_regs *regs,
 				     u8 operation, u8 direction, long moved)
 {
@@ -128,14 +128,14 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 	else
 		find_buffer(batch, regs, unconnected(op, sk));
 	if ((flags & TRUNC) && op->kind != FLAG_DATAGRAM)
-		op->cut = CUT_UNSEEN; /* thrown away, not copied */
+		op->cut = CUT_UNSEEN; /* MSG_TRUNC on a stream discards the bytes */
 	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))
 		return;
 	place_operation(ctx, batch, sk, state, false);
 	emit_operation(ctx, batch, sk, state, LARGE_CONTINUE, false);
 }
 
-/* What a call does: its operation, its direction in bit 8; 0 for calls that move no bytes. */
+/* A call's operation in bits 0 to 7, its direction in bit 8; 0 for calls that move no bytes. */
 #define INGRESS_CALL 256
 static __always_inline u32 call_of(u32 number)
 {
@@ -171,7 +171,7 @@ static __always_inline void on_sys_exit(void *ctx, struct pt_regs *regs, long re
 		return;
 	task = (void *)bpf_get_current_task();
 	if (BPF_CORE_READ(task, thread_info.status) & TASK_IS_32BIT)
-		return; /* other numbers, other registers: what it moves shows as gaps */
+		return; /* 32-bit calls have other numbers and registers: what they move shows as gaps */
 	batch = hold_batch(hook_slot());
 	if (!batch)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What io_uring moves: its requests carry the buffer, and their completion the result. The kernel
- * tells of a completion with the request since 6.0; the arguments changed in 6.14 or so.
+ * What io_uring moves: the request says where the bytes are, its completion how many. The tracepoint
+ * of the completion has the request since 6.0; its arguments changed in 6.14 or so.
  */
 #ifndef SOCKEYE_URING_H
 #define SOCKEYE_URING_H
@@ -29,8 +29,8 @@ typedef void (*btf_trace_io_uring_complete)(void *, struct io_ring_ctx *, void *
 					    struct io_uring_cqe *);
 
 /*
- * Takes what the socket hook noted for this request: a request may have moved its bytes in several
- * turns. Where the notes and the result disagree, the notes are right and the buffer is not known.
+ * Takes the moves that the socket hooks noted for this request, which may be several. Where their sum
+ * is not the result, the sum is right, and which buffer the bytes are in is not known.
  */
 static __always_inline bool recall_uring_moves(struct uring_queue *queue, struct io_operation *op)
 {
@@ -54,7 +54,7 @@ static __always_inline bool recall_uring_moves(struct uring_queue *queue, struct
 	return total != 0;
 }
 
-/* Where the request has its bytes. False: it is none that moves bytes on a socket. */
+/* Points op at the request's bytes. False: it is no request that moves bytes on a socket. */
 static __always_inline bool find_uring_buffer(struct batch *batch, struct io_kiocb *request)
 {
 	u64 flags = bpf_core_field_size(request->flags) == 4 ?
@@ -92,7 +92,7 @@ static __always_inline bool find_uring_buffer(struct batch *batch, struct io_kio
 	default:
 		return false;
 	}
-	/* The kernel chose the buffer: where it was is not in the request any more. */
+	/* The kernel chose the buffer, and the request no longer says which. */
 	if (flags & URING_BUFFER_SELECT)
 		op->cut = CUT_UNREADABLE;
 	return true;
@@ -110,7 +110,7 @@ static __always_inline void on_request(void *ctx, struct batch *batch, struct io
 	emit_operation(ctx, batch, sk, &known->state, LARGE_LOOP, false);
 }
 
-/* The socket is walked to here in both ways, so nothing is a plain load. */
+/* The socket is reached from the request's file, so in both ways its fields are read by helper. */
 static __always_inline int on_uring_complete(void *ctx, struct io_kiocb *request, int result)
 {
 	struct batch *batch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * A large payload, copied out of the process piece by piece into this cpu's scratch space and sent in
- * chunks, each an entry of its own.
+ * The walk over a large payload: copied out of the process piece by piece into this cpu's scratch
+ * space, and sent in chunks of CHUNK_BYTES, each an entry of its own.
  *
  * In: the walk and the entry in the scratch space, filled in by emit.bpf.h. Out: entries.
  */
@@ -11,7 +11,7 @@
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 
-/* One chunk out of the scratch space. */
+/* Sends what the scratch space holds as one chunk. */
 static __always_inline void send_chunk(void *ctx, struct batch *batch, struct scratch *s, bool last)
 {
 	u64 filled = s->walk.filled;
@@ -34,7 +34,7 @@ static __always_inline void send_chunk(void *ctx, struct batch *batch, struct sc
 	s->walk.filled = 0;
 }
 
-/* One step of the walk: takes the next piece, or copies what fits of this one. True at the end. */
+/* One step: goes to the next piece of the vector, or copies what fits of this one. True at the end. */
 static __always_inline bool copy_piece(struct batch *batch, struct scratch *s)
 {
 	struct walk *walk = &s->walk;
@@ -72,7 +72,7 @@ static __always_inline bool copy_piece(struct batch *batch, struct scratch *s)
 	return false;
 }
 
-/* A step that sends the chunk which it made full. */
+/* One step; sends the chunk when that has filled it. True at the end. */
 static __always_inline bool walk_step(void *ctx, struct batch *batch, struct scratch *s)
 {
 	bool ended = copy_piece(batch, s);
@@ -91,8 +91,8 @@ static __always_inline void finish_walk(void *ctx, struct batch *batch, struct s
 	send_chunk(ctx, batch, s, true);
 }
 
-/* Steps until a chunk is full, or so many were made; a function of its own, as copy_small. 1 at the
- * payload's end. */
+/* Steps until a chunk is full or CHUNK_STEPS were made; 1 at the payload's end. Not inlined, so that
+ * the verifier checks it once. */
 #define CHUNK_STEPS 64
 __attribute__((noinline)) int fill_chunk(u32 slot)
 {
@@ -108,7 +108,8 @@ __attribute__((noinline)) int fill_chunk(u32 slot)
 	return 0;
 }
 
-/* Sends up to so many chunks of a payload. True at its end; what is left then goes by finish_walk(). */
+/* Sends up to `chunks` chunks. True at the payload's end: finish_walk() then sends the last, partly
+ * filled one. */
 static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct scratch *s, int chunks)
 {
 	for (int i = 0; i < chunks; i++) {
@@ -120,7 +121,7 @@ static __always_inline bool walk_chunks(void *ctx, struct batch *batch, struct s
 	return false;
 }
 
-/* The whole walk by bpf_loop: its steps, and what each gets. */
+/* bpf_loop() makes the whole walk: at most so many steps, each with this context. */
 #define WALK_STEPS 4096
 
 struct walk_context {

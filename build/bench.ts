@@ -1,7 +1,7 @@
 /**
  * The benchmarks: every tests/bench/*_bench.ts is a program of its own, run as root, one after another.
- * In: parts of names, to pick some, and --quick. Out: what they print, one Markdown table of it all at
- * the end; 1 when one of them failed, which slowness is not, but a missing record is.
+ * In: parts of names, to pick some, and --quick. Out: what they print, and one Markdown table of it all
+ * at the end; 1 when one of them failed: a missing record is a failure, slowness is not.
  */
 import {
   describeMachine,
@@ -12,7 +12,7 @@ import {
 import { asRoot, filesBelow, ROOT, runVisible } from "./tools.ts";
 
 const FOLDER = `${ROOT}tests/bench/`;
-/** A program that hangs is ended; all of them together take about seven minutes, with --quick two. */
+/** A program that hangs is ended then; all together take about seven minutes, with --quick two. */
 const TIMEOUT_MS = 8 * 60_000;
 
 export async function bench(args: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * What ./build.sh runs once the tools are there: one of its commands. Each is loaded when it runs, so
- * that a plain build needs nothing of the tests.
+ * What ./build.sh runs once the tools are installed. In: a command and its words. Out: an exit status.
+ * Each command's code is loaded when it runs, so that a plain build needs nothing of the tests.
  */
 import { EXECUTABLE, executable, howMade } from "./executable.ts";
 import { recordSchema } from "./schema.ts";

@@ -2,7 +2,7 @@
 import { structureFaults } from "./structure.ts";
 import { ROOT, runVisible } from "./tools.ts";
 
-/** What is checked, by name. */
+/** Each check by the name that is printed; false when something is wrong. */
 export const CHECKS: ReadonlyMap<string, () => Promise<boolean>> = new Map([
   ["deno fmt --check", () => runDeno("fmt", "--check", "--quiet")],
   ["deno lint", () => runDeno("lint", "--quiet")],
@@ -10,7 +10,7 @@ export const CHECKS: ReadonlyMap<string, () => Promise<boolean>> = new Map([
   ["structure", checkStructure],
 ]);
 
-/** Runs them all; true when nothing is wrong. */
+/** Runs all checks; true when nothing is wrong. */
 export async function check(): Promise<boolean> {
   let right = true;
   for (const name of CHECKS.keys()) {

@@ -1,6 +1,6 @@
 /**
- * dist/sockeye of the bundle and the assets: by `deno compile` where a denort can be had, else packed;
- * either is started once before it takes its place.
+ * Makes dist/sockeye of the bundle and the assets: by `deno compile` where a denort can be had, else
+ * packed (packed/pack.ts). The new executable is started once before it replaces the old one.
  *
  * A denort (Deno without its tools, the base of `deno compile`) is looked for in DENORT_BIN, in
  * Deno's cache, and at Deno's download host, which gets a few seconds to answer.
@@ -77,7 +77,7 @@ export function executable(stamps: Stamps): Step {
   };
 }
 
-/** Tries `deno compile`; empty when it worked, else why not. */
+/** Tries `deno compile`; empty when that worked, else why not. */
 async function compileReason(must: boolean): Promise<string> {
   try {
     if (localDenort() === "") await probeDownload();
@@ -115,7 +115,7 @@ async function probeDownload(): Promise<void> {
   if (!response.ok) throw new BuildError(`dl.deno.land answers ${response.status}`);
 }
 
-/** Everything that is to be embedded lies alone in one folder; nothing else can slip in. */
+/** By `deno compile`, in a folder that holds only what is to be embedded: nothing else can slip in. */
 async function compiled(): Promise<void> {
   const folder = `${OBJ}compile/`;
   Deno.mkdirSync(folder, { recursive: true });
@@ -133,7 +133,7 @@ async function compiled(): Promise<void> {
   );
 }
 
-/** With a base that is no denort, `deno compile` succeeds all the same, but not in making sockeye. */
+/** On a base that is no denort `deno compile` succeeds too, but what it makes does not run sockeye. */
 async function mustStart(executable: string): Promise<void> {
   const said = await run(executable, ["--version"], { timeoutMs: START_MS });
   if (!said.startsWith("sockeye ")) throw new BuildError("what it makes does not start as sockeye");

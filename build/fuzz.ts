@@ -1,6 +1,6 @@
 /**
- * The fuzzer (tests/fuzz/main.ts), as a process of its own with V8's collector at hand, so that what is
- * left on the heap can be measured. In: its arguments. Out: its exit status.
+ * The fuzzer (tests/fuzz/main.ts) as a process of its own, with V8's gc() exposed, so that it can
+ * measure what stays on the heap. In: its arguments. Out: its exit status.
  */
 import { ROOT, runVisible } from "./tools.ts";
 

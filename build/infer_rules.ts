@@ -1,16 +1,16 @@
 /**
- * The list of the kernel's rules, made of the files of a folder, so that a rule is one file.
+ * The list of the kernel's rules, made of a folder's file names, so that adding a rule is adding a file.
  *
  * In: folders of NAME.bpf.h (bpf/infer/, and what a test adds). Out: infer_rules.h, which
- * bpf/infer/infer.bpf.h includes; it reads no rule.
+ * bpf/infer/infer.bpf.h includes. It does not read the rules.
  */
 import { BuildError, ROOT } from "./tools.ts";
 
 export const RULES_FOLDER: string = `${ROOT}bpf/infer`;
-/** What the rules have in common; it includes the list. */
+/** infer.bpf.h is no rule: it is what the rules have in common, and includes the list. */
 const COMMON = "infer";
 const SUFFIX = ".bpf.h";
-/** Bits of an entry in the table of first bytes. */
+/** An entry of the table infer_starts has a bit for each rule. */
 const MAX_RULES = 32;
 
 /** Writes `folder`/infer_rules.h. */

@@ -1,10 +1,10 @@
 /**
  * The skeleton of a new protocol: ./build.sh new-protocol NAME
  *
- * In: a name, and build/skeleton/, which lies as this repository does. Out: the same files with that
- * name in their paths and texts: a trivial line protocol that compiles and keeps the plug-in contract,
- * to be turned into the real one a file at a time. It never writes over anything, and leaves the lines
- * to be added elsewhere to the reader.
+ * In: a name, and build/skeleton/, laid out like this repository. Out: the same files with that name in
+ * their paths and texts: a trivial line protocol that compiles and keeps the plug-in contract, to be
+ * turned into the real one a file at a time. It never overwrites a file, and only prints which lines
+ * have to be added to existing ones.
  */
 import { BuildError, exists, filesBelow, ROOT, run } from "./tools.ts";
 
@@ -46,7 +46,7 @@ export async function newProtocol(name: string, root: string = ROOT): Promise<st
   return paths;
 }
 
-/** What is to be done by hand, as lines for people. */
+/** Lines for people: what has to be done by hand. */
 export function nextSteps(name: string): string {
   return `Next, in protocols/registry.ts:
   import { ${name} } from "./${name}/mod.ts";
@@ -54,7 +54,7 @@ export function nextSteps(name: string): string {
 CONTRIBUTING.md, "Adding a protocol", goes on from there.`;
 }
 
-/** The skeleton's name in each of its spellings becomes this one. */
+/** Puts `name` in place of new_name, NEW_NAME and NewName. */
 function named(text: string, name: string): string {
   const type = name.replace(/(?:^|_)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
   return text.replaceAll("new_name", name).replaceAll("NEW_NAME", name.toUpperCase())

@@ -1,5 +1,5 @@
 /**
- * The JSON Schema of all records, joined of its parts.
+ * The JSON Schema of all records, joined from its parts.
  *
  * In: lib/record/common.schema.json (the columns) and protocols/NAME/schema.json (what each protocol
  * says in `request` and `response`). Out: one schema, draft 2020-12. A part has `records`, the two
@@ -95,7 +95,7 @@ function orNull(half: JsonValue): Json {
   return { oneOf: [{ type: "null" }, half] };
 }
 
-/** References of a part, as they are in the whole. */
+/** The same value with a part's references turned into those of the whole schema. */
 function withReferences(value: JsonValue, prefix: string): JsonValue {
   if (Array.isArray(value)) return value.map((each) => withReferences(each, prefix));
   if (value === null || typeof value !== "object") return value;

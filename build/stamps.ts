@@ -1,8 +1,8 @@
 /**
  * A step runs again only when something it reads has changed.
  *
- * In: a step's input files, tools and options. Out: whether it ran. What decides is the content of
- * the inputs, not their time; tools outside the repository count by size and time of change.
+ * In: a step's input files, tools and options. Out: whether it ran. The content of the inputs decides,
+ * not their time of change; of tools outside the repository, size and time of change.
  */
 import { DIST, exists, filesBelow } from "./tools.ts";
 
@@ -28,7 +28,7 @@ export class Stamps {
     this.#hashes = new Map(exists(STAMPS) ? parse(Deno.readTextFileSync(STAMPS)) : []);
   }
 
-  /** True when the step had to run. */
+  /** Runs the step if anything has changed since it last succeeded; true when it ran. */
   async bring(step: Step): Promise<boolean> {
     const hash = await hashOf(step);
     if (this.#hashes.get(step.name) === hash && step.outputs.every(exists)) return false;

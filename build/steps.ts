@@ -1,9 +1,8 @@
 /**
  * The steps of a build: BPF object, libbpf, gate, type check and bundle, each independent of the others.
  *
- * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/gate, dist/threads.so, dist/sockeye.js;
- * executable.ts makes the
- * executable of them.
+ * In: the sources. Out: dist/sockeye.bpf.o, dist/libbpf.so, dist/gate, dist/threads.so, dist/sockeye.js,
+ * of which executable.ts makes the executable.
  */
 import { RULES_FOLDER, writeInferRules } from "./infer_rules.ts";
 import type { Step } from "./stamps.ts";
@@ -17,7 +16,7 @@ export const LIBBPF = `${DIST}libbpf.so`;
 export const GATE = `${DIST}gate`;
 export const THREADS = `${DIST}threads.so`;
 export const BUNDLE = `${DIST}sockeye.js`;
-/** Parts of the packed executable; made only when it is. */
+/** Parts of the packed executable; made only when that is made. */
 export const PACKED_PROGRAM = `${OBJ}program.js`;
 export const PACKED_LOADER = `${OBJ}loader.js`;
 export const STUB = `${OBJ}stub.bin`;
@@ -27,7 +26,7 @@ export const SYSTEM_CALLS = `${ROOT}build/system_call.h`;
 const SOURCES = ["main.ts", "lib", "ffi", "protocols", "build", "deno.json", "package-lock.json"]
   .map((name) => ROOT + name);
 
-/** One CO-RE object for every kernel. Debugging information goes, type information (BTF) stays. */
+/** One CO-RE object for every kernel: without debugging information, with type information (BTF). */
 export function bpfObject(): Step {
   return {
     name: "BPF object",
@@ -39,7 +38,7 @@ export function bpfObject(): Step {
   };
 }
 
-/** Compiles the kernel side with the rules of these folders; `folder` keeps what comes between. */
+/** Compiles the kernel side with the rules of these folders; `folder` gets intermediate files. */
 export async function compileBpf(
   output: string,
   folder: string,
@@ -95,7 +94,7 @@ export function libbpf(): Step {
   };
 }
 
-/** ffi/every_thread.c, which needs libc only, of any age. */
+/** ffi/every_thread.c as a library that needs libc only, of any version. */
 export function threads(): Step {
   const source = `${ROOT}ffi/every_thread.c`, temporary = `${OBJ}threads.so`;
   const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-s"];
@@ -129,7 +128,7 @@ export function bundle(): Step {
   return bundled("bundle", "main.ts", BUNDLE, []);
 }
 
-/** The same as the body of a function, for the packed executable: without import.meta. */
+/** The same for the packed executable: as the body of a function, which may not have import.meta. */
 export function packedProgram(): Step {
   return bundled("packed program", "main.ts", PACKED_PROGRAM, [
     "--define:import.meta.main=true",
@@ -138,7 +137,7 @@ export function packedProgram(): Step {
   ]);
 }
 
-/** What the packed executable starts with. */
+/** The main module of the packed executable, which runs the packed program. */
 export function packedLoader(): Step {
   return bundled("packed loader", "build/packed/loader.ts", PACKED_LOADER, []);
 }
@@ -227,7 +226,7 @@ export function gate(): Step {
   };
 }
 
-/** Debian puts it where only root's PATH looks. */
+/** Debian puts bpftool into /usr/sbin, which is on root's PATH only. */
 function bpftool(): string {
   return exists("/usr/sbin/bpftool") ? "/usr/sbin/bpftool" : "bpftool";
 }

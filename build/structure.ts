@@ -1,13 +1,14 @@
 /**
- * The shape of the source tree, as ARCHITECTURE.md has it: arrows point one way, in no circle, and no
- * file is too long to be read in one go.
+ * Checks the shape of the source tree that ARCHITECTURE.md describes: imports point down the rooms and
+ * in no circle, and no file or function is too long to be read in one go.
  *
- * In: the sources. Out: one line for each place that is against it; none when all is well.
+ * In: the sources. Out: one line for each fault.
  */
 import { filesBelow, ROOT } from "./tools.ts";
 
 const MAX_LINES = 400;
-/** What a person writes and reads. */
+const MAX_FUNCTION_LINES = 50;
+/** Files that a person writes and reads. */
 const CODE = /\.(ts|c|h|sh|py)$/;
 const PROGRAM = ["main.ts", "lib", "ffi", "protocols"];
 const EVERYTHING = [...PROGRAM, "bpf", "build", "tests", "build.sh"];
@@ -51,14 +52,19 @@ const NATIVE_USERS = [
   "ffi/",
   "lib/capture/live/",
   "lib/privileges/drop.ts",
-  "lib/doctor/",
-  "lib/cli/",
+  "lib/cli/command_process.ts",
+  "lib/cli/doctor.ts",
 ];
 
-/** Everything that is against the rules. */
+/** Every fault in the tree, as a line for people. */
 export function structureFaults(): string[] {
   const imports = importsOf(filesOf(PROGRAM));
-  return [...longFiles(filesOf(EVERYTHING)), ...arrowsUp(imports), ...circles(imports)];
+  return [
+    ...longFiles(filesOf(EVERYTHING)),
+    ...longFunctions(filesOf([...PROGRAM, "build"])),
+    ...arrowsUp(imports),
+    ...circles(imports),
+  ];
 }
 
 /** Paths relative to the root. */
@@ -75,7 +81,47 @@ export function longFiles(files: readonly string[], root: string = ROOT): string
   });
 }
 
-/** By file, what it imports of this tree. */
+/** TypeScript functions of more than MAX_FUNCTION_LINES lines, their heads included. */
+export function longFunctions(files: readonly string[], root: string = ROOT): string[] {
+  return files.filter((file) => file.endsWith(".ts")).flatMap((file) =>
+    functionsIn(Deno.readTextFileSync(root + file).split("\n"))
+      .filter(({ lines }) => lines > MAX_FUNCTION_LINES)
+      .map(({ name, lines }) =>
+        `${file}: ${name}() has ${lines} lines: ${MAX_FUNCTION_LINES} at most`
+      )
+  );
+}
+
+/** A line that may begin a function, a method, or (third group) `const name = (…) => {`. */
+const FUNCTION_HEAD =
+  /^( *)(?:export )?(?:(?:default|async|static|public|private|protected|override|get|set) )*(?:function\*? |const )?\*?([#\w$]+)(?:: [^=]+)?(?:<[^(]*>)?( = (?:async )?(?:<[^(]*>)?)?\(/;
+/** The end of a head: the parameters' parenthesis, perhaps a type, and the brace. */
+const BODY_BEGINS = /\)(?:: .+)?(?<!=>) \{$/;
+const ARROW_BODY_BEGINS = /\)(?:: .+)? => \{$/;
+
+/**
+ * Functions by the layout that deno fmt gives them: a head on one line, or one that ends with "(" and
+ * goes on at a line that begins with ")"; then the body, up to the next line that is indented alike.
+ */
+function functionsIn(lines: readonly string[]): { name: string; lines: number }[] {
+  return lines.flatMap((head, first) => {
+    const [, indent = "", name = "", arrow] = FUNCTION_HEAD.exec(head) ?? [];
+    if (name === "") return [];
+    const nextAlike = (from: number): number =>
+      lines.findIndex((line, at) =>
+        at > from && line.length > indent.length && line.startsWith(indent) &&
+        line[indent.length] !== " "
+      );
+    const brace = head.endsWith("(") ? nextAlike(first) : first;
+    const closing = lines[brace] ?? "";
+    const isHead = brace === first || closing.startsWith(`${indent})`);
+    const begins = arrow === undefined ? BODY_BEGINS : ARROW_BODY_BEGINS;
+    if (!isHead || !begins.test(closing)) return [];
+    return [{ name, lines: nextAlike(brace) - first + 1 }];
+  });
+}
+
+/** The files of this tree that each file imports. */
 function importsOf(files: readonly string[]): Map<string, string[]> {
   const imports = new Map<string, string[]>();
   for (const file of files.filter((each) => each.endsWith(".ts"))) {
@@ -119,7 +165,7 @@ function folderOf(file: string): string {
   return file.slice(0, file.lastIndexOf("/"));
 }
 
-/** Files that import each other, by whatever way: each circle once (Tarjan's algorithm). */
+/** Files that import each other, directly or through others: each circle once (Tarjan's algorithm). */
 export function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const order = new Map<string, number>();
   const open: string[] = [], isOpen = new Set<string>(), faults: string[] = [];

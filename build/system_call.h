@@ -75,7 +75,7 @@ static inline long system_call(long number, long a, long b, long c)
 	return system_call6(number, a, b, c, 0, 0, 0);
 }
 
-/* As the kernel has it, not libc. */
+/* struct sigaction of the kernel, not of libc. */
 struct kernel_sigaction {
 	word handler;
 	word flags;
@@ -88,7 +88,7 @@ struct kernel_sigaction {
 #define SIGNAL_BIT(number) (1UL << ((number) - 1))
 #define SIGNAL_SET_BYTES 8
 
-/* Blocks, or sets what is blocked; the set of before. */
+/* Blocks the signals of `set`, or sets which are blocked; returns those that were before. */
 #define SIG_BLOCK 0
 #define SIG_SETMASK 2
 static inline word signal_mask(long how, word set)

@@ -12,8 +12,8 @@ import { asRoot, exists, filesBelow, IS_ROOT, message, OBJ, ROOT, runVisible } f
 /** Folders of tests that attach to the kernel, start servers or load native code. */
 const ROOT_FOLDERS = ["bpf", "ffi", "e2e", "packaging"].map((name) => `${ROOT}tests/${name}/`);
 /**
- * One opens a pipe through libc and reads /proc of another process, which Deno leaves to --allow-all
- * only; one starts servers and captures their traffic.
+ * Test files elsewhere that are root tests, too: the first opens a pipe through libc and reads /proc
+ * of another process, which Deno allows with --allow-all only; the second starts and captures servers.
  */
 const NEED_EVERY_PERMISSION = ["cli/command_process_test.ts", "capture/pcap/tshark_test.ts"]
   .map((name) => `${ROOT}tests/${name}`);
@@ -58,7 +58,7 @@ function needsRoot(file: string): boolean {
     ROOT_FOLDERS.some((folder) => file.startsWith(folder));
 }
 
-/** One thing that either works or not, counted as one test. */
+/** Runs something that either works or not, counted as one test. */
 async function step(counts: Counts, name: string, body: () => Promise<boolean>): Promise<boolean> {
   let passed = false;
   try {

@@ -1,5 +1,5 @@
 /**
- * Where things are and how tools are run. In: names and arguments. Out: exit or BuildError.
+ * Where things are and how tools are run. In: names and arguments. Out: an exit status or BuildError.
  */
 
 /** A build step that failed, its reason in words; no stack trace is wanted. */
@@ -13,11 +13,11 @@ export const OBJ: string = `${DIST}obj/`;
 export const IS_ROOT: boolean = Deno.uid() === 0;
 
 interface Platform {
-  /** As Rust and denort say it. */
+  /** Rust's target triple, which denort's file names have. */
   readonly target: string;
   /** Debian's library folder. */
   readonly multiarch: string;
-  /** For <bpf/bpf_tracing.h>. */
+  /** Ending of __TARGET_ARCH_, by which <bpf/bpf_tracing.h> knows the machine. */
   readonly bpfArch: string;
   readonly esbuild: string;
 }

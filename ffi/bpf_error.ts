@@ -1,6 +1,6 @@
 /**
- * Faults of the kernel's as errors. In: what was tried and an errno. Out: one line with the reason
- * in words and its name, and a hint where one is known. It never retries and never prints.
+ * What the kernel refuses, as errors. In: what was tried and an errno. Out: one line with the reason
+ * in words and the errno's name, and a hint where one is known. It never retries and never prints.
  */
 
 /** Name and text of the errno values that BPF, perf and mapping calls return. */
@@ -27,7 +27,7 @@ const ERRNO: Readonly<Record<number, readonly [string, string]>> = {
   524: ["ENOTSUPP", "operation not supported"],
 };
 
-/** What all programs need: the last one for those of cgroups. */
+/** Privileges that tracing needs: CAP_NET_ADMIN is for the cgroup programs. */
 export const PRIVILEGES = "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN";
 
 const HINTS: Readonly<Record<number, string>> = {
@@ -49,7 +49,7 @@ export class BpfError extends Error {
 
   constructor(action: string, errno = 0, detail = "", hint: string | null = null) {
     const reason = errno === 0 ? detail : errnoText(errno);
-    // Of missing privileges the hint says all.
+    // Without privileges the hint says all that libbpf's log could.
     const log = errno === 0 || errno === Errno.EPERM || detail === "" ? "" : `\n${detail}`;
     super(`${action}: ${reason}${log}`);
     this.errno = errno;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS 1024
-/* glibc keeps the first two real-time signals, runtimes like those from the other end. */
+/* glibc uses the first two real-time signals (32 and 33); runtimes tend to use the last ones. */
 #define OUR_SIGNAL 44
 #define NAP_NS 50000
 
@@ -123,7 +123,7 @@ static int pass(int folder, long deadline)
 	return n < 0 ? -errno : fresh;
 }
 
-/* Does the folder name our threads as we do? Not where /proc is of another pid namespace. */
+/* Does the folder list our threads by the ids that we use? Not if /proc is of another pid namespace. */
 static int names_us(int folder)
 {
 	char own[16];
@@ -160,7 +160,7 @@ int sockeye_on_every_thread(struct call *list, int count, int timeout_ms)
 	result = names_us(folder) ? 1 : -ESRCH;
 	while (result > 0)
 		result = now_ns() > deadline ? -ETIMEDOUT : pass(folder, deadline);
-	/* A thread that was not reached in time must not find our list gone. */
+	/* A thread that gets the signal later must not run the handler: its list is gone then. */
 	if (result == 0)
 		sigaction(OUR_SIGNAL, &before, NULL);
 	else

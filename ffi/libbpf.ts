@@ -49,7 +49,7 @@ const SYMBOLS = {
 /** libbpf calls this with (enum libbpf_print_level, format, va_list). */
 const PRINT = { parameters: ["i32", "pointer", "pointer"], result: "i32" } as const;
 const LEVEL_WARN = 0;
-/** A verifier log's end says why; its beginning only how far it came. */
+/** The last lines are kept: a verifier's log has the reason at its end. */
 const MAX_LOG_LINES = 4000;
 
 export type LibbpfCalls = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];

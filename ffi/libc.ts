@@ -2,16 +2,15 @@
  * The few calls of libc that Deno does not offer. In: numbers and buffers. Out: numbers, mapped
  * memory as ArrayBuffers, BpfError with the errno. It opens nothing when imported.
  */
+import type { SystemFiles } from "../lib/system_files.ts";
 import { BpfError } from "./bpf_error.ts";
+import { FILE_SYMBOLS, LibcFiles } from "./libc_files.ts";
 
-/** What all that open files need. */
-export const FILE_SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" },
-  open: { parameters: ["buffer", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-} as const;
+/** What tells why a call failed. */
+export const ERRNO_SYMBOL = { __errno_location: { parameters: [], result: "pointer" } } as const;
 
 const SYMBOLS = {
+  ...ERRNO_SYMBOL,
   ...FILE_SYMBOLS,
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
@@ -50,10 +49,15 @@ const PERF_TYPE_TRACEPOINT = 2;
 const PERF_FLAG_FD_CLOEXEC = 8;
 const EVERY_PROCESS = 0xffffffffffffffffn;
 
-/** errno of the last call that failed; to be read at once. */
-export function lastErrno(calls: { __errno_location(): Deno.PointerValue }): number {
+/**
+ * Reads errno of this thread's last call that failed; to be asked at once. Where it lies is found once:
+ * later the runtime may refuse to follow a pointer.
+ */
+export function errnoReader(calls: { __errno_location(): Deno.PointerValue }): () => number {
   const at = calls.__errno_location();
-  return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
+  if (at === null) return () => 0;
+  const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(at, 4));
+  return () => errno[0] ?? 0;
 }
 
 /** Nul-terminated UTF-8, as C wants it. */
@@ -75,25 +79,24 @@ export interface Descriptor extends Disposable {
 export class Libc implements Disposable {
   readonly #library = Deno.dlopen("libc.so.6", SYMBOLS);
   readonly #calls = this.#library.symbols;
+  /** errno of the last call that failed; to be read at once. */
+  readonly errno = errnoReader(this.#calls);
+  /** Files of /proc and /sys, also when the runtime opens none any more. */
+  readonly files: SystemFiles = new LibcFiles(this.#calls);
   readonly #timespec = new Uint32Array(4);
   readonly #timespecBytes = new Uint8Array(this.#timespec.buffer);
-
-  /** errno of the last call that failed; to be read at once. */
-  errno(): number {
-    return lastErrno(this.#calls);
-  }
 
   /** A file in memory that holds `bytes`; its path is /proc/self/fd/FD. */
   memoryFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
     return this.#memoryFile(name, bytes, MFD_CLOEXEC);
   }
 
-  /** The same, which programs that are started meanwhile inherit. */
+  /** A file in memory that programs started before it is closed inherit. */
   inheritedFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
     return this.#memoryFile(name, bytes, 0);
   }
 
-  /** The same, to be run as a program. */
+  /** A file in memory that can be run as a program. */
   programFile(name: string, bytes: Uint8Array<ArrayBuffer>): Descriptor {
     try {
       return this.#memoryFile(name, bytes, MFD_CLOEXEC | MFD_EXEC);
@@ -103,7 +106,7 @@ export class Libc implements Disposable {
     }
   }
 
-  /** A pipe whose reading end is inherited by programs that are started meanwhile; the other is not. */
+  /** A pipe; programs started before it is closed inherit the reading end, not the other. */
   pipe(): { readonly inheritedEnd: Descriptor; readonly ownEnd: Descriptor } {
     const what = "Cannot create a pipe";
     const ends = new Int32Array(2);
@@ -143,11 +146,11 @@ export class Libc implements Disposable {
       this.#syscall(SYS.fsmount, BigInt(context.fd), BigInt(FSOPEN_CLOEXEC)),
       what,
     );
-    // What fsmount returns only names a place; BPF wants an open folder.
+    // fsmount() returns an O_PATH descriptor; BPF needs an open folder.
     return this.#descriptor(this.#calls.openat(mount.fd, cString("."), O_CLOEXEC), what);
   }
 
-  /** Counts a classic tracepoint (its id, as tracefs has it) on one CPU, for a program to attach to. */
+  /** A perf event of a classic tracepoint (its id in tracefs) on one CPU, to attach a program to. */
   openTracepoint(id: number, cpu: number): Descriptor {
     const attributes = new Uint32Array(PERF_ATTR_SIZE / 4);
     attributes.set([PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, id]);

@@ -20,7 +20,7 @@ export function chooseLibbpf(
   return { bytes: bundled() };
 }
 
-/** For messages. */
+/** The library's name in messages. */
 export function describeLibrary(source: LibrarySource): string {
   return "path" in source ? source.path : "bundled libbpf";
 }

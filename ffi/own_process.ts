@@ -6,54 +6,71 @@
  * Capabilities, no_new_privs and Landlock belong to a thread: every_thread.c reaches all of them.
  */
 import { errnoText } from "./bpf_error.ts";
-import { addressOf, cString, FILE_SYMBOLS, lastErrno, O_CLOEXEC } from "./libc.ts";
+import { addressOf, cString, ERRNO_SYMBOL, errnoReader, O_CLOEXEC } from "./libc.ts";
 
+/** Everything by number: each name more costs a third of a millisecond at start. */
 const LIBC_SYMBOLS = {
-  ...FILE_SYMBOLS,
+  ...ERRNO_SYMBOL,
   syscall: { parameters: ["i64", "usize", "usize", "usize", "usize", "usize"], result: "i64" },
-  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
-  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
-  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
-  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 } as const;
 
 const THREAD_SYMBOLS = {
   sockeye_on_every_thread: { parameters: ["buffer", "i32", "i32"], result: "i32" },
 } as const;
 
+const AT_FDCWD = -100n;
 const O_PATH = 0o10000000;
+const MFD_CLOEXEC = 1n;
 const RLIMIT_CORE = 4;
 const PR_SET_DUMPABLE = 4;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1n;
-/** TSYNC: every thread; SPEC_ALLOW: older kernels would slow every thread down, against itself. */
+/** TSYNC: for every thread. SPEC_ALLOW: else kernels before 5.16 slow down all threads, for Spectre. */
 const SECCOMP_FLAGS = 1n | 4n;
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const LANDLOCK_CREATE_RULESET_VERSION = 1n;
 const LANDLOCK_RULE_PATH_BENEATH = 1n;
 const ACCESS_FS_READ = (1n << 2n) | (1n << 3n);
-/** Which rights of files each version of Landlock knows: all of them are taken. */
+/** How many rights of files each version of Landlock (the index) knows: all of them are denied. */
 const LANDLOCK_FS_RIGHTS = [0, 13, 14, 15, 15, 16] as const;
 const LANDLOCK_NET_FROM = 4;
 /** bind and connect of TCP. */
 const ACCESS_NET = 3n;
 const SYS = {
-  x86_64: { prctl: 157, capset: 126, seccomp: 317 },
-  aarch64: { prctl: 167, capset: 91, seccomp: 277 },
+  x86_64: {
+    write: 1,
+    close: 3,
+    capset: 126,
+    prctl: 157,
+    openat: 257,
+    prlimit64: 302,
+    seccomp: 317,
+    memfd_create: 319,
+  },
+  aarch64: {
+    write: 64,
+    close: 57,
+    capset: 91,
+    prctl: 167,
+    openat: 56,
+    prlimit64: 261,
+    seccomp: 277,
+    memfd_create: 279,
+  },
 }[Deno.build.arch];
 const SYS_LANDLOCK = { create: 444, addRule: 445, restrictSelf: 446 } as const;
 
 /** struct call of every_thread.c, in 64-bit words: number, five arguments, error. */
 const CALL_WORDS = 7;
 const CALL_ERROR = 6;
-/** A thread that has not made the calls by then blocks the signal. */
+/** A thread that has not made the calls by then is taken to block the signal. */
 const REACH_MS = 500;
 
 /** Why a step does not hold; null when it does. */
 export type Refusal = string | null;
 
-/** Every thread is to have this little. */
+/** What every thread keeps. */
 export interface ThreadLimits {
   /** Bits of the capabilities that stay. */
   readonly keep: bigint;
@@ -63,7 +80,7 @@ export interface ThreadLimits {
   readonly readable: readonly string[] | null;
 }
 
-/** What became of ThreadLimits. */
+/** How each step of limitThreads() went. */
 export interface ThreadRefusals {
   readonly noNewPrivileges: Refusal;
   readonly bounding: Refusal;
@@ -73,24 +90,28 @@ export interface ThreadRefusals {
 
 export class OwnProcess implements Disposable {
   readonly #libc = Deno.dlopen("libc.so.6", LIBC_SYMBOLS);
+  readonly #errno = errnoReader(this.#libc.symbols);
   readonly #threads: Deno.DynamicLibrary<typeof THREAD_SYMBOLS>;
   readonly #libraryFd: number;
 
   /** `library`: the bytes of threads.so. */
   constructor(library: Uint8Array<ArrayBuffer>) {
-    this.#libraryFd = this.#libc.symbols.memfd_create(cString("threads.so"), 1);
-    this.#libc.symbols.write(this.#libraryFd, library, BigInt(library.length));
+    const name = cString("threads.so");
+    this.#libraryFd = this.#syscall(SYS.memfd_create, addressOf(name), MFD_CLOEXEC);
+    const length = BigInt(library.length);
+    this.#syscall(SYS.write, BigInt(this.#libraryFd), addressOf(library), length);
     this.#threads = Deno.dlopen(`/proc/self/fd/${this.#libraryFd}`, THREAD_SYMBOLS);
   }
 
   /** No memory of ours reaches a core file, or another process that is not root's. */
   hideMemory(): Refusal {
     const none = new Uint8Array(16);
-    if (this.#libc.symbols.setrlimit(RLIMIT_CORE, none) < 0) return this.#refusal();
-    return this.#libc.symbols.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) < 0 ? this.#refusal() : null;
+    const limited = this.#syscall(SYS.prlimit64, 0n, BigInt(RLIMIT_CORE), addressOf(none));
+    if (limited < 0) return this.#refusal();
+    return this.#syscall(SYS.prctl, BigInt(PR_SET_DUMPABLE)) < 0 ? this.#refusal() : null;
   }
 
-  /** Limits every thread there is, and so every one that comes. */
+  /** Limits every thread there is; threads that start later inherit it. */
   limitThreads(limits: ThreadLimits): ThreadRefusals {
     const calls: bigint[][] = [[BigInt(SYS.prctl), BigInt(PR_SET_NO_NEW_PRIVS), 1n]];
     const ruleset = limits.readable === null ? null : this.#ruleset(limits.readable);
@@ -102,7 +123,7 @@ export class OwnProcess implements Disposable {
       const gone = ((limits.bounding & ~limits.keep) >> bit) & 1n;
       if (gone === 1n) calls.push([BigInt(SYS.prctl), BigInt(PR_CAPBSET_DROP), bit]);
     }
-    // Last: dropping from the bounding set takes a capability that goes here.
+    // Last: dropping from the bounding set needs CAP_SETPCAP, which goes here.
     const header = new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer);
     const sets = new Uint8Array(capabilitySets(limits.keep).buffer);
     calls.push([BigInt(SYS.capset), addressOf(header), addressOf(sets)]);
@@ -114,7 +135,7 @@ export class OwnProcess implements Disposable {
       calls.length,
       REACH_MS,
     );
-    if (typeof ruleset === "number") this.#libc.symbols.close(ruleset);
+    if (typeof ruleset === "number") this.#close(ruleset);
     const refusal = (index: number): Refusal => {
       const errno = Number(words[index * CALL_WORDS + CALL_ERROR] ?? 0n);
       if (errno !== 0) return errnoText(errno);
@@ -146,7 +167,7 @@ export class OwnProcess implements Disposable {
 
   [Symbol.dispose](): void {
     this.#threads.close();
-    this.#libc.symbols.close(this.#libraryFd);
+    this.#close(this.#libraryFd);
     this.#libc.close();
   }
 
@@ -165,9 +186,11 @@ export class OwnProcess implements Disposable {
     return ruleset;
   }
 
-  /** A folder that is not there needs no right. */
+  /** Allows reading below `path`; one that does not exist is left out. */
   #allowReading(ruleset: number, path: string): void {
-    const folder = this.#libc.symbols.open(cString(path), O_PATH | O_CLOEXEC);
+    const name = cString(path);
+    const flags = BigInt(O_PATH | O_CLOEXEC);
+    const folder = this.#syscall(SYS.openat, BigInt.asUintN(64, AT_FDCWD), addressOf(name), flags);
     if (folder < 0) return;
     const rule = new DataView(new ArrayBuffer(16));
     rule.setBigUint64(0, ACCESS_FS_READ, true);
@@ -179,15 +202,19 @@ export class OwnProcess implements Disposable {
       LANDLOCK_RULE_PATH_BENEATH,
       addressOf(bytes),
     );
-    this.#libc.symbols.close(folder);
+    this.#close(folder);
   }
 
-  #syscall(number: number, a: bigint, b: bigint, c: bigint, d = 0n): number {
+  #close(fd: number): void {
+    this.#syscall(SYS.close, BigInt(fd));
+  }
+
+  #syscall(number: number, a: bigint, b = 0n, c = 0n, d = 0n): number {
     return Number(this.#libc.symbols.syscall(BigInt(number), a, b, c, d, 0n));
   }
 
   #refusal(): string {
-    return errnoText(lastErrno(this.#libc.symbols));
+    return errnoText(this.#errno());
   }
 }
 

@@ -82,7 +82,7 @@ export class PerfRing {
       const type = this.#ringWords[word] as number;
       const size = (this.#ringWords[word + 1] as number) >>> 16;
       if (size < RECORD_HEADER || size > ((this.#head - this.#tail) >>> 0)) {
-        // Not what a kernel writes: there is no way on but to drop what was seen of this ring.
+        // No kernel writes such a size, and where the next record begins is not known: drop the rest.
         this.#tail = this.#head;
         break;
       }
@@ -100,8 +100,8 @@ export class PerfRing {
   }
 
   #publish(): void {
-    // Everything before #tail has been handed out: the sample that next() showed last, too. The
-    // high half counts rings' wraps of 2^32 bytes.
+    // Every sample before #tail was shown, and given up by the next call of next().
+    // data_tail has 64 bits: its high half goes up when the low one passes 2^32.
     const admin = this.#admin;
     if (this.#tail < this.#published) {
       admin[TAIL + 1] = ((admin[TAIL + 1] as number) + 1) >>> 0;

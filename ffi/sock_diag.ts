@@ -7,10 +7,12 @@
  * for that moment only: all calls are synchronous, on one thread, and nothing else runs in between.
  */
 import { BpfError } from "./bpf_error.ts";
-import { cString, FILE_SYMBOLS, lastErrno, O_CLOEXEC } from "./libc.ts";
+import { cString, ERRNO_SYMBOL, errnoReader, O_CLOEXEC } from "./libc.ts";
 
 const SYMBOLS = {
-  ...FILE_SYMBOLS,
+  ...ERRNO_SYMBOL,
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
   setns: { parameters: ["i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
@@ -53,22 +55,26 @@ export interface SockDiag extends Disposable {
   tcp(): Map<number, SocketBytes>;
 }
 
-type LibC = Deno.DynamicLibrary<typeof SYMBOLS>;
+interface LibC {
+  readonly symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  errno(): number;
+}
 
 /** `namespace` is a file like /proc/PID/ns/net; null is our own. Throws BpfError. */
 export function openSockDiag(namespace: string | null): SockDiag {
-  const libc = Deno.dlopen("libc.so.6", SYMBOLS);
+  const library = Deno.dlopen("libc.so.6", SYMBOLS);
+  const libc: LibC = { symbols: library.symbols, errno: errnoReader(library.symbols) };
   try {
     const fd = namespace === null ? openSocket(libc) : inNamespace(libc, namespace, openSocket);
     return {
       tcp: () => new Map([...allSockets(libc, fd, AF_INET), ...allSockets(libc, fd, AF_INET6)]),
       [Symbol.dispose]: () => {
         libc.symbols.close(fd);
-        libc.close();
+        library.close();
       },
     };
   } catch (error) {
-    libc.close();
+    library.close();
     throw error;
   }
 }
@@ -174,5 +180,5 @@ function decodeSocket(
 }
 
 function failure(libc: LibC, action: string): BpfError {
-  return new BpfError(action, lastErrno(libc.symbols));
+  return new BpfError(action, libc.errno());
 }

@@ -16,7 +16,7 @@ export type AssetName = "sockeye.bpf.o" | "libbpf.so" | "gate" | "threads.so";
 const MAGIC = "SOCKEYE\n";
 const TAIL_BYTES = 4 + MAGIC.length;
 const MAX_INDEX_BYTES = 65536;
-/** The running program itself, also when its file was replaced or deleted meanwhile. */
+/** The running program, even when its file has been replaced or deleted. */
 const SELF = "/proc/self/exe";
 
 /** The bytes of one asset; throws when this build of the program lacks it. */
@@ -32,7 +32,7 @@ export function readAsset(name: AssetName): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** What the packed executable ends with, after the assets at these places: [offset, length]. */
+/** The end of a packed executable, behind its assets; `places`: [offset, length] of each. */
 export function encodeTrailer(places: Readonly<Record<string, [number, number]>>): Uint8Array {
   const index = new TextEncoder().encode(JSON.stringify(places));
   const trailer = new Uint8Array(index.length + TAIL_BYTES);
@@ -42,7 +42,7 @@ export function encodeTrailer(places: Readonly<Record<string, [number, number]>>
   return trailer;
 }
 
-/** One asset of a packed executable; its program is one, too. */
+/** Bytes of one asset of a packed executable, one of which is the program. */
 export function readPacked(executable: string, name: string): Uint8Array<ArrayBuffer> {
   using file = Deno.openSync(executable);
   const size = file.statSync().size;

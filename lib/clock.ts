@@ -1,14 +1,14 @@
 /**
- * Event time as wall time. In: nanoseconds since the trace began, and what the wall clock showed at
- * that beginning; again when it was stepped. Out: RFC 3339 in UTC with nanoseconds. It never asks
- * what time it is: the trace's start and its events say how the two relate.
+ * Event time as wall time. In: nanoseconds since the trace began, and the wall time of that beginning,
+ * anew whenever the wall clock was stepped. Out: RFC 3339 in UTC with nanoseconds. It reads no clock:
+ * the trace's start and its events say how the two relate.
  */
 import { JsonBuffer } from "./wire/json.ts";
 
 const NANOS = 1e9;
 const UTC = 0x5a;
 const MAX_SECONDS = 8.64e12;
-/** Steps that are remembered: messages that began before those get the oldest one's time. */
+/** Steps that are remembered: messages before the oldest of them get the wall time of that one. */
 const MAX_STEPS = 16;
 
 /** Unix time of a trace's beginning: whole seconds, and nanoseconds within that second. */
@@ -17,7 +17,7 @@ export interface WallStart {
   readonly wallNanos: number;
 }
 
-/** A moment of a trace; a string in JSON. */
+/** A moment of a trace, which JSON shows as a string. */
 export class WallTime {
   readonly #clock: WallClock;
   readonly #ns: number;
@@ -36,7 +36,7 @@ export class WallTime {
     return this.toString();
   }
 
-  /** The same, without quotes. */
+  /** Writes toString() to `out`, without quotes. */
   write(out: JsonBuffer): void {
     this.#clock.write(this.#ns, out);
   }
@@ -45,10 +45,10 @@ export class WallTime {
 export class WallClock {
   #wallSeconds: number;
   #wallNanos: number;
-  /** From this event time on; what was before is for the clocks of before, the latest first. */
+  /** This clock holds from this event time on; before it, those of `#before`, the latest first. */
   #sinceNs = -Infinity;
   readonly #before: WallClock[] = [];
-  /** The second of the last time asked for: of busy traces it is the next one's, too. */
+  /** The second that was formatted last: on busy traces the next time is in the same one. */
   #secondNanos = NaN;
   #secondBytes = new Uint8Array(0);
 
@@ -57,7 +57,7 @@ export class WallClock {
     this.#wallNanos = start.wallNanos;
   }
 
-  /** The wall clock was stepped: from `sinceNs` on the trace's beginning was at that time. */
+  /** The wall clock was stepped: from `sinceNs` on, the trace's beginning has this wall time. */
   step(sinceNs: number, start: WallStart): void {
     const { wallSeconds, wallNanos } = start;
     const before = new WallClock({ wallSeconds: this.#wallSeconds, wallNanos: this.#wallNanos });
@@ -77,7 +77,7 @@ export class WallClock {
     return new TextDecoder().decode(out.bytes.subarray(0, out.length));
   }
 
-  /** The same as bytes. */
+  /** Writes format() to `out` as bytes. */
   write(ns: number, out: JsonBuffer): void {
     const clock = ns < this.#sinceNs ? this.#clockAt(ns) : this;
     const nanos = clock.#wallNanos + ns;
@@ -92,7 +92,7 @@ export class WallClock {
     return this.#before.find((clock) => ns >= clock.#sinceNs) ?? this.#before.at(-1) ?? this;
   }
 
-  /** To the second of `nanos`; what is left of them behind it. */
+  /** Formats the second that `nanos` lie in, if it is another one; returns the nanoseconds within it. */
   #moveTo(nanos: number): number {
     const seconds = Math.floor(nanos / NANOS);
     const unix = Math.min(Math.max(this.#wallSeconds + seconds, -MAX_SECONDS), MAX_SECONDS);

@@ -1,7 +1,6 @@
 /**
- * What sockeye says to its operator, on stderr. In: lines. Out: the same lines, "sockeye: " in front
- * of each, below the chosen level. What comes from traffic must be
- * escaped before (lib/wire/escape.ts).
+ * Messages to the operator, on stderr. In: lines. Out: those of the chosen level, with "sockeye: " in
+ * front. Text from traffic must be escaped before (lib/wire/escape.ts).
  */
 
 /** 0: errors and warnings; 1: -v; 2: -vv. */

@@ -1,12 +1,13 @@
 /**
- * The files that options name to be written: --output-file, --record, --log-file, --stats-file. In: a
- * path. Out: a file that is open, and emptied only once its writer begins.
+ * Files that are written by option: --output-file, --record, --log-file, --stats-file. In: a path. Out:
+ * a file that is open, and emptied only once its writer begins.
  *
- * It may run as root, and others may be able to write into the folder: then a symbolic link there
- * leads where they want. So links are followed only where nobody else could have made them, and what
- * was opened is compared with what was to be opened. A new file has mode 0600, since records may hold
- * what others must not read; one that was there keeps its mode and its place.
+ * We may be root, and others may be able to write into the folder: then a symbolic link there leads
+ * where they want. So links are followed only where nobody else could have made them, and the opened
+ * file is compared with the one that was looked at. A new file has mode 0600, since records may hold
+ * what others must not read; an existing one keeps its mode.
  */
+import { runtimeFiles } from "./system_files.ts";
 
 /** A path that somebody else may have prepared. The message is the reason alone. */
 export class UnsafePathError extends Error {
@@ -34,7 +35,7 @@ export class OutputFile implements Writer, Disposable {
   readonly isRegular: boolean;
   readonly #writer: Writer;
   readonly #file: Deno.FsFile | null = null;
-  /** There is something in it that is to go. */
+  /** The file has old content, which begin() removes. */
   #isStale = false;
 
   /** Opens; throws what the system says, or UnsafePathError. */
@@ -60,7 +61,7 @@ export class OutputFile implements Writer, Disposable {
     this.#writer = this.#file = file;
   }
 
-  /** Everything else is known to be right: what was in the file goes. */
+  /** Empties the file; called once everything else is known to be right. */
   begin(): void {
     if (!this.#isStale) return;
     this.#isStale = false;
@@ -90,7 +91,7 @@ export function isRegularFile(path: string): boolean {
   }
 }
 
-/** Goes the whole way by itself, link by link. */
+/** Follows the path link by link, and throws at one that somebody else could have made. */
 function resolve(path: string): Target {
   if (path === "") throw new UnsafePathError("its name is empty");
   let done = "";
@@ -121,13 +122,13 @@ function resolve(path: string): Target {
   return { path: done === "" ? "/" : done, descriptor: null };
 }
 
-/** Of /proc/PID/fd/N, when it is us: such a link has no path, it is the open file itself. */
+/** N of our own /proc/PID/fd/N, which is no link to a path but the open file itself; else null. */
 function ownDescriptor(path: string): number | null {
   const [, pid, fd] = /^\/proc\/(\d+)(?:\/task\/\d+)?\/fd\/(\d+)$/.exec(path) ?? [];
   return Number(pid) === Deno.pid ? Number(fd) : null;
 }
 
-/** Where the link at a path leads; null when it is none, or nothing is there. */
+/** Where the symbolic link at a path leads; null when there is none. */
 function linkAt(path: string): string | null {
   try {
     return Deno.lstatSync(path).isSymlink ? Deno.readLinkSync(path) : null;
@@ -137,7 +138,7 @@ function linkAt(path: string): string | null {
   }
 }
 
-/** Could anybody but us and root put something into it? */
+/** Could anybody but us and root put something into the folder? */
 function isSharedFolder(path: string): boolean {
   const { uid, mode } = Deno.statSync(path);
   return !isOurs(uid) || ((mode ?? 0) & WRITABLE_BY_OTHERS) !== 0;
@@ -147,7 +148,7 @@ function isOurs(uid: number | null): boolean {
   return uid === 0 || uid === Deno.uid();
 }
 
-/** Nothing is made through a link: "new" means that the name was free. */
+/** Opens the file, or creates it where the name is free: never through a link. */
 function openOrCreate(path: string): { file: Deno.FsFile; isNew: boolean } {
   try {
     return { file: Deno.openSync(path, { write: true }), isNew: false };
@@ -158,7 +159,7 @@ function openOrCreate(path: string): { file: Deno.FsFile; isNew: boolean } {
   return { file: Deno.openSync(path, options), isNew: true };
 }
 
-/** The path may have been changed between our look at it and its opening. */
+/** Throws if the path was changed between our look at it and its opening. */
 function checkOpened(file: Deno.FsFile, path: string, isNew: boolean): void {
   const opened = file.statSync();
   const named = Deno.lstatSync(path);
@@ -170,7 +171,7 @@ function checkOpened(file: Deno.FsFile, path: string, isNew: boolean): void {
   if (isNew || opened.isCharDevice === true) return;
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
   if (!isSharedFolder(folder)) return;
-  // As the kernel's fs.protected_regular: in /tmp somebody may have waited for us with a file.
+  // As the kernel's fs.protected_regular: in /tmp somebody may have put a file in our way.
   if (!isOurs(opened.uid) && opened.uid !== Deno.statSync(folder).uid) {
     throw new UnsafePathError(`it belongs to uid ${opened.uid}, and others can write to ${folder}`);
   }
@@ -179,12 +180,12 @@ function checkOpened(file: Deno.FsFile, path: string, isNew: boolean): void {
   }
 }
 
-/** By which paths the kernel knows what we opened; none where /proc does not tell. */
+/** The paths of the opened file by /proc/self/fd; none where /proc does not tell. */
 function kernelPaths({ dev, ino }: Deno.FileInfo): string[] {
   const found: string[] = [];
   try {
     for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-      const path = readLink(`/proc/self/fd/${name}`) ?? "";
+      const path = runtimeFiles.readLink(`/proc/self/fd/${name}`) ?? "";
       if (!path.startsWith("/")) continue;
       const info = Deno.statSync(`/proc/self/fd/${name}`);
       if (info.ino === ino && info.dev === dev) found.push(path);
@@ -193,12 +194,4 @@ function kernelPaths({ dev, ino }: Deno.FileInfo): string[] {
     // Not mounted, or not for us; the folder's own descriptor is gone by now.
   }
   return found;
-}
-
-function readLink(path: string): string | null {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return null;
-  }
 }

@@ -6,8 +6,8 @@
  *                 → Protocol.parseFrame → Protocol.stitch           (exchanges)
  *                 → buildRecord → emit
  *
- * What comes out depends on the events alone: no clock is read, so that a recording replays to the
- * same bytes.
+ * The records depend on the events alone: no clock is read, so that a recording replays to the same
+ * bytes.
  */
 import type { Plugin, Summary } from "../protocols/protocol.ts";
 import { EntryKind } from "./capture/abi.ts";
@@ -24,7 +24,7 @@ import type { TraceRecord } from "./record/record.ts";
 import type { Stats } from "./stats.ts";
 import { BufferPool } from "./stream/buffer_pool.ts";
 
-/** A frame in progress may hold this much of the memory limit, and never more than this. */
+/** A frame in progress holds at most this, or a quarter of the memory limit if that is less. */
 const MAX_FRAME_BYTES = 16 << 20;
 /** V8 lets its heap grow by a third before it collects (V8_FLAGS): that counts, too. */
 const LIVE_SHARE = 3 / 4;
@@ -44,7 +44,7 @@ export interface PipelineOptions {
   summaries: boolean;
   /** Count the answers that are errors (for statistics). */
   outlines?: boolean;
-  /** For replay; live traces are filtered in the kernel. All that are given must match. */
+  /** For replays: live traces are filtered in the kernel. All filters given must match. */
   filter?: {
     pids?: readonly number[];
     /** Their children as well, from the moment they start. */
@@ -53,13 +53,13 @@ export interface PipelineOptions {
     ports?: readonly number[];
   };
   /**
-   * Told once a connection's protocol is decided: does the kernel go on sending its payload? And of
-   * large bodies, up to where it need not.
+   * Called once a connection's protocol is decided: is its payload still to be sent? And for large
+   * bodies: up to which position it need not be.
    */
   verdict?: TrackerContext["verdict"];
-  /** Connection logs; null costs nothing. */
+  /** Where the trackers log their steps; null: nowhere. */
   connLog?: ConnLog | null;
-  /** One that others go by, too: it follows the events. */
+  /** A clock that others use, too; the pipeline steps it by the events. */
   clock?: WallClock;
 }
 
@@ -127,23 +127,23 @@ export class Pipeline {
       stats.payloadBytes += event.payloadLength;
     } else if (event.kind === UserKind.WALL_CLOCK) this.#stepClock(event);
     else if (event.kind === EntryKind.START && this.#filter?.follow === true) {
-      // The total is the parent.
+      // A START entry has the parent's pid in place of a total.
       if (this.#pids.has(event.totalBytes)) this.#pids.add(event.pid);
     }
     this.#table.onEvent(event);
   }
 
-  /** Hands out what earlier events left, until `turn` is over. True once nothing is left. */
+  /** Hands out the records that earlier events left, until `turn` is over. True once none is left. */
   catchUp(turn: Turn): boolean {
     return this.#table.catchUp(turn);
   }
 
-  /** Nothing more will come: hands over all that is under way, until `turn` is over. True at its end. */
+  /** No more events: hands over what is in progress, until `turn` is over. True once all is. */
   finish(turn: Turn | null = null): boolean {
     return this.#table.finish(turn);
   }
 
-  /** Memory reckoned to be in use, in bytes: what the limit is compared with. */
+  /** Estimated bytes of memory in use, which the limit is compared with. */
   get heldBytes(): number {
     return this.#table.heldBytes;
   }
@@ -162,7 +162,7 @@ export class Pipeline {
     return comm === undefined || comm.length === 0 || comm.includes(this.#table.commOf(event));
   }
 
-  /** Opens and ends are not filtered: a connection left out has totals, but is none of interest. */
+  /** Opens and ends are not filtered, so connections that a filter leaves out end as "unknown" here. */
   #shows({ protocol, pid, comm, local, remote }: TraceRecord): boolean {
     if (protocol !== "unknown") return true;
     const { comm: names = [], ports = [] } = this.#filter ?? {};

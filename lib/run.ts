@@ -18,7 +18,7 @@ export type EndReason =
   | "reader_gone" // nobody reads the records of any sink any more
   | "write_failed";
 
-/** Longest time for which finished records are held back while events keep coming, milliseconds. */
+/** While events keep coming, sinks are flushed after so many milliseconds. */
 const FLUSH_MS = 10;
 
 export interface RunOptions {
@@ -29,14 +29,13 @@ export interface RunOptions {
   patient: boolean;
 }
 
-/** What events are given to: the pipeline, with a recorder before it perhaps. */
+/** Takes the events: the pipeline, perhaps with a recorder before it. */
 export interface EventConsumer {
   onEvent(event: SocketEvent): void;
   /** Hands out what earlier events left, until `turn` is over. True once nothing is left. */
   catchUp(turn: Turn): boolean;
   /**
-   * Nothing more will come: every open exchange is to be handed out, until `turn` is over. True once
-   * all are.
+   * No more events: hands out every open exchange, until `turn` is over. True once all are.
    */
   finish(turn: Turn): boolean;
 }
@@ -59,7 +58,7 @@ export class Run {
     this.#options = options;
   }
 
-  /** What the pipeline emits to. Records beyond --max-records go nowhere. */
+  /** Gets the pipeline's records; those beyond --max-records are dropped. */
   readonly emit = (record: TraceRecord, summary: Summary | null): void => {
     if (this.#isFull()) return;
     this.records++;
@@ -68,7 +67,7 @@ export class Run {
     if (this.#isFull()) this.stop("max_records");
   };
 
-  /** No new events from now on; what was captured is still worked off, unless nobody would see it. */
+  /** Stops new events; those captured still become records, unless no sink would write them. */
   stop(reason: EndReason): void {
     this.endReason ??= reason;
     if (this.#stopped) return;
@@ -96,13 +95,13 @@ export class Run {
     this.#isPointless();
   }
 
-  /** Lets records out and signals in, and waits where nothing is left to do. */
+  /** Flushes sinks, lets signals be heard, and waits when there is nothing to do. */
   async #breathe(nowMs: number, idle: boolean): Promise<void> {
     if (idle || nowMs - this.#lastFlushMs >= FLUSH_MS) {
       for (const sink of this.#sinks) sink.flush();
       this.#lastFlushMs = nowMs;
     }
-    // Once stopped nothing is lost by waiting for the reader.
+    // Once stopped no events come, so waiting for the reader loses nothing.
     if (this.#options.patient || this.#stopped) {
       for (const sink of this.#sinks) await sink.calm();
     }
@@ -114,7 +113,7 @@ export class Run {
     return this.#options.maxRecords !== null && this.records >= this.#options.maxRecords;
   }
 
-  /** True when whatever is still to come would not be written anywhere. */
+  /** True when no further record would be written anywhere. */
   #isPointless(): boolean {
     const states = this.#sinks.map(({ state }) => state);
     const isRead = states.some(({ readerGone }) => !readerGone);

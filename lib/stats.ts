@@ -1,12 +1,12 @@
 /**
- * What a trace counted, by stage, protocol and reason. In: increments from every stage. Out: one
- * plain object. It never reads a clock; loss that is not counted here is a defect.
+ * What a run counted, by stage, protocol and reason. In: increments from every stage. Out: one plain
+ * object. It never reads a clock; loss that is not counted here is a defect.
  */
 import { UserKind } from "./capture/user_entries.ts";
 import type { AssemblyStats } from "./stream/assembler.ts";
 import { gapName } from "./stream/gap.ts";
 
-/** Index is EntryKind; then the UserKinds. */
+/** Names by EntryKind, then of the UserKinds. */
 const KINDS = [
   "other",
   "data",
@@ -30,7 +30,7 @@ export type Counts = Record<string, number>;
 export interface ProtocolCounts {
   frames: number;
   records: number;
-  /** Records whose answer is an error; counted where statistics are asked for. */
+  /** Records whose response is an error; counted only where statistics are asked for. */
   errors: number;
 }
 
@@ -66,7 +66,7 @@ export class Stats implements AssemblyStats {
   opened = 0;
   closed = 0;
   evicted = 0;
-  /** Bytes behind --max-body that the kernel only counted, as it was asked to. */
+  /** Body bytes beyond --max-body that the kernel side was asked only to count. */
   passedBytes = 0;
   duplicateBytes = 0;
   reordered = 0;
@@ -84,7 +84,7 @@ export class Stats implements AssemblyStats {
   readonly invalid = new Map<string, Map<string, number>>();
   readonly abandoned = new Map<string, number>();
   readonly incomplete = new Map<string, number>();
-  /** Protocols that a connection was first taken for, and then not. */
+  /** By protocol, connections that were taken for it first, and then not. */
   readonly refused = new Map<string, number>();
   readonly lost = new Map<string, number>();
 
@@ -115,7 +115,7 @@ export class Stats implements AssemblyStats {
     this.#countGap(gapName(reason), bytes);
   }
 
-  /** Bytes of a known protocol that the kernel had withheld as those of none. */
+  /** Bytes of a known protocol that the kernel side had filtered before the protocol was known. */
   filteredMessage(bytes: number): void {
     this.#countGap("filtered_message", bytes);
   }
@@ -129,7 +129,7 @@ export class Stats implements AssemblyStats {
     }
   }
 
-  /** The counts of one protocol, to be counted up by who asks. */
+  /** The counts of one protocol, which the caller counts up. */
   protocol(name: string): ProtocolCounts {
     let counts = this.protocols.get(name);
     if (counts === undefined) {
@@ -150,7 +150,7 @@ export class Stats implements AssemblyStats {
     this.resyncBytes += bytes;
   }
 
-  /** The exchange of a record that was counted when its answer was missing. */
+  /** Takes back the count of a record without response: its whole exchange follows. */
   cameLate(counts: ProtocolCounts): void {
     counts.records--;
     this.unmatchedRequests--;

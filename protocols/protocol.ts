@@ -5,8 +5,8 @@
  *
  * It never loops over a stream, never throws on traffic, never keeps a view of bytes that outlives
  * the call, bounds every queue and depth, and gives the same result however the bytes are chunked. It
- * looks at no byte again and again: where it asks for a byte more each time, its state says how far
- * it has looked.
+ * searches no byte again with each call: while it waits for a line's end, say, its state remembers how
+ * far it has searched.
  */
 import type { IncompleteReason, Message, Summary } from "../lib/record/record.ts";
 import type { StitchContext } from "../lib/stitch/context.ts";
@@ -16,7 +16,7 @@ import type { Pairing } from "../lib/stitch/pairing.ts";
 export type { Exchange, Loss, Role, Side, Span, StitchContext, Stitched, Timed };
 export type { IncompleteReason, Message, Summary };
 
-/** What a protocol makes of the bytes in front of it. */
+/** What parseFrame() makes of the bytes that it is shown. */
 export type ParseResult<F> =
   | Frame<F>
   | Inner
@@ -34,42 +34,42 @@ export interface Frame<F> {
   redacted?: readonly string[];
   /** What is known to be missing from the frame although its bytes came, e.g. "truncated". */
   incomplete?: IncompleteReason;
-  /** Bytes of memory for what was decoded from less: all else is reckoned from `length`. */
+  /** Memory of parts that were decoded from fewer bytes, in bytes; the rest is estimated by `length`. */
   unfoldedBytes?: number;
-  /** Which of several streams within the connection it belongs to; 0 when absent. */
+  /** Which of several streams within the connection the frame belongs to; 0 when absent. */
   stream?: number;
   /** From here on, both directions speak another protocol. */
   next?: Handover;
 }
-/** What there is of a frame that broke off; `redacted` as Frame has it. */
+/** The parts that came of a frame that broke off; `redacted` as in Frame. */
 export interface Remains<F> {
   frame: F;
   redacted?: readonly string[];
 }
 /**
- * A whole unit of `length` bytes holds a piece of a nested stream: `bytes` of it, decompressed or
- * unwrapped. The driver asks parseFrame() for the frames of that stream, with `context.inner` set;
- * they go into the same queue, with the times of the units that carried them, and of the units'
- * bytes those that carried them (a frame that ends in a unit takes its share of it).
+ * A whole unit of `length` bytes carries a piece of a nested stream: `bytes`, decompressed or
+ * unwrapped. The driver asks parseFrame() for the frames of that stream, with `context.inner` set.
+ * These go into the same queue, with the times and sizes of the units that carried them (a frame that
+ * ends within a unit gets its share of the unit's bytes).
  */
 export interface Inner {
   kind: "inner";
   length: number;
   bytes: Uint8Array;
-  /** Which of several nested streams of this side; 0 when absent. */
+  /** Number of the nested stream, where this side has several; 0 when absent. */
   stream?: number;
-  /** Nothing more will come on this nested stream. */
+  /** The nested stream ends with these bytes. */
   isLast?: boolean;
 }
 /**
- * `length` bytes belong to the frame in progress and are done with. May exceed what is shown: a
- * large body passes unbuffered, gaps inside included (they mark the frame "gap").
+ * `length` bytes belong to the frame in progress and need not be shown again. It may be more than are
+ * shown: a large body then passes unbuffered, gaps in it included (they mark the frame "gap").
  */
 export interface Skip {
   kind: "skip";
   length: number;
 }
-/** Not decidable before `bytes.length >= minBytes` (more than are shown now). */
+/** Undecided: call again when `bytes.length >= minBytes`, which is more than are shown now. */
 export interface NeedMore {
   kind: "need_more";
   minBytes: number;
@@ -79,7 +79,7 @@ export interface Invalid {
   kind: "invalid";
   reason: string;
 }
-/** `length` bytes are done with, and both directions now speak another protocol (STARTTLS). */
+/** `length` bytes are taken, and both directions now speak another protocol (STARTTLS). */
 export interface Switch extends Handover {
   kind: "switch";
   length: number;
@@ -87,31 +87,31 @@ export interface Switch extends Handover {
 
 /** Both directions go on with another protocol, from the bytes behind this frame on. */
 export interface Handover {
-  /** Its name; ANY: what its own first bytes tell; null: none that is known. */
+  /** The next protocol's name; ANY: to be found by its first bytes; null: none that is known. */
   to: string | null;
-  /** What it must know; its createState() gets it, and does not trust its shape. */
+  /** What that protocol must know; its createState() gets it, and checks its shape. */
   handover?: unknown;
   /**
-   * What follows on the socket is TLS: the bytes of `to` are its plain text, where that is traced,
-   * and the handover goes to the connection's first plain-text stream. With `to: null` there is
-   * nothing else to be read: the socket's bytes are only counted from then on.
+   * The socket's bytes are TLS from here on. `to` is the protocol of the plain text, where that is
+   * traced: the handover goes to the connection's first plain-text stream. With `to: null` nothing can
+   * be read, and the socket's bytes are only counted.
    */
   opaque?: "tls";
   /**
-   * With a frame: it and the request that it answers are no exchange of this protocol. The request
-   * goes to the next one, as `Inherited.request`.
+   * With a frame: this frame and the request that it answers are no exchange of this protocol. The
+   * request goes to the next protocol, as `Inherited.request`.
    */
   isCarrying?: boolean;
 }
 
-/** A tunnel: what passes inside is looked at like a connection of its own. */
+/** As Handover.to, a tunnel: the bytes inside are probed like those of a new connection. */
 export const ANY = "*";
 
-/** What a protocol gets of the one before it on the same connection. */
+/** What a protocol gets from the one before it on the same connection. */
 export interface Inherited {
-  /** As Handover.handover. */
+  /** Handover.handover. */
   readonly value: unknown;
-  /** The request that it is to answer (Handover.isCarrying), with when it was asked. */
+  /** The request that this protocol's first response answers (Handover.isCarrying). */
   readonly request: Timed<unknown> | null;
 }
 
@@ -121,13 +121,13 @@ export interface ParseContext<S> {
   /** On a datagram socket each call shows exactly one whole datagram, with `ended` set. Set by the driver. */
   transport: "stream" | "datagram";
   state: S;
-  /** Null: the connection's own bytes; else those of that nested stream (Inner.stream). */
+  /** Whose bytes are shown: null: the connection's own; else the nested stream's (Inner.stream). */
   inner: number | null;
-  /** No more bytes will come on this side (closed, or the trace ended): what is shown is the rest. */
+  /** No more bytes will come on this side (it closed, or the trace ended) than are shown. */
   ended: boolean;
   /** Bytes that are missing directly behind those shown; 0 when they simply have not come yet. */
   gapBytes: number;
-  /** findBoundary(): the bytes, two at most, that were dropped directly before; none where unknown. */
+  /** For findBoundary(): the last bytes before those shown, two at most; none if they are not known. */
   before: readonly number[];
   /** What is known of which response answers which request. */
   pairing: Pairing;
@@ -147,28 +147,28 @@ export interface ProtocolOptions {
  */
 export type Probe = "yes" | "likely" | "unsure" | "no";
 
-/** What statistics, spans and metrics say of an exchange, in every protocol's case. */
+/** What statistics, spans and metrics say of an exchange, whatever its protocol. */
 export interface Outline {
-  /** Low cardinality: "GET", "SELECT", "Produce". */
+  /** One of few values: "GET", "SELECT", "Produce". */
   operation: string;
-  /** What it is done to: a path without its query, a key, a topic, a name; empty when there is none. */
+  /** What the operation is about: a path without its query, a key, a topic, a name; may be empty. */
   target: string;
-  /** "error" where the answer says so; no answer is no error of the protocol's. */
+  /** "error" when the response says so; a missing response is "ok" here. */
   outcome: "ok" | "error";
-  /** As the protocol has it: 404, "WRONGTYPE", "NXDOMAIN". */
+  /** The protocol's own code: 404, "WRONGTYPE", "NXDOMAIN". */
   status?: string | number;
-  /** More, in the words of OpenTelemetry's semantic conventions. */
+  /** Further facts, named by OpenTelemetry's semantic conventions. */
   attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** One protocol. `F` frame, `S` state of a connection, `X` exchange, `T` what connections share. */
+/** One protocol. Types: `F` frame, `S` a connection's state, `X` exchange, `T` shared by connections. */
 export interface Protocol<F, S, X extends Exchange, T> {
   readonly name: string;
-  /** Further names under which it gives records (Stitched.protocol). */
+  /** Further names that its records may have (Stitched.protocol). */
   readonly otherNames?: readonly string[];
   /**
-   * False: it recognises what nobody can read (Handover.opaque), whatever records are asked for, and
-   * gives none itself.
+   * False: the plug-in only recognises bytes that cannot be read (Handover.opaque) and gives no
+   * records; it is tried whatever --protocol says.
    */
   readonly givesRecords?: false;
   /** Usual ports of the server: a hint, never proof. */
@@ -178,47 +178,47 @@ export interface Protocol<F, S, X extends Exchange, T> {
   /** Overrides the default --request-timeout, milliseconds. */
   readonly requestTimeoutMs?: number;
   /**
-   * Do these first bytes of one direction belong to this protocol on that side? The answer for
-   * growing heads never changes from "yes" to "no", nor back from "no".
+   * Do these first bytes of one direction belong to this protocol on that side? With more bytes a "yes"
+   * never becomes a "no", and a "no" stays.
    */
   probe(head: Uint8Array, side: Side): Probe;
-  /** Once a trace: what its connections share (caches, prepared statements by server). Bounded. */
+  /** Called once a run: what connections share (caches, prepared statements by server). Bounded. */
   createTrace(options: ProtocolOptions): T;
-  /** A connection's; `inherited` where another protocol handed over to this one. */
+  /** Called for each connection; `inherited`: where another protocol handed over to this one. */
   createState(trace: T, inherited: Inherited | null): S;
   /**
-   * Bytes of memory that the state keeps now, asked for very often; they count against
-   * --memory-limit. Without it, what was skipped of the frame in progress counts, up to
-   * `maxBodyBytes`: a state that keeps more must say so.
+   * Bytes of memory that the state keeps now, which count against --memory-limit; called very often.
+   * Without this method the skipped bytes of the frame in progress count, up to `maxBodyBytes`: a state
+   * that keeps more must have it.
    */
   heldBytes?(state: S): number;
   parseFrame(bytes: Uint8Array, context: ParseContext<S>): ParseResult<F>;
   /**
    * The first offset >= `from` where a frame starts, or may start once more bytes are there;
-   * `bytes.length` when there is none. Called after a gap, after garbage and mid-stream; the
-   * parser's half-read frame of that side is forgotten by then (see abandon). Where a frame must stand
-   * behind a line end, `context.before` tells it for offset 0. Asked again, from 0, while few bytes of
-   * the start that it found are there: parseFrame() skips nothing of a frame before all bytes are
-   * there by which this tells one.
+   * `bytes.length` when there is none. Called after a gap, after garbage and mid-stream, when the
+   * half-read frame of that side is forgotten (see abandon). Where a frame must stand behind a line end,
+   * `context.before` has the bytes before offset 0. Called again from 0 while only a few bytes of the
+   * found start are there; so parseFrame() must skip nothing of a frame before all the bytes are there
+   * by which this recognises a start.
    */
   findBoundary(bytes: Uint8Array, from: number, context: ParseContext<S>): number;
   /**
-   * The bytes of the frame in progress end here, by a gap that cannot be skipped, or by the end of
-   * the stream. Hands over what there is of it, or null, and forgets it.
+   * The frame in progress ends here, by a gap that cannot be skipped or by the end of the stream.
+   * Returns what came of it, or null, and forgets it.
    */
   abandon(context: ParseContext<S>): Remains<F> | null;
   /**
-   * Takes from the fronts of the two queues every exchange that is complete, or that never will be.
-   * `requests` are the client's frames, `responses` the server's. Use what fits of lib/stitch:
-   * in_order.ts, by_id.ts, either_way.ts.
+   * Takes from the fronts of the two queues every exchange that is complete or can never be.
+   * `requests` are the client's frames, `responses` the server's. lib/stitch has helpers: in_order.ts,
+   * by_id.ts, either_way.ts.
    */
   stitch(requests: Timed<F>[], responses: Timed<F>[], context: StitchContext<S>): Stitched<X>[];
   outline(exchange: X): Outline;
-  /** The table's cells. Never longer than about 200 characters; escaping is done by the sink. */
+  /** The table's cells, of about 200 characters at most; the sink escapes them. */
   summarize(exchange: X): Summary;
 }
 
-/** Calls with the typed protocol and what its connections of this trace share. */
+/** A function that is called with the typed protocol and what its connections share. */
 export type Visit<R> = <F, S, X extends Exchange, T>(
   protocol: Protocol<F, S, X, T>,
   trace: T,
@@ -227,16 +227,16 @@ export type Visit<R> = <F, S, X extends Exchange, T>(
 /** A protocol with its type parameters closed over, so that a list of them needs no `any`. */
 export interface Plugin {
   readonly name: string;
-  /** All names under which it gives records; empty where it gives none. */
+  /** All names that its records may have; empty where it gives none. */
   readonly names: readonly string[];
   readonly ports: readonly number[];
   readonly transports: readonly ("stream" | "datagram")[];
   probe(head: Uint8Array, side: Side): Probe;
-  /** For one trace: how the common parts get at it. */
+  /** Starts the plug-in for one run. */
   start(options: ProtocolOptions): Started;
 }
 
-/** A plug-in at work in one trace. */
+/** A plug-in at work in one run: open() calls `visit` with its typed protocol. */
 export interface Started extends Plugin {
   open<R>(visit: Visit<R>): R;
 }

@@ -14,7 +14,7 @@
 #define DNS_MAX_QUESTIONS 255
 #define DNS_MAX_LABELS 5
 
-/* An id or a length: anything. */
+/* The first byte is part of an id or of a length: any. */
 #define DNS_STARTS(byte, is_datagram) 1
 
 /*
@@ -56,7 +56,7 @@ static __always_inline bool infer_dns(const struct head *head)
 	u32 start = head->is_datagram ? 0 : 2, length = head->length;
 	u32 flags, opcode, questions, records;
 
-	asm volatile("" : "+r"(start)); /* one walk for both forms */
+	asm volatile("" : "+r"(start)); /* else the compiler makes two copies, and the verifier walks both */
 	if (start) {
 		if (length < 2)
 			return true;

@@ -14,7 +14,7 @@ enum http_class {
 	HTTP_LETTER,
 	HTTP_DIGIT,
 	HTTP_DASH,
-	HTTP_TCHAR, /* what else is visible: most of it a method may hold (RFC 9110 section 5.6.2) */
+	HTTP_TCHAR, /* all else that is visible: a method may hold most of it (RFC 9110 section 5.6.2) */
 	HTTP_STAR,
 	HTTP_SLASH,
 	HTTP_QUESTION,
@@ -24,11 +24,11 @@ enum http_class {
 
 enum http_state {
 	HTTP_WORD = TEXT_OWN, /* letters: a usual method, or "HTTP" */
-	HTTP_METHOD,          /* letters and dashes */
-	HTTP_TARGET,          /* behind one of these: anything but a space */
-	HTTP_TOKEN,           /* any other method: much that is no HTTP begins like it */
-	HTTP_PATH,            /* so a path or "*" must follow ("SSH-2.0-x y" is none) */
-	HTTP_VERSION,         /* "HTTP/" wants its number */
+	HTTP_METHOD,          /* letters and dashes: a method like M-SEARCH */
+	HTTP_TARGET,          /* behind WORD or METHOD and a space: any visible byte is a target */
+	HTTP_TOKEN,           /* any other method; much that is no HTTP looks like one ("SSH-2.0-x y") */
+	HTTP_PATH,            /* behind TOKEN and a space: only "/" or "*" will do */
+	HTTP_VERSION,         /* behind "HTTP/": a digit must follow */
 };
 
 const struct text_machine http_text INFER_TABLE = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What might these first bytes of an operation be? A filter that spares user space the payload of
- * connections of no known protocol.
+ * Could an operation's first bytes be a known protocol's? A filter that spares user space the payload
+ * of connections of no known protocol.
  *
  * In: the head of one operation. Out: whether any rule takes it. False positives are fine, false
  * negatives are not: a rule takes whatever the user-space probe of its protocol accepts or is unsure
@@ -9,14 +9,15 @@
  *
  * A rule is a file here, NAME.bpf.h; the build lists them (infer_rules.h). It says two things:
  *
- *   NAME_STARTS(byte, is_datagram)   which first bytes it may take: it is asked about no others, so
- *                                    that an operation does not pay for every rule
+ *   NAME_STARTS(byte, is_datagram)   which first bytes it may take: for all others it is not called,
+ *                                    so that an operation does not pay for every rule
  *   infer_NAME(head)                 whether it takes this head
  *
- * A protocol that needs no rule, since another one hands its connections over to it, says so by a file,
- * too: it starts with no byte, and takes nothing.
- * Plain C without helpers, maps or calls, so that it compiles as BPF and as ordinary C; a rule never
- * decides on bytes at or after head->length.
+ * A protocol to which others hand their connections over needs no rule. It has a file nevertheless:
+ * NAME_STARTS is 0 and infer_NAME() returns false.
+ *
+ * Rules are plain C without helpers, maps or calls, so that they compile as BPF and as ordinary C. A
+ * rule never decides on bytes at or after head->length.
  */
 #ifndef SOCKEYE_INFER_H
 #define SOCKEYE_INFER_H
@@ -45,7 +46,7 @@ struct head {
 	u32 is_datagram;      /* the operation is one message */
 };
 
-/* The masked load is opaque to the compiler, so that the verifier always sees the mask. */
+/* The empty assembly keeps the compiler from dropping the mask, which the verifier has to see. */
 static __always_inline u32 head_u8(const struct head *head, u32 offset)
 {
 	asm volatile("" : "+r"(offset));
@@ -105,7 +106,7 @@ static __always_inline u32 rules_to_ask(const struct head *head)
 
 	if (!head->length)
 		return 0;
-	asm volatile("" : "+r"(row)); /* as in head_u8(): verifiers of 5.10 do not know its bounds */
+	asm volatile("" : "+r"(row)); /* as in head_u8(): the verifier of 5.10 does not know row's bounds */
 	return infer_starts[row & 511];
 }
 

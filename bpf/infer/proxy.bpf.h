@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * PROXY: a header before the first byte of any protocol, by its first word (version 1) or signature
- * (version 2; https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). What follows it is looked
- * at in user space.
+ * PROXY: a header that a proxy sends before the protocol's first byte. It begins with "PROXY " (version
+ * 1) or with a signature of 12 bytes (version 2), as in
+ * https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt. User space looks at what follows it.
  */
 #ifndef SOCKEYE_INFER_PROXY_H
 #define SOCKEYE_INFER_PROXY_H

@@ -20,9 +20,9 @@ enum redis_class {
 	REDIS_DIGIT,
 	REDIS_PLUS,
 	REDIS_DASH,
-	REDIS_NUMBER, /* types that a number follows; ":" of "EOF:", too */
-	REDIS_QUESTION, /* a streamed length of RESP3 */
-	REDIS_WORD,   /* "_" and ".": in names, and types that nothing follows */
+	REDIS_NUMBER, /* types before a number, as "$3"; also the ":" of "EOF:" */
+	REDIS_QUESTION, /* a streamed length of RESP3, as "$?" */
+	REDIS_WORD,   /* "_" and ".": types before nothing, and parts of command names */
 	REDIS_HASH,
 	REDIS_PRINT,  /* all else that is visible */
 	REDIS_SPACE,

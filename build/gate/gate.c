@@ -3,10 +3,10 @@
  * The gate: the process that becomes COMMAND, once sockeye lets it.
  *
  * In: GO, ENVIRONMENT, BLOCKED, IGNORED, STDOUT, PROGRAM, WORD…: three descriptors in decimal and two
- * sets of signals in hexadecimal (the low bit is signal 1). A byte on GO lets it through. GO's end
- * ends it: nobody else holds the other end, so it never outlives a sockeye that is gone, however that
- * went. Out: PROGRAM with WORD…, the environment that ENVIRONMENT holds, those signals, and STDOUT as
- * its stdout. Its own descriptors are closed by then.
+ * sets of signals in hexadecimal (the low bit is signal 1). The gate waits for a byte on GO, a pipe
+ * whose other end only sockeye holds: when sockeye is gone, however that came, the pipe ends and so
+ * does the gate. Out: PROGRAM with WORD…, the environment that ENVIRONMENT holds, those signals, and
+ * STDOUT as its stdout. GO and ENVIRONMENT are closed by then.
  */
 #include "system_call.h"
 
@@ -21,7 +21,7 @@
 #define ENOENT 2
 #define ENOEXEC 8
 #define EACCES 13
-/* As a shell answers. */
+/* Exit statuses as a shell has them; FAILED is ours. */
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND 127
 #define FAILED 125
@@ -75,7 +75,7 @@ static word *memory(word bytes, long flags, long fd)
 	return at < 0 && at > -4096 ? 0 : (word *)at;
 }
 
-/* The strings in the file, and a list of them as execve() wants it; null without memory. */
+/* The file's strings as the list of pointers that execve() wants; null without memory. */
 static word *read_environment(long fd)
 {
 	long length = system_call(SYS_LSEEK, fd, 0, SEEK_END);

@@ -1,5 +1,5 @@
 /**
- * The little of ELF64 (System V ABI, little endian) that packing needs.
+ * As much of ELF64 (System V ABI, little endian) as packing needs.
  *
  * In: the bytes of an executable. Out: where its segments and imports lie; one more segment added.
  * It never relocates, removes or moves anything.

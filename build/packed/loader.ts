@@ -6,7 +6,7 @@
  */
 import { readPacked } from "../../lib/assets.ts";
 
-/** Its name in the tail. */
+/** The program's name among the packed assets. */
 const PROGRAM = "sockeye.js";
 
 type Constructor = new (body: string) => () => Promise<void>;

@@ -1,11 +1,10 @@
 /**
  * The packed single file: for machines where `deno compile` finds no denort to build on.
  *
- * In: the official Deno ELF, the entry stub's image (stub.c), the loader and the assets, of which the
- * program itself is one.
- * Out: one executable: the Deno ELF, one more segment (stub, arguments, loader), the assets, and a
- * trailer that says where they are (lib/assets.ts reads it). Nothing is extracted when it runs.
- * Debuggers and loaders see an ordinary program; `strip` would remove what is appended.
+ * In: the official Deno ELF, the entry stub's image (stub.c), the loader, and the assets, one of which
+ * is the program itself. Out: one executable: the Deno ELF, one more segment (stub, arguments, loader),
+ * the assets, and a trailer that says where they are (lib/assets.ts reads it). Nothing is extracted to
+ * disk when it runs. Debuggers see an ordinary program; `strip` would remove what is appended.
  */
 import { encodeTrailer } from "../../lib/assets.ts";
 import { alignToPage, ElfFile } from "./elf.ts";

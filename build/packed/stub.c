@@ -14,16 +14,16 @@
 struct header {
 	char magic[8];
 	long entry;         /* Deno's own entry point */
-	long environ_slot;  /* where the dynamic loader has put the address of libc's environ */
+	long environ_slot;  /* the dynamic loader has put the address of libc's environ there */
 	word loader;       /* Deno's main module */
 	word loader_length;
 	word arguments;     /* strings one after another; the first is the program's name */
 	word argument_count; /* without the name */
 	word environment;   /* NAME=VALUE, … */
 	word environment_count;
-	word kept;          /* NAME=, …: what of the user's environment stays */
+	word kept;          /* NAME=, …: variables of the user's environment that stay */
 	word kept_count;
-	word signals;       /* NAME=: of the variable that tells how signals were */
+	word signals;       /* NAME=: the variable that gets the user's signals (hold_signals()) */
 };
 
 __attribute__((section(".header"), used, visibility("hidden"))) struct header stub_header = {
@@ -92,7 +92,7 @@ static word count(char *const *list)
 	return n;
 }
 
-/* The loader as a memory file; its descriptor is never 0, 1 or 2. */
+/* Writes the loader to a memory file; the descriptor, which is never 0, 1 or 2. */
 static long loader_file(const struct header *header)
 {
 	const char *base = (const char *)header;
@@ -122,8 +122,8 @@ static long loader_file(const struct header *header)
 }
 
 /*
- * Deno would open /dev/null in place of a closed stdout, and records would be lost there. It is opened
- * for reading: all writes fail, as they should.
+ * Deno would open /dev/null for writing in place of a closed stdout, and records would vanish there.
+ * Opened for reading here, it makes every write fail, as one to a closed stdout should.
  */
 static void hold_closed_stdout(void)
 {
@@ -181,8 +181,8 @@ static word ignored_signals(void)
 }
 
 /*
- * From half a second on Deno listens for SIGUSR1, and opens its debugger on it. Every thread inherits
- * that it is blocked, and none unblocks it. NAME=BLOCKED,IGNORED says how signals were before.
+ * Half a second after its start Deno listens for SIGUSR1, and opens its debugger when it comes. Blocked
+ * here, SIGUSR1 stays blocked in every thread. NAME=BLOCKED,IGNORED keeps the user's sets for COMMAND.
  */
 static void hold_signals(char *variable, const char *name)
 {
@@ -251,7 +251,7 @@ __attribute__((visibility("hidden"), used)) word *stub_main(word *stack,
 		*next++ = (word)argv[i];
 	*next++ = 0;
 
-	*environ_of_libc = next; /* libc took the user's before it came to this */
+	*environ_of_libc = next; /* libc has stored the user's environment by now */
 	string = base + header->environment;
 	for (word i = 0; i < header->environment_count; i++) {
 		*next++ = (word)string;

@@ -1,6 +1,6 @@
 /**
- * What commander uses of node:process, on Deno's own API: the real module costs 10 ms at start.
- * Put in its place by the bundler only; `deno run main.ts` uses the real one.
+ * What commander uses of node:process, on Deno's own API: the real module costs 10 ms at start. Only
+ * bundles have this in its place; `deno run main.ts` uses the real one.
  */
 
 const encoder = new TextEncoder();

@@ -50,7 +50,7 @@ export class SocketEvent {
   /** Cut: why fewer payload bytes are here than the operation moved. */
   cut = 0;
   family = 0;
-  /** Not 0: a rule of the kernel's took the connection for a known protocol's. */
+  /** Not 0: one of the kernel's rules (bpf/infer/) matched the connection. */
   suspect = 0;
   /** Nanoseconds since the trace began; exact for 104 days. */
   timeNs = 0;

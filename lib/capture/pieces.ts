@@ -1,15 +1,15 @@
 /**
- * Entries not much larger than a kernel sends them: a file may hold one of 16 MiB, which would keep all else
- * waiting for as long as it takes. In: an event. Out: one piece of it after the other, as the kernel
- * cuts a large operation; nothing is copied.
+ * Cuts large entries: a file may have one of 16 MiB, and signals and output would wait until it is
+ * done. In: an event. Out: its pieces one after the other, as the kernel side cuts a large operation;
+ * nothing is copied.
  */
 import { EntryKind, Flag } from "./abi.ts";
 import type { SocketEvent } from "./event.ts";
 
-/** The kernel's are some 30 KiB: half of it may be requests of four bytes. */
+/** At most some milliseconds of work: requests may be as short as 4 bytes. The kernel side's chunks are 30 KiB. */
 const PIECE_BYTES = 64 << 10;
 
-/** Makes the event, just read, its piece behind `done` bytes; how many are done with it, 0 for all. */
+/** Narrows an event that was just read to its piece behind `done` bytes. Returns the end of the piece; 0: it is the last. */
 export function cutPiece(event: SocketEvent, done: number): number {
   const { payloadLength } = event;
   if (event.kind !== EntryKind.DATA || payloadLength <= PIECE_BYTES) return 0;

@@ -1,7 +1,7 @@
 /**
- * Could a kernel have told that? In: an entry of a file, already read in place. Out: whether its
- * numbers can be counted with, which a right checksum does not promise and the pipeline takes for
- * granted: beyond 2^53 adding a byte changes nothing, and loops over bytes would never end.
+ * Could a kernel have written this entry? In: an entry of a file, already read in place. Out: whether
+ * its numbers are in the ranges that the pipeline relies on, whatever the checksum says: beyond 2^53
+ * adding 1 changes nothing, and loops over bytes would never end.
  */
 import { CLOSE_TOTALS_SIZE, CloseTotals, ENTRY_SIZE, EntryKind, Flag } from "./abi.ts";
 import { OPEN_NAMES_SIZE, OpenNames } from "./abi.ts";
@@ -12,12 +12,12 @@ const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
 const MAX_SEQUENCE = 2 ** 32 - 1;
 /** PID_MAX_LIMIT of every 64-bit kernel. */
 const MAX_PID = 1 << 22;
-/** Packet captures begin that long before zero; no trace is longer than its clock is exact. */
+/** Times of packet captures may be so far below 0; those of traces are exact below 2^53. */
 const EARLIEST_NS = -(2 ** 47);
 const LATEST_NS = 2 ** 53;
 const TWO_32 = 4294967296;
 
-/** An end that no hook told (sweep.ts) has no totals. */
+/** False for a damaged entry. An ENTRY_CLOSE of sweep.ts has no totals. */
 export function isPlausible(event: SocketEvent): boolean {
   const { kind, timeNs } = event;
   if (!(timeNs > EARLIEST_NS && timeNs < LATEST_NS)) return false;
@@ -48,7 +48,7 @@ function areTotals(event: SocketEvent): boolean {
     isPosition(event, u64(event, CloseTotals.ingress_position), ingress);
 }
 
-/** A position, and so many bytes from there on. */
+/** Is this a possible position, and the one `bytes` behind it, too? */
 function isPosition({ flags }: SocketEvent, position: number, bytes: number): boolean {
   if ((flags & Flag.TCP_POSITION) !== 0 && position > MAX_SEQUENCE) return false;
   return position + bytes <= MAX_NUMBER;

@@ -1,9 +1,9 @@
 /**
- * Events again, from a recording (recording/format.ts) or a packet capture (pcap/).
+ * Events from a recording (recording/format.ts) or a packet capture (pcap/).
  *
  * In: a file, or standard input. Out: the same entries in the same order as when they were
  * recorded, one block a call. It needs neither root nor the kernel. A file is hostile like traffic:
- * what is whole is handed out, then `failure` says where and why it ended early.
+ * its whole blocks are handed out, then `failure` says where and why it ended early.
  */
 import { EntryKind } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
@@ -43,7 +43,7 @@ export function openReplay(path: string): ReplaySource {
   return replayOf(new RecordingInput(path));
 }
 
-/** The same of a file that is open already; the source closes it. */
+/** openReplay() of a file that is open already; the source closes it. */
 export function replayOf(input: RecordingInput): ReplaySource {
   try {
     input.unpack();
@@ -98,15 +98,15 @@ class RecordingSource implements ReplaySource {
   failure: RecordingError | null = null;
   readonly #input: RecordingInput;
   readonly #event = new SocketEvent();
-  // Entries are read as words: the block lies in a buffer of its own, aligned.
+  // Entries are read as 32-bit words, so the block lies aligned in a buffer of its own.
   #block = new Uint8Array(0);
   #words = new Uint32Array(0);
   #blockOffset = 0;
   #blockEnd = 0;
-  /** Of the block at hand: where the next event lies, how many came before it, and how many there are. */
+  /** In the current block: where the next event lies, how many came before, and how many there are. */
   #at = 0;
   #nth = 0;
-  /** Bytes of that event that were handed out before. */
+  /** Bytes of the next event that were handed out already. */
   #done = 0;
   #expected = 0;
   #starved = false;
@@ -194,7 +194,7 @@ class RecordingSource implements ReplaySource {
     if (!this.#input.eof) {
       this.#starved = true;
     } else if (this.#input.available === 0) {
-      // Whole as far as it goes, but nobody knows how much is missing.
+      // All blocks are whole, but there is no end block: how much is missing is not known.
       const reason = `it breaks off at offset ${offset}, between two blocks`;
       throw this.#input.error(`${reason}: its trace was killed, or the file was cut`, offset);
     } else {
@@ -237,7 +237,7 @@ class RecordingSource implements ReplaySource {
     this.#blockOffset = offset;
   }
 
-  /** Hands out the block at hand, or so much of it as a turn has time for. */
+  /** Hands out the current block, or as much of it as a turn has time for. */
   #handOut(handler: EventHandler, turn: Turn): number {
     const event = this.#event;
     const end = this.#blockEnd;

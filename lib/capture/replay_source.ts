@@ -6,12 +6,12 @@ import type { CaptureSource } from "./source.ts";
 export interface ReplaySource extends CaptureSource {
   /** "recording" or "pcap". */
   readonly format: "recording" | "pcap";
-  /** Why it ended before the end, once `ended`; null when it did not. */
+  /** Once `ended`: why reading stopped before the file's end; null when it did not. */
   readonly failure: RecordingError | null;
   /** What a recording says about itself; null for packet captures. */
   readonly facts: RecordingFacts | null;
   /** What was counted while reading, by a stable snake_case name. */
   counts(): Readonly<Record<string, number>>;
-  /** Of a packet capture: packets that could not be read, by a stable snake_case reason. */
+  /** Packets of a packet capture that could not be read, by a stable snake_case reason. */
   notRead(): Readonly<Record<string, number>>;
 }

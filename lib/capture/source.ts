@@ -1,6 +1,6 @@
 /**
- * Where events come from: the kernel (live.ts), a recording (replay.ts) or a packet capture
- * (pcap/). The pipeline cannot tell them apart.
+ * Where events come from: the kernel (live/), a recording (replay.ts) or a packet capture (pcap/). The
+ * pipeline cannot tell them apart.
  */
 import type { WallStart } from "../clock.ts";
 import type { SocketEvent, TimeBase } from "./event.ts";
@@ -18,14 +18,14 @@ export interface TraceStart extends WallStart {
   readonly kernel: string;
 }
 
-/** Loss counted by the source itself, by perf buffer and CPU. */
+/** Events lost in one perf buffer of one CPU. */
 export interface BufferLoss {
   readonly buffer: "data_events" | "conn_events";
   readonly cpu: number;
   readonly events: number;
 }
 
-/** Stream positions up to which nobody will look at a connection's bytes; null: all are looked at. */
+/** Stream positions up to which a connection's bytes need only be counted; null: none. */
 export interface Passing {
   readonly egress: number | null;
   readonly ingress: number | null;

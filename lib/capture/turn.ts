@@ -1,12 +1,12 @@
 /**
- * One turn of the event loop: signals, output and other connections wait no longer than that,
- * whatever the events at hand cost. In: what was done. Out: when it is over. The clock is read once
- * for some work, of which an event is the least: what one event may cost is bounded elsewhere.
+ * How long one turn of the event loop may take, so that signals and output do not wait longer, whatever
+ * the events cost. In: how much was done. Out: whether the turn is over. The clock is read once for
+ * some work, since the cost of each event is bounded (lib/conn/outbox.ts, lib/conn/table.ts).
  */
 
-/** With what follows in the same turn, and the largest event, still below 50 ms. */
+/** With the largest event, and whatever else follows in the turn, this stays below 50 ms. */
 const TURN_MS = 15;
-/** Between two looks at the clock; a record's is 1, some microsecond or two. */
+/** The clock is read once for so much work; a record is 1 (one or two microseconds). */
 const WORK_A_LOOK = 512;
 const EVENT_WORK = 32;
 
@@ -14,23 +14,23 @@ export class Turn {
   readonly #endMs = performance.now() + TURN_MS;
   #left = WORK_A_LOOK;
 
-  /** So many records were written. */
+  /** Counts records that were written. */
   spend(records: number): void {
     this.#left -= records;
   }
 
-  /** Enough was done to look at the clock: for loops over events that do not ask after each. */
+  /** Enough was done to read the clock. */
   get isDue(): boolean {
     return this.#left <= 0;
   }
 
-  /** To be asked after each event. */
+  /** To be called after each event. */
   get isOver(): boolean {
     this.#left -= EVENT_WORK;
     return this.#left <= 0 && this.look();
   }
 
-  /** Is it over, by the clock? */
+  /** As isOver, but reads the clock in any case. */
   look(): boolean {
     this.#left = WORK_A_LOOK;
     return performance.now() >= this.#endMs;

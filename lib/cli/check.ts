@@ -1,6 +1,6 @@
 /**
  * `sockeye check`: what this kernel and these privileges allow.
- * In: the findings of the probing functions. Out: a line for each, remedies, and an exit code.
+ * In: findings of probeKernel() and dropPrivileges(). Out: a line for each, remedies, and an exit code.
  */
 import { type Check, probeKernel } from "../capture/live/allowed.ts";
 import { dropPrivileges } from "../privileges/drop.ts";
@@ -11,13 +11,13 @@ import { answer } from "./messages.ts";
 /** Prints the findings; the exit code is 1 when tracing cannot work. */
 export function check(): Promise<number> {
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-  // Last, and for good: as a trace does once it is attached.
+  // givenUp() last: what it gives up does not come back.
   const findings = [...probeKernel(), ...givenUp(["output", "events", "processes"])];
   answer(formatFindings(findings, colour));
   return Promise.resolve(findings.every((finding) => finding.ok) ? 0 : 1);
 }
 
-/** What a trace gives up once it is attached; what this kernel does not let it is no failure. */
+/** Gives up what a trace gives up once it is attached; a step that this kernel lacks is no failure. */
 function givenUp(needs: readonly NeedName[]): Check[] {
   return dropPrivileges({ needs }).map(({ name, done, detail }) => ({
     name: "given up",
@@ -26,7 +26,7 @@ function givenUp(needs: readonly NeedName[]): Check[] {
   }));
 }
 
-/** The text of all findings; what fails, or could be better, has its remedy below it. */
+/** The text of all findings, with the remedy below each that fails or could be better. */
 export function formatFindings(findings: readonly Check[], colour: boolean): string {
   const width = Math.max(...findings.map((finding) => finding.name.length), 0) + 2;
   let text = "";

@@ -4,9 +4,9 @@
  * is seen; later its status. It has our stdin and stderr; its stdout is our stderr, unless records go
  * to a file; its environment and signals are the user's.
  *
- * The gate holds the end of a pipe of ours: when this process goes, however it does, so does the gate,
- * and COMMAND never runs. Once it runs it is never ended by sockeye: signals that ended the trace are
- * passed on, nothing else.
+ * The gate reads from a pipe of ours: when this process ends, however that comes, the pipe ends, so
+ * does the gate, and COMMAND never runs. A running COMMAND is never ended by sockeye: it only gets the
+ * signals that ended the trace.
  */
 import { Libc } from "../../ffi/libc.ts";
 import { readAsset } from "../assets.ts";
@@ -15,7 +15,7 @@ import { OperatorError, quote } from "./errors.ts";
 import type { EndSignal } from "./signals.ts";
 import { userState } from "./user_state.ts";
 
-/** As a shell answers: not found, and found but not to be run. */
+/** Exit codes as a shell has them: not found, and found but not executable. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
@@ -79,12 +79,12 @@ export class CommandProcess implements Disposable {
     }
   }
 
-  /** From here on it is COMMAND. */
+  /** Lets the gate become COMMAND. */
   release(): void {
     this.#letThrough();
   }
 
-  /** Tells COMMAND what we were told. Ctrl-C in a terminal reaches it without our help. */
+  /** Sends COMMAND a signal that we got. Ctrl-C in a terminal reaches it without our help. */
   passOn(signal: EndSignal): void {
     if (signal === "SIGINT" && Deno.stdin.isTerminal()) return;
     try {
@@ -99,7 +99,7 @@ export class CommandProcess implements Disposable {
     return await this.#exitCode;
   }
 
-  /** What still waits at the gate ends there; once it is COMMAND it is left alone. */
+  /** Ends a gate that still waits; a COMMAND that runs is left alone. */
   cancel(): void {
     this.#resources.dispose();
   }
@@ -109,14 +109,14 @@ export class CommandProcess implements Disposable {
   }
 }
 
-/** Deno knows no real-time signals, and fails when one has ended a process. */
+/** Deno rejects `status` of a process that a real-time signal ended: "Invalid signal: 34". */
 function codeOfUnnamedSignal(error: unknown): number {
   const number = error instanceof TypeError && /^Invalid signal: (\d+)$/.exec(error.message)?.[1];
   if (number) return 128 + Number(number);
   throw error;
 }
 
-/** Path of the program; says what a shell would, before anything is attached. */
+/** Path of the program, found as a shell would; throws before anything is attached. */
 function findProgram(name: string): string {
   const candidates = name.includes("/")
     ? [name]

@@ -1,5 +1,5 @@
 /**
- * Shell completions, made by walking the commands and options there are.
+ * Shell completions, made from the program's own commands and options.
  * In: the program. Out: a script for bash, zsh or fish. Hidden commands and options stay hidden.
  */
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
@@ -8,7 +8,7 @@ import { quote, usageError } from "./errors.ts";
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** What is completed behind an option's name. */
+/** An option, and what is completed behind it. */
 interface Word {
   readonly name: string;
   readonly flags: readonly string[];
@@ -25,7 +25,7 @@ interface CommandWords {
   readonly words: readonly string[] | null;
 }
 
-/** Values of options that have a fixed list, by name, or by command and name where that has others. */
+/** Options' values, by option ("output"), or by command and option ("doctor output") where they differ. */
 export type KnownValues = Readonly<Record<string, readonly string[]>>;
 
 /** `sockeye completions SHELL`. */
@@ -98,7 +98,7 @@ function describeOption(option: Option, command: string, values: KnownValues): W
   };
 }
 
-/** Options whose values differ from those of the trace's option of that name, or that it lacks. */
+/** Options that the main command lacks, or has with other values. */
 function ownOptions(command: CommandWords, root: CommandWords): readonly Word[] {
   return command.options.filter((option) => {
     const same = root.options.find((it) => it.name === option.name);
@@ -154,7 +154,7 @@ complete -F _sockeye sockeye
 `;
 }
 
-/** Safe inside single quotes, and inside zsh's [description]. */
+/** The text without characters that would end single quotes or zsh's [description]. */
 function plain(text: string): string {
   return text.replace(/['\[\]:\\]/g, " ");
 }

@@ -1,6 +1,6 @@
 /**
- * --conn-trace-*: whom to log, and where to. In: options. Out: a ConnLog for the pipeline, or null,
- * which costs nothing. Each line is written at once, so that a crash of ours hides none.
+ * --conn-trace-*: whose connections to log, and where to. In: options. Out: a ConnLog for the pipeline;
+ * null without the options. Each line is written at once, so that a crash of ours hides none.
  */
 import type { WallClock } from "../clock.ts";
 import type { ConnLog } from "../conn/conn_log.ts";
@@ -10,7 +10,7 @@ import { quote, usageError } from "./errors.ts";
 import { tell } from "./messages.ts";
 import { cannotWrite, openNamed } from "./named_files.ts";
 
-/** The seed's spellings stand beside ours. */
+/** The flags by our names, and by those that Pixie's socket tracer has for the same. */
 export interface ConnTraceOptions {
   connTracePid?: number;
   connTraceFd?: number;
@@ -22,7 +22,7 @@ export interface ConnTraceOptions {
   test_only_socket_trace_target_pid?: number;
 }
 
-/** Connection logs of one trace; disposing closes --log-file. */
+/** The connection logs of a run; disposing closes --log-file. */
 export interface ConnLogFile extends Disposable {
   /** Null when none are wanted. `clock` dates its lines. */
   open(clock: WallClock): ConnLog | null;
@@ -32,7 +32,7 @@ export interface ConnLogFile extends Disposable {
   readonly silent: boolean;
   /** Throws when --log-file could not be written. */
   check(): void;
-  /** What to say when there was nothing to log; null when there was, or nothing was to be logged. */
+  /** A warning when no connection was logged; null when one was, or none was to be. */
   emptiness(): string | null;
 }
 
@@ -83,7 +83,7 @@ function refuseAlone(option: string, given: number | string | null): void {
   );
 }
 
-/** A file of lines, each there as soon as it is written. */
+/** A file of lines, each written at once. */
 class LogFile {
   readonly #path: string;
   #failure: unknown = null;

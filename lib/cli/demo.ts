@@ -21,7 +21,7 @@ export function demoCommand(): string[] {
   return [...ownCommand(), "demo-peer", "server"];
 }
 
-/** The options of a demo's trace: without --protocol, what is not the demo's own is left out. */
+/** The options of a demo's trace: without --protocol only http, which the demo speaks. */
 export function demoOptions(options: TraceOptions): TraceOptions {
   return options.protocol.length > 0 ? options : { ...options, protocol: ["http"] };
 }

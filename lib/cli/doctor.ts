@@ -3,14 +3,13 @@
  * Out: what happens to the process's traffic at each stage, a verdict, and an exit code: 0 when
  * records come, 3 when it found why they (or some) do not.
  *
- * Or of a recording or packet capture: the same stages over what the file has (doctor_saved.ts).
+ * With a recording or packet capture in place of a pid: the same stages over the file (doctor_saved.ts).
  *
- * It traces the process alone, without the given filters, so that what they leave out shows as well.
+ * It traces the process without the given filters, so that connections that they leave out show, too.
  */
 import { openSockDiag, type SockDiag } from "../../ffi/sock_diag.ts";
 import { plugins } from "../../protocols/registry.ts";
 import { type LiveSource, openLive } from "../capture/live/source.ts";
-import { readLink, readText } from "../capture/live/machine.ts";
 import type { BufferLoss } from "../capture/source.ts";
 import type { DoctorFacts, IoBytes, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
@@ -20,6 +19,7 @@ import { judge } from "../doctor/verdict.ts";
 import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
+import { runtimeFiles, type SystemFiles } from "../system_files.ts";
 import { type Report, reportJson, reportText } from "./doctor_report.ts";
 import { examineFile } from "./doctor_saved.ts";
 import { OperatorError, usageError } from "./errors.ts";
@@ -31,7 +31,7 @@ import { onEndSignal } from "./signals.ts";
 
 const DEFAULT_DURATION_MS = 10_000;
 const FOUND_WHY_NOT = 3;
-/** A drain that takes so long is taken as not having emptied the rings, milliseconds. */
+/** A drain that takes longer (milliseconds) has probably left entries in the rings. */
 const BUSY_MS = 2;
 const OWN_NAMESPACE = "/proc/self/ns/net";
 
@@ -50,7 +50,7 @@ export async function doctor(options: DoctorOptions, file?: string): Promise<num
   return verdict.code === "records_flow" ? 0 : FOUND_WHY_NOT;
 }
 
-/** The process of a pid or thread id that runs; else an error that says where it may be meant. */
+/** The pid of the process that has this pid or thread id; the error names the pid of a container's. */
 function existing(pid: number | undefined): number {
   if (pid === undefined) {
     throw usageError(
@@ -58,9 +58,9 @@ function existing(pid: number | undefined): number {
       "name a process (--pid N), or a recording or packet capture: sockeye doctor FILE",
     );
   }
-  const group = /^Tgid:\t(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1];
+  const group = /^Tgid:\t(\d+)$/m.exec(runtimeFiles.readText(`/proc/${pid}/status`) ?? "")?.[1];
   if (group !== undefined) return Number(group);
-  const outside = pidOutside(pid);
+  const outside = pidOutside(runtimeFiles, pid);
   throw new OperatorError(
     `Cannot examine pid ${pid}: no such process`,
     outside === null
@@ -78,17 +78,18 @@ async function examine(
   const say = (text: string): void => log.info(text);
   const observer = new Observer();
   using source = openSource(pid, options, say);
-  const kernelCounts = openDiag(pid);
+  const { files } = source;
+  const kernelCounts = openDiag(files, pid);
   using diag = kernelCounts.diag;
   const durationMs = options.duration ?? DEFAULT_DURATION_MS;
   const pipeline = openPipeline(source, observer, options);
   let after: Snapshot | null = null;
   const conclude = (): void => {
-    after ??= snapshot(pid, options, diag);
+    after ??= snapshot(files, pid, options, diag);
     source.stop();
   };
   using _signals = onEndSignal(conclude);
-  const before = snapshot(pid, options, diag);
+  const before = snapshot(files, pid, options, diag);
   giveUp(log, ["events", "processes", "examination"]);
   const startMs = performance.now();
   const timer = setTimeout(conclude, durationMs);
@@ -101,11 +102,11 @@ async function examine(
     follow: options.follow,
     way: source.way,
     seconds,
-    targetsEnded: readLink(`/proc/${pid}/ns/net`) === null,
-    ownNetNamespace: readLink(OWN_NAMESPACE) ?? "",
+    targetsEnded: files.readLink(`/proc/${pid}/ns/net`) === null,
+    ownNetNamespace: files.readLink(OWN_NAMESPACE) ?? "",
     wanted,
     before,
-    after: atEnd(before, after ?? snapshot(pid, options, diag)),
+    after: atEnd(before, after ?? snapshot(files, pid, options, diag)),
     diagFailure: kernelCounts.failure,
     connections: observer.connections,
     uncounted: observer.uncounted,
@@ -175,7 +176,7 @@ async function drain(source: LiveSource, observer: Observer, pipeline: Pipeline)
       observer.onEvent(event);
       pipeline.onEvent(event);
     });
-    // A drain that took long has left something: only the timer and signals get their turn.
+    // After a long drain timers and signals have a turn, and the next one follows at once.
     if (performance.now() - startMs >= BUSY_MS) await new Promise((go) => setImmediate(go));
     else if (!source.ended) await source.wait();
   }
@@ -183,21 +184,29 @@ async function drain(source: LiveSource, observer: Observer, pipeline: Pipeline)
 }
 
 /** sock_diag in the process's network namespace; a kernel that refuses it is no reason to stop. */
-function openDiag(pid: number): { diag: SockDiag | null; failure: string | null } {
+function openDiag(
+  files: SystemFiles,
+  pid: number,
+): { diag: SockDiag | null; failure: string | null } {
   try {
     const path = `/proc/${pid}/ns/net`;
-    const isOurs = readLink(path) === readLink(OWN_NAMESPACE);
+    const isOurs = files.readLink(path) === files.readLink(OWN_NAMESPACE);
     return { diag: openSockDiag(isOurs ? null : path), failure: null };
   } catch (error) {
     return { diag: null, failure: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function snapshot(pid: number, options: DoctorOptions, diag: SockDiag | null): Snapshot {
-  return takeSnapshot(processTree(pid, options.follow), movedBytes(diag));
+function snapshot(
+  files: SystemFiles,
+  pid: number,
+  options: DoctorOptions,
+  diag: SockDiag | null,
+): Snapshot {
+  return takeSnapshot(files, processTree(files, pid, options.follow), movedBytes(diag));
 }
 
-/** Of processes that all ended, what was known at first still tells more than nothing. */
+/** The last snapshot; when all processes have ended, the first one's processes and sockets. */
 function atEnd(before: Snapshot, after: Snapshot): Snapshot {
   return after.processes.length > 0 ? after : { ...before, io: after.io, moved: after.moved };
 }

@@ -47,7 +47,7 @@ function wrap(text: string): string[] {
   return lines;
 }
 
-/** The same for programs: `verdict.code` is stable, texts are not. */
+/** The report for programs, as one JSON object: `verdict.code` is stable, texts are not. */
 export function reportJson({ facts, stages, verdict }: Report): string {
   const kernel = kernelBytes(facts);
   const report = {

@@ -1,7 +1,7 @@
 /**
- * What the doctor knows of a recording or packet capture. In: a file, and the filters of the replay
- * that misses records. Out: the same facts as of a process, as far as a file has them; everything
- * about processes is empty. It needs neither root nor the kernel.
+ * Facts for the doctor from a recording or packet capture. In: a file, and the filters of the replay
+ * that misses records. Out: the same facts as of a process, as far as a file has them; those about
+ * processes are empty. It needs neither root nor the kernel.
  */
 import { plugins } from "../../protocols/registry.ts";
 import { EntryKind } from "../capture/abi.ts";
@@ -10,7 +10,7 @@ import { describeNotRead } from "../capture/pcap/not_read.ts";
 import { RecordingInput } from "../capture/recording/input.ts";
 import { replayOf } from "../capture/replay.ts";
 import type { ReplaySource } from "../capture/replay_source.ts";
-import type { DoctorFacts, Snapshot, Wanted } from "../doctor/facts.ts";
+import type { DoctorFacts, SavedFacts, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
 import type { Log } from "../log.ts";
 import { Pipeline } from "../pipeline.ts";
@@ -22,6 +22,16 @@ import { refuseProcesses } from "./replay.ts";
 import { onEndSignal } from "./signals.ts";
 
 const NOTHING: Snapshot = { processes: [], sockets: [], files: [], io: new Map(), moved: null };
+/** The facts that only a live process has. */
+const NO_PROCESS = {
+  targetsEnded: false,
+  ownNetNamespace: "",
+  before: NOTHING,
+  after: NOTHING,
+  diagFailure: null,
+  counters: {},
+  ringBytes: 0,
+} as const;
 
 /** Reads the file to its end, or to the first signal. */
 export async function examineFile(
@@ -34,7 +44,7 @@ export async function examineFile(
   let stop = (): void => {};
   using _signals = onEndSignal(() => stop());
   const input = new RecordingInput(file);
-  // Its first byte may be hostile.
+  // Before the file's first byte is looked at, which may be hostile.
   giveUp(log, ["output"]);
   using source = replayOf(input);
   stop = () => source.stop();
@@ -45,48 +55,58 @@ export async function examineFile(
   const stats = new Stats();
   const pipeline = openPipeline(source, observer, options, stats);
   const isChosen = chooser(pids, options.follow, source);
-  let lastNs = 0;
-  while (!source.ended) {
-    const count = source.drain((event) => {
-      if (event.timeNs >= limitNs) return source.stop();
-      lastNs = Math.max(lastNs, event.timeNs);
-      if (!isChosen(event)) return;
-      observer.onEvent(event);
-      pipeline.onEvent(event);
-    });
-    if (count === 0 && !source.ended) await source.wait();
-    else await new Promise((resolve) => setImmediate(resolve));
-  }
+  const lastNs = await readAll(source, limitNs, (event) => {
+    if (!isChosen(event)) return;
+    observer.onEvent(event);
+    pipeline.onEvent(event);
+  });
   pipeline.finish();
   return {
+    ...NO_PROCESS,
     pid: options.pid ?? 0,
     follow: options.follow,
     way: source.start.way,
     seconds: lastNs / 1e9,
-    targetsEnded: false,
-    ownNetNamespace: "",
     wanted,
-    before: NOTHING,
-    after: NOTHING,
-    diagFailure: null,
     connections: observer.connections,
     uncounted: observer.uncounted,
     calls: observer.calls,
     socketIoBytes: observer.socketIoBytes,
     lost: stats.lostEntries > 0 ? new Map([["data_events", stats.lostEntries]]) : new Map(),
-    counters: {},
-    ringBytes: 0,
-    saved: {
-      path: file,
-      format: source.format,
-      counts: source.counts(),
-      notRead: describeNotRead(source.notRead()),
-      failure: source.failure?.reason ?? null,
-    },
+    saved: savedFacts(source, file),
   };
 }
 
-/** What says how to watch a process. */
+/** Hands each event before `limitNs` to `take`; the time of the last one, in nanoseconds. */
+async function readAll(
+  source: ReplaySource,
+  limitNs: number,
+  take: (event: SocketEvent) => void,
+): Promise<number> {
+  let lastNs = 0;
+  while (!source.ended) {
+    const count = source.drain((event) => {
+      if (event.timeNs >= limitNs) return source.stop();
+      lastNs = Math.max(lastNs, event.timeNs);
+      take(event);
+    });
+    if (count === 0 && !source.ended) await source.wait();
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  return lastNs;
+}
+
+function savedFacts(source: ReplaySource, path: string): SavedFacts {
+  return {
+    path,
+    format: source.format,
+    counts: source.counts(),
+    notRead: describeNotRead(source.notRead()),
+    failure: source.failure?.reason ?? null,
+  };
+}
+
+/** Refuses options that say how a process is captured. */
 function refuseCapture(options: DoctorOptions, file: string): void {
   const given = {
     "--capture": options.capture,
@@ -100,7 +120,7 @@ function refuseCapture(options: DoctorOptions, file: string): void {
   }
 }
 
-/** Of a recording: the events of these processes, and of their children as they start. */
+/** Chooses the events of these processes and, with `follow`, of their children as they start. */
 function chooser(
   pids: readonly number[],
   follow: boolean,
@@ -110,7 +130,7 @@ function chooser(
   const known = follow ? pids.flatMap((pid) => source.facts?.children?.[`${pid}`] ?? []) : [];
   const chosen = new Set([...pids, ...known]);
   return (event) => {
-    // The total of a start is the parent.
+    // A START entry has the parent's pid in place of a total.
     if (event.kind === EntryKind.START && follow && chosen.has(event.totalBytes)) {
       chosen.add(event.pid);
     }

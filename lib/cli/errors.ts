@@ -1,12 +1,12 @@
 /**
- * Errors that are told to the operator. In: what could not be done, with what value, why, and what
- * to do about it. Out: an exit code and two lines on stderr. It never prints by itself.
+ * Errors for the operator. In: what could not be done, with what value, why, and what to do about it.
+ * Out: an exit code and two lines for stderr. It never prints by itself.
  */
 import { escapeText } from "../wire/escape.ts";
 
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2, COMMAND_FAILED: 125 } as const;
 
-/** A fault of the operator's, the kernel's or the machine's, put into words: no stack is shown. */
+/** A fault of the operator, the kernel or the machine, in words: it is shown without a stack. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
   readonly hint: string | null;
@@ -34,7 +34,8 @@ export function quote(value: string): string {
   return `"${escapeText(value)}"`;
 }
 
-/** The two lines, or the stack of a fault of our own. Errors of other parts bring hint and exit code alike. */
+/** An error as two lines, or as a stack when it is a fault of ours; errors of any class may have a
+ * `hint` and an `exitCode`. */
 export function describeError(error: unknown): { text: string; exitCode: number } {
   if (!(error instanceof Error)) return { text: String(error), exitCode: ExitCode.FAILED };
   const exitCode = "exitCode" in error && typeof error.exitCode === "number"

@@ -10,7 +10,7 @@ import type { Stats, StatsJson } from "../stats.ts";
 import { tell } from "./messages.ts";
 import { cannotWrite, openNamed } from "./named_files.ts";
 
-/** On a terminal of its own the line is drawn anew this often; else it is a line for the log. */
+/** On a terminal that nothing else uses the line is redrawn this often; else a line is added. */
 const REDRAW_MS = 1000;
 const LINE_MS = 10_000;
 
@@ -27,7 +27,7 @@ export interface FinalStats extends StatsJson {
   replay?: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 }
 
-/** Shows the line until disposed; nothing without --stats. `alone`: nothing else writes meanwhile. */
+/** Shows the line until disposed; nothing without --stats. `alone`: nothing else uses the terminal. */
 export function showLiveStats(options: StatsOptions, stats: Stats, alone: boolean): Disposable {
   if (options.stats !== true || !Deno.stderr.isTerminal()) return { [Symbol.dispose]: () => {} };
   const encoder = new TextEncoder();

@@ -1,24 +1,24 @@
 /**
- * What sockeye itself has to say: lines on stderr, and the answers of commands that are no trace.
- * In: text. Out: the same text with everything escaped that a terminal could obey, newlines aside.
- * A stream that nobody reads any more is no fault here.
+ * sockeye's own messages: lines on stderr, and the answers of commands like check on stdout. In: text.
+ * Out: on stderr, the text with all but newlines escaped that a terminal could obey. A stream that
+ * nobody reads any more is no fault here.
  */
 import { Log, type LogLevel } from "../log.ts";
 import { escapeText } from "../wire/escape.ts";
 
 const encoder = new TextEncoder();
 
-/** stderr. */
+/** Writes to stderr, escaped. */
 export function tell(text: string): void {
   put(Deno.stderr, text.split("\n").map(escapeText).join("\n"));
 }
 
-/** stdout, as it is: the text is our own. */
+/** Writes to stdout, unescaped: the text must be our own. */
 export function answer(text: string): void {
   put(Deno.stdout, text);
 }
 
-/** Messages of a trace: -q silences what is no warning, -v and -vv say more. */
+/** The log of a run: with -q only warnings, with -v and -vv more. */
 export function openLog(options: { quiet?: true; verbose: number }): Log {
   const level: LogLevel = options.verbose >= 2 ? 2 : options.verbose === 1 ? 1 : 0;
   return new Log(tell, level, options.quiet === true);
@@ -29,6 +29,6 @@ function put(stream: { writeSync(bytes: Uint8Array): number }, text: string): vo
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch {
-    // Nobody to tell.
+    // The reader is gone: there is nobody to tell.
   }
 }

@@ -1,9 +1,9 @@
-/** Files that options name, with their faults in words. In: an option and its path. Out: the file. */
+/** Opens files that options name. In: an option and its path. Out: the file, or an OperatorError. */
 import { OutputFile, UnsafePathError } from "../output_file.ts";
 import { systemReason } from "../system_reason.ts";
 import { OperatorError, quote } from "./errors.ts";
 
-/** Opened, not emptied yet. */
+/** Opens the file without emptying it. */
 export function openNamed(option: string, path: string): OutputFile {
   try {
     return new OutputFile(path);

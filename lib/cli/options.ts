@@ -34,7 +34,7 @@ export interface FilterOptions {
   pid: number[];
   comm: string[];
   port: number[];
-  /** Names as given; checked against the registry. */
+  /** Names as given; selectProtocols() checks them. */
   protocol: string[];
   role?: "client" | "server";
   follow: boolean;
@@ -56,7 +56,7 @@ export interface OutputOptions extends FilterOptions, ConnTraceOptions, StatsOpt
   verbose: number;
 }
 
-/** What all that attach to the kernel have. */
+/** Options of the commands that attach to the kernel. */
 interface CaptureOptions {
   capture?: "socket" | "syscall";
   snaplen: number;
@@ -69,9 +69,9 @@ export interface TraceOptions extends OutputOptions, CaptureOptions {
   record?: string;
 }
 
-/** The process, and the options of the trace that misses records. */
+/** The process or file, and the options of the trace or replay that misses records. */
 export interface DoctorOptions extends Omit<FilterOptions, "pid">, CaptureOptions {
-  /** Of a recording or a process; a packet capture has none. */
+  /** With a file, only for a recording: a packet capture has no pids. */
   pid?: number;
   fd?: number;
   /** Milliseconds. */
@@ -86,7 +86,7 @@ export interface DoctorOptions extends Omit<FilterOptions, "pid">, CaptureOption
 const NONE: number[] = [];
 const NOTHING: string[] = [];
 
-// What several commands have, added to the one in the making.
+// Options that several commands have; each function adds some to the command that is being built.
 
 function addFilters<O extends OptionValues>(command: Command<[], O>) {
   return command
@@ -110,7 +110,7 @@ function addFilters<O extends OptionValues>(command: Command<[], O>) {
     .option("--no-follow", "the given processes without their children");
 }
 
-/** Bounds on what is waited for and held. */
+/** --request-timeout and --memory-limit. */
 function addBounds<O extends OptionValues>(command: Command<[], O>) {
   return command
     .option(
@@ -159,13 +159,13 @@ function filterOptions(name: string) {
     );
 }
 
-/** --pid, and the seed's flag for it. */
+/** --pid, and the flag that Pixie's socket tracer has for it. */
 export function targetPids(options: OutputOptions): number[] {
   const seed = options.test_only_socket_trace_target_pid;
   return seed === undefined ? options.pid : [...options.pid, seed];
 }
 
-/** What is told of the work itself, other than records: for finding out why one is missing. */
+/** Options for finding out why a record is missing: connection logs and statistics. */
 function diagnosticOptions(name: string) {
   const level = choice("--conn-trace-level", ["1", "2"]);
   return recordOptions(name)
@@ -197,7 +197,7 @@ function diagnosticOptions(name: string) {
     );
 }
 
-/** What shapes the records and where they go. */
+/** Options that shape the records and say where they go. */
 function recordOptions(name: string) {
   const command = filterOptions(name)
     .optionsGroup("Records and when to end:")
@@ -226,13 +226,13 @@ function recordOptions(name: string) {
     );
 }
 
-/** What only a live trace has. */
+/** Options that only a live trace has. */
 function liveOptions(name: string) {
   return addCapture(diagnosticOptions(name).optionsGroup("Capture:"))
     .option("-w, --record <file>", "save the events, too, for sockeye replay");
 }
 
-/** `words` are left over on the line: a trace takes none, and says so better than a parser can. */
+/** `words`: arguments that are no options. A trace takes none; its own error says more than commander's. */
 export function traceCommand(
   name: string,
   run: (options: TraceOptions, words: readonly string[]) => Promise<void>,

@@ -1,9 +1,9 @@
-/** Giving up privileges, told to the operator. In: what is still needed. Out: lines for -v. */
+/** Gives up privileges and tells the operator. In: what is still needed. Out: lines for -v. */
 import type { Log } from "../log.ts";
 import { dropPrivileges, type Step } from "../privileges/drop.ts";
 import type { NeedName } from "../privileges/needs.ts";
 
-/** `command` is the process that may still be signalled. */
+/** `command`: pid of the process that may still be signalled. */
 export function giveUp(log: Log, needs: readonly NeedName[], command?: number): void {
   const all: NeedName[] = command === undefined ? [...needs] : [...needs, "command"];
   const steps = dropPrivileges({ needs: all, signals: command === undefined ? [] : [command] });

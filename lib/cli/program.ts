@@ -1,6 +1,6 @@
 /**
- * The command line: which commands there are, and their help. In: what to run for each of them.
- * Out: a commander program that has run nothing yet, and commander's complaints in our own words.
+ * The command line: the commands and their help. In: what to run for each. Out: a commander program
+ * that has run nothing yet, and commander's errors in our own words.
  */
 import {
   Argument,
@@ -25,10 +25,10 @@ import { VERSION } from "./version.ts";
 export interface Actions {
   trace(options: TraceOptions): Promise<void>;
   replay(options: OutputOptions, file: string): Promise<void>;
-  /** With the options of a trace. */
+  /** Takes the options of a trace. */
   demo(options: TraceOptions): Promise<void>;
   demoPeer(role: string, url: string | undefined): Promise<void>;
-  /** With a file, that one in place of a process. */
+  /** `file`: a recording or packet capture in place of a process. */
   doctor(options: DoctorOptions, file: string | undefined): Promise<void>;
   check(): Promise<void>;
   protocols(): Promise<void>;
@@ -44,7 +44,7 @@ Examples:
   sudo sockeye doctor --pid 1234                 why is a record missing?
 `;
 
-/** Names that recordings and packet captures go by. */
+/** Usual file names of recordings and packet captures: "x.rec", "y.pcap0.gz". */
 const SAVED_FILE = /\.(rec|cap|dmp|pcap|pcapng)(\d+)?(\.(gz|zst))?$/i;
 
 export function buildProgram(actions: Actions): CommandUnknownOpts {
@@ -101,7 +101,7 @@ function addCommands(program: CommandUnknownOpts, actions: Actions): void {
   );
 }
 
-/** A word that is neither an option nor a command: a slip, or a program without its "--". */
+/** Refuses a word that is neither an option nor a command: a slip, or a program without its "--". */
 function refuseWords(words: readonly string[], program: CommandUnknownOpts): void {
   const word = words[0];
   if (word === undefined) return;

@@ -33,8 +33,8 @@ export function selectProtocols(names: readonly string[], known: readonly Plugin
   }
   const only = new Set(names);
   const showUnknown = only.has(UNKNOWN);
-  // To know that a connection is of no known protocol, every one has to be tried.
-  // And what nobody can read is recognised in any case: its payload need not be sent.
+  // Whether a connection is of no known protocol is known only after all were tried. Opaque ones (TLS)
+  // are always tried: once recognised, their payload need not be sent.
   const plugins = showUnknown
     ? known
     : known.filter((plugin) =>
@@ -43,12 +43,12 @@ export function selectProtocols(names: readonly string[], known: readonly Plugin
   return { plugins, only, showUnknown };
 }
 
-/** Names that can be asked for: those under which there are records. */
+/** Names for --protocol: every name that a record can have. */
 export function namesOf(known: readonly Plugin[]): string[] {
   return known.flatMap((plugin) => plugin.names);
 }
 
-/** One line a name of records: sockets that they are found on, usual ports. */
+/** A line for each name of records: the kinds of sockets and usual ports. */
 export function listProtocols(known: readonly Plugin[]): string {
   const rows = known.flatMap(({ names, transports, ports }) =>
     names.map((name) => [

@@ -12,21 +12,21 @@ import { giveUp } from "./privileges.ts";
 import { prepare, TraceRun } from "./trace_run.ts";
 import { onEndSignal } from "./signals.ts";
 
-/** Replays; what is whole of a damaged file is shown before the error. */
+/** Replays; of a damaged file the records before the damage are written, then the error. */
 export async function replay(options: OutputOptions, file: string): Promise<number> {
   const log = openLog(options);
   const prepared = prepare(options);
-  let session: TraceRun | null = null;
-  using _signals = onEndSignal(() => session?.run.stop("asked"));
+  let traceRun: TraceRun | null = null;
+  using _signals = onEndSignal(() => traceRun?.run.stop("asked"));
   const input = new RecordingInput(file);
-  // Its first byte may be hostile.
+  // Before the file's first byte is looked at, which may be hostile.
   prepared.begin();
   giveUp(log, ["output"]);
   using source = replayOf(input);
   const pids = targetPids(options);
   const isCapture = source.start.way === "pcap";
   if (isCapture) refuseProcesses({ pid: pids, comm: options.comm }, file);
-  session = new TraceRun(source, options, prepared, {
+  traceRun = new TraceRun(source, options, prepared, {
     targeted: isCapture || pids.length + options.comm.length > 0 ||
       wasTargeted(source.facts?.filters),
     patient: true,
@@ -37,13 +37,13 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
       ports: options.port,
     },
   });
-  await session.work();
-  session.conclude(log, {}, source);
+  await traceRun.work();
+  traceRun.conclude(log, {}, source);
   if (source.failure !== null) throw source.failure;
   return 0;
 }
 
-/** They would leave nothing, and that would be taken for the capture's content. */
+/** Refuses --pid and --comm: they would leave no record, as if the capture had none. */
 export function refuseProcesses(
   { pid, comm }: { readonly pid: readonly number[]; readonly comm: readonly string[] },
   file: string,
@@ -56,7 +56,7 @@ export function refuseProcesses(
   );
 }
 
-/** Those that were there at the start; the pipeline adds the later ones. */
+/** The pids and their children at the recording's start; the pipeline adds later ones. */
 function withChildren(
   pids: readonly number[],
   children: RecordingFacts["children"] = {},
@@ -64,7 +64,7 @@ function withChildren(
   return pids.flatMap((pid) => [pid, ...children[`${pid}`] ?? []]);
 }
 
-/** A recording of chosen processes is replayed as it was traced. */
+/** Was the recording made of chosen processes? Its replay then shows what the trace showed. */
 function wasTargeted(filters: Readonly<Record<string, unknown>> | undefined): boolean {
   return filters !== undefined &&
     [filters.pid, filters.comm, filters.command].some((value) =>

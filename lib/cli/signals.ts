@@ -1,6 +1,6 @@
 /**
- * Signals that end a trace. In: SIGINT, SIGTERM, SIGHUP. Out: a call for each; the second one ends the
- * process at once, with 128 + its number. One that comes while nothing can be ended yet is kept.
+ * Signals that end a trace. In: SIGINT, SIGTERM, SIGHUP. Out: a call for each; the second signal ends
+ * the process at once, with 128 + its number. One that comes before react() was called is kept for it.
  */
 
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
@@ -20,7 +20,7 @@ export class EndSignals implements Disposable {
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }
 
-  /** What each of them does from now on; one that has come does it at once. */
+  /** Sets what each signal does; if one has come already, does it at once. */
   react(react: (signal: EndSignal) => void): void {
     this.#react = react;
     if (this.first !== null) react(this.first);
@@ -50,7 +50,7 @@ export class EndSignals implements Disposable {
   }
 }
 
-/** Listens until disposed; `react` is to bear being called twice. */
+/** Listens until disposed; `react` may be called twice. */
 export function onEndSignal(react: (signal: EndSignal) => void): EndSignals {
   const signals = new EndSignals();
   signals.react(react);

@@ -23,7 +23,7 @@ export function openRecordsFile(options: OutputOptions): OutputFile | null {
   return outputFile === undefined ? null : openNamed("--output-file", outputFile);
 }
 
-/** The way out of records: into that file, or to stdout. `protocols`: all names that these may have. */
+/** Opens the sink: into that file, or to stdout. `protocols`: every name that its records may have. */
 export function openSink(
   options: OutputOptions,
   file: OutputFile | null,
@@ -42,7 +42,7 @@ export function openSink(
     : new NdjsonSink(output, toTerminal);
 }
 
-/** Was it closed when the process began? Then the executable put something there that takes no byte. */
+/** Was stdout closed at the start? Then the stub has put a read-only /dev/null there. */
 function isStdoutClosed(): boolean {
   try {
     const flags = /^flags:\s+([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/fdinfo/1"))?.[1];
@@ -52,7 +52,7 @@ function isStdoutClosed(): boolean {
   }
 }
 
-/** Throws when records could not be written: a full disk, mostly. */
+/** Throws when records could not be written, as on a full disk. */
 export function checkWritten(sink: Sink, options: OutputOptions): void {
   if (sink.state.failure === null) return;
   const where = options.outputFile === undefined ? "stdout" : quote(options.outputFile);

@@ -1,4 +1,4 @@
-/** "Did you mean": in, a word and the words there are; out, the nearest one when it is near enough. */
+/** "Did you mean". In: a word, and all known words. Out: the nearest one, if it is near enough. */
 
 /** Edits (insert, delete, replace, swap of neighbours) between two short words. */
 export function editDistance(a: string, b: string): number {

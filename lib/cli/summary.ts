@@ -1,6 +1,6 @@
 /**
- * The closing lines of a trace. In: what was counted. Out: text, the good news first, every kind of
- * loss named; nothing is rounded away to zero.
+ * The closing lines of a run. In: what was counted. Out: text: first the records, then every kind of
+ * loss; no loss is rounded to zero.
  */
 import { describeNotRead } from "../capture/pcap/not_read.ts";
 import type { BufferLoss } from "../capture/source.ts";
@@ -14,7 +14,7 @@ export interface SummaryFacts {
   readonly losses: readonly BufferLoss[];
   /** The kernel side's own counters; empty for a replay. */
   readonly kernelCounters: Readonly<Record<string, number>>;
-  /** Packets of a capture that could not be read, by reason. */
+  /** Packets of a packet capture that could not be read, by reason. */
   readonly notRead?: Readonly<Record<string, number>>;
   /** Wall-clock length of the trace, and CPU time spent meanwhile (null: not known). */
   readonly seconds: number;
@@ -27,7 +27,7 @@ export function formatSummary(facts: SummaryFacts): string[] {
   const byProtocol = [...facts.records].sort(([, a], [, b]) => b - a)
     .map(([protocol, count]) => `${protocol} ${count}`).join(", ");
   const events = (stats.events.data ?? 0) + (stats.events.open ?? 0) + (stats.events.close ?? 0);
-  // CPU time is told in steps of 10 ms: of less than a second it says nothing.
+  // CPU time comes in steps of 10 ms: over less than a second its share means nothing.
   const share = facts.cpuSeconds === null || facts.seconds < 1
     ? ""
     : `, own CPU ${(100 * facts.cpuSeconds / facts.seconds).toFixed(1)} %`;
@@ -49,18 +49,18 @@ export function formatSummary(facts: SummaryFacts): string[] {
   return lines;
 }
 
-/** What the kernel did not send since no protocol was known is none of the records' loss. */
+/** Payload that the kernel side did not send, for want of a known protocol: no record lacks it. */
 function withheldBytes({ stats, kernelCounters }: SummaryFacts): number {
-  // The kernel counts all; a replay has the gaps that it shows.
+  // Live, the kernel side counted all of it; in a replay only the gaps tell.
   return kernelCounters.filtered_bytes ?? stats.gaps.filtered?.bytes ?? 0;
 }
 
-/** Every reason for which something is not in the records. */
+/** Every reason why records lack something, with its count. */
 function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[] {
   const parts: string[] = [];
   const lost = new Map<string, number>();
   for (const { buffer, events } of losses) lost.set(buffer, (lost.get(buffer) ?? 0) + events);
-  // An operation of which the kernel side could not take note leaves a jump in data_events, too.
+  // A nested operation uses a sequence number up, so it was counted as lost in data_events, too.
   const nested = kernelCounters.nested ?? 0;
   if (nested > 0) {
     lost.set("data_events", (lost.get("data_events") ?? 0) - nested);
@@ -107,7 +107,7 @@ export function openOwnCpu(): { seconds(): number | null } {
   try {
     file = Deno.openSync("/proc/self/stat");
   } catch {
-    // Not known, then.
+    // CPU time is not known then.
   }
   return {
     seconds: () => {

@@ -14,8 +14,8 @@ import { EndSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
 /**
- * Traces until told or done. The exit code is COMMAND's when there is one; `name` is what the ready
- * line calls it.
+ * Traces until a signal, a limit, or the end of all targets. The exit code is COMMAND's when there is
+ * one; `name` is COMMAND's name in the ready line.
  */
 export async function trace(
   options: TraceOptions,
@@ -27,12 +27,12 @@ export async function trace(
   using signals = new EndSignals();
   using source = openLive(liveOptions(options, command, log));
   using recorder = openRecorder(options, command, source);
-  const session = new TraceRun(source, options, prepared, {
+  const traceRun = new TraceRun(source, options, prepared, {
     targeted: targetPids(options).length + options.comm.length + command.length > 0,
     patient: false,
     recorder,
     verdict: (conn, verdict, passing) => {
-      // A recording is to have all of a body.
+      // For a recording, bodies are sent whole.
       if (passing === undefined || recorder === null) source.setVerdict(conn, verdict, passing);
     },
   });
@@ -41,10 +41,10 @@ export async function trace(
     : null;
   if (held !== null) source.addTarget(held.pid);
   signals.react((signal) => {
-    session.run.stop("asked");
+    traceRun.run.stop("asked");
     held?.passOn(signal);
   });
-  // All is open, attached and started; whatever comes now may be hostile.
+  // Everything is open, attached and started: the bytes that come now may be hostile.
   prepared.begin();
   recorder?.begin();
   giveUp(log, ["output", "events", "processes"], held?.pid);
@@ -56,9 +56,9 @@ export async function trace(
     held?.cancel();
   }
   prepareText();
-  await session.work();
+  await traceRun.work();
   const counters = source.counters();
-  session.conclude(log, counters);
+  traceRun.conclude(log, counters);
   const exitCode = held === null ? 0 : await held.exitCode();
   signals.settle();
   return exitCode;
@@ -99,12 +99,12 @@ function openRecorder(
     unfiltered: isUnfiltered(options),
   };
   const parents = options.follow ? targetPids(options) : [];
-  const children = Object.fromEntries(parents.map((pid) => [pid, childrenOf(pid)]));
+  const children = Object.fromEntries(parents.map((pid) => [pid, childrenOf(source.files, pid)]));
   const facts = { version: VERSION, filters, children };
   return new Recorder(options.record, source.start, facts, compressionOf(options.record));
 }
 
-/** What is traced, and how; scripts wait for its first two words. */
+/** "ready after 120 ms: tracing …", what and how. Scripts wait for the first two words. */
 function readyLine(
   options: TraceOptions,
   command: string,

@@ -22,13 +22,13 @@ import { type Selection, selectProtocols } from "./protocols.ts";
 import { checkWritten, openRecordsFile, openSink, outputFormat } from "./sinks.ts";
 import { formatSummary, openOwnCpu } from "./summary.ts";
 
-/** What is checked and opened before the source: nothing is attached for options that cannot work. */
+/** What is checked and opened before the source, so that wrong options attach nothing. */
 export interface Prepared {
   readonly selection: Selection;
   readonly connLog: ConnLogFile;
   readonly statsFile: OutputFile | null;
   readonly sink: Sink;
-  /** Everything else is right, too: what was in the files goes. */
+  /** Empties the output files; called once everything else has succeeded. */
   begin(): void;
 }
 
@@ -50,7 +50,7 @@ export function prepare(options: OutputOptions): Prepared {
 export interface TraceRunParts {
   readonly filter?: PipelineOptions["filter"];
   readonly verdict?: PipelineOptions["verdict"];
-  /** Processes were chosen: their connections of no known protocol are worth a record. */
+  /** Processes were chosen: their connections of no known protocol get records, too. */
   readonly targeted: boolean;
   /** The source can wait for a slow reader. */
   readonly patient: boolean;

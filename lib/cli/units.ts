@@ -1,6 +1,6 @@
 /**
- * Values of options: text in, numbers out. Each function takes the option's name first, so that its
- * error can say which one was wrong. Nothing is rounded or clamped silently.
+ * Values of options. In: an option's name, for the error, and its text. Out: a number. Nothing is
+ * rounded or clamped silently.
  */
 import { formatSize } from "../sink/format.ts";
 import { quote, usageError } from "./errors.ts";

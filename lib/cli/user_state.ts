@@ -1,8 +1,8 @@
 /**
- * What this program started with and COMMAND is to have again: the user's environment and signals.
+ * The user's environment and signals, as sockeye was started with them: COMMAND gets them again.
  *
- * In: what the kernel keeps of the start, and the variable that the packed executable's stub left.
- * Out: bytes and sets as they were. It never changes its own.
+ * In: /proc/self/environ, and the variable that the packed executable's stub has set. Out: bytes and
+ * sets as they were. It never changes this process's own.
  */
 
 /** Set by the stub: `BLOCKED,IGNORED` in hexadecimal, the low bit being signal 1. */
@@ -15,7 +15,7 @@ export interface UserState {
   readonly ignoredSignals: string;
 }
 
-/** Without the stub nothing tells how signals were: none is blocked then, and none ignored. */
+/** Without the stub the signals' state is not known: COMMAND then has none blocked and none ignored. */
 export function userState(): UserState {
   const [blockedSignals = "0", ignoredSignals = "0"] = Deno.env.get(SIGNALS_VARIABLE)?.split(",") ??
     [];

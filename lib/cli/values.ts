@@ -1,6 +1,6 @@
 /**
- * What may stand behind an option. In: the option's name and text. Out: its value, or an error that
- * quotes both. What needs the kernel or the list of protocols is checked where those are at hand.
+ * Checks the values of options. In: the option's name and text. Out: its value, or an error that quotes
+ * both. Values that need the kernel or the list of protocols are checked later, where those are known.
  */
 import { MAX_PORTS } from "../capture/abi.ts";
 import { quote, usageError } from "./errors.ts";
@@ -9,16 +9,16 @@ import { parseDuration, parseInteger, parseSize } from "./units.ts";
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
-/** Of small connections that is half as many as a Map holds; V8's heap may take four times as much. */
+/** Largest --memory-limit: it allows half as many connections as fit a Map, and a quarter of V8's heap (V8_FLAGS). */
 export const MAX_MEMORY_LIMIT = 16 * GIB;
-/** Default of --snaplen: a value of 1 MiB with what its protocol puts around it. */
+/** Default of --snaplen: room for a value of 1 MiB and what its protocol puts around it. */
 export const SNAPLEN = MIB + 64 * KIB;
 /** The kernel's TASK_COMM_LEN without the closing zero. */
 const MAX_COMM_BYTES = 15;
 const MAX_PID = 2 ** 22;
 const MAX_FD = 2 ** 31 - 1;
 
-/** For a repeated option. */
+/** Makes the parser of an option that may be repeated: it collects the values. */
 export function append<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
   return (text, before) => [...before, parse(text)];
 }

@@ -1,6 +1,6 @@
 /**
- * Both directions of a stream connection: which one is whose, in what order they are looked at, and
- * whether they have come up to their ends.
+ * Both directions of a stream connection: which one carries requests, in what order they are looked at,
+ * and whether they have come up to their ends.
  *
  * In: the connection's role, as soon as it is known. It looks into no byte.
  */
@@ -28,12 +28,12 @@ export class BothDirections {
     return [this.egress, this.ingress];
   }
 
-  /** Behind a loss a response must not be paired before its request is let through. */
+  /** The direction of requests first: a response must not be paired before its request was handed on. */
   get requestsFirst(): readonly [OneDirection, OneDirection] {
     return [this.carrying("request"), this.carrying("response")];
   }
 
-  /** `direction` as in the event that tells of it. */
+  /** `direction`: that of an event. */
   of(direction: number): OneDirection {
     return direction === Direction.EGRESS ? this.egress : this.ingress;
   }
@@ -42,7 +42,7 @@ export class BothDirections {
     return direction === this.egress ? this.ingress : this.egress;
   }
 
-  /** Without a role the connection counts as a server's. */
+  /** The direction that carries that side; while no role is known, as if the process were the server. */
   carrying(side: Side): OneDirection {
     return (this.#facts.role === "client") === (side === "request") ? this.egress : this.ingress;
   }
@@ -63,19 +63,19 @@ export class BothDirections {
   }
 
   /**
-   * Missing bytes may have had their time: which direction grew. Both before a message of either is
-   * paired, for it must be known that another waits behind a gap.
+   * Gives up on missing bytes that have had their time; the directions that grew. Called for both before
+   * messages of either are paired: pairing must know of a gap in the other.
    */
   expire(nowNs: number, losses: number): OneDirection[] {
     return this.all.filter(({ assembler }) => assembler.waits && assembler.expire(nowNs, losses));
   }
 
-  /** Another protocol begins with what is not taken yet. */
+  /** Another protocol begins with the bytes that are not taken yet. */
   startOver(): void {
     this.#before = { egress: this.egress.takenBytes, ingress: this.ingress.takenBytes };
   }
 
-  /** What moved since the protocol in progress began. */
+  /** Bytes that moved since the protocol in progress began. */
   since({ totals }: FinalTotals): Positions {
     const { egress, ingress } = this.#before;
     return { egress: totals.egress - egress, ingress: totals.ingress - ingress };

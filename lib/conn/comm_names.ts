@@ -1,6 +1,6 @@
 /**
- * Names of processes, one string object a name. In: events. Out: their comm, decoded only when the
- * process's sixteen bytes changed. A direct-mapped cache of fixed size.
+ * Names of processes, one string object for each. In: events. Out: their comm, decoded only when the
+ * sixteen bytes of it have changed. A direct-mapped cache of fixed size.
  */
 import { Entry } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";

@@ -1,16 +1,16 @@
 /**
- * The seam for connection logs (--conn-trace-*): what the trackers tell about their work.
+ * The interface of connection logs (--conn-trace-*), which trackers call as they work.
  *
- * Level 1 methods tell what changes a tracker's state, level 2 methods each step. The trackers hold
- * null where nothing is wanted, so that a call that is not wanted costs one test. An implementation
- * of level 1 ignores the calls of level 2.
+ * Level 1 methods are called when a tracker's state changes, level 2 methods at each step. Trackers of
+ * connections that are not logged hold null, so that a call costs them one test. An implementation of
+ * level 1 ignores the calls of level 2.
  */
 import type { Side } from "../../protocols/protocol.ts";
 import type { TraceRecord } from "../record/record.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Positions } from "./open_names.ts";
 
-/** Whom an entry is about. */
+/** The connection that an entry is about. */
 export interface LogSubject {
   /** Identity of the connection. */
   readonly id: number;
@@ -28,18 +28,18 @@ export interface ConnLog {
 
   // Level 1: changes of state.
   /**
-   * `fresh`: it had moved nothing before; null where that cannot be told (unix sockets). `starts`:
-   * positions of the first byte in each direction, where that was told.
+   * `fresh`: the connection had moved nothing before; null where that is not known (unix sockets).
+   * `starts`: positions of the first byte of each direction, where known.
    */
   opened(on: LogSubject, fresh: boolean | null, starts: Positions | null): void;
-  /** Others that are not logged moved bytes on it before. */
+  /** A logged process moves bytes on it, after others that are not logged. */
   joined(on: LogSubject): void;
   addressLearnt(on: LogSubject, local: string, remote: string): void;
   stateChanged(on: LogSubject, from: string, to: string, why: string): void;
   protocolDecided(on: LogSubject, protocol: string, role: "client" | "server"): void;
   protocolRefused(on: LogSubject, protocol: string, why: string): void;
   tlsSeen(on: LogSubject): void;
-  /** From here on nothing but its totals is looked at. */
+  /** From here on only its totals are looked at. */
   disabled(on: LogSubject, why: string): void;
 
   // Level 2: every step.
@@ -50,6 +50,6 @@ export interface ConnLog {
   resync(on: LogSubject, side: Side, droppedBytes: number): void;
   evicted(on: LogSubject, why: string): void;
   stitched(on: LogSubject, exchanges: number, requestsLeft: number, responsesLeft: number): void;
-  /** `stream`: which of the connection's, where it has several. */
+  /** `stream`: number of the stream, where the connection has several. */
   record(on: LogSubject, record: TraceRecord, stream?: number): void;
 }

@@ -1,12 +1,12 @@
 /**
  * Connection logs (--conn-trace-*): what the trackers tell, as lines for people and grep.
  *
- * In: calls of the trackers. Out: one line an entry, `key=value` throughout, whom it is about first:
+ * In: calls of the trackers. Out: one line an entry, `key=value` throughout, the connection first:
  *
  *     conn-trace time=… pid=… fd=… conn=… state from=probing to=parsing why=http
  *
- * Bytes and names of the traffic are escaped and cut; what of the bytes may be a secret is only
- * counted (`withheld=n`). It decides nothing, and keeps what that takes for connections that are open.
+ * Bytes and names from traffic are escaped and cut; bytes that may be a secret are only counted
+ * (`withheld=n`). For that it keeps some state of each open connection.
  */
 import type { Side } from "../../protocols/protocol.ts";
 import { CUTS, Direction, Flag, OPERATIONS, SOURCES } from "../capture/abi.ts";
@@ -35,7 +35,7 @@ export interface ConnLogOptions {
   readonly showSecrets?: boolean;
 }
 
-/** What watches over the socket's own bytes, and over each plain-text stream inside it. */
+/** The SecretWatch of a socket's own bytes, and of each plain-text stream inside it. */
 class ConnWatches {
   readonly #fromStart: boolean;
   readonly #starts: [number, number] | null;
@@ -49,7 +49,7 @@ class ConnWatches {
   of(plaintext: number): SecretWatch {
     let watch = this.#streams.get(plaintext);
     if (watch === undefined) {
-      // Positions were told of the socket's bytes.
+      // The starts are positions of the socket's own bytes.
       watch = new SecretWatch(this.#fromStart, plaintext === 0 ? this.#starts : null);
       this.#streams.set(plaintext, watch);
     }
@@ -180,11 +180,11 @@ export class ConnLogLines implements ConnLog {
     this.#line(on, text);
   }
 
-  /** So many bytes of an operation can be shown; undefined: all. */
+  /** How many bytes of an operation can be shown; undefined: all. */
   #shown(on: LogSubject, event: SocketEvent): number | undefined {
     if (this.#watches === null) return undefined;
     const raw = rawBytesOf(event);
-    // A datagram stands for itself.
+    // Each datagram is judged by itself.
     if (raw.isDatagram) return harmlessHead(raw.bytes.subarray(raw.start, raw.end));
     let watches = this.#watches.get(on.id);
     if (watches === undefined) {
@@ -194,7 +194,7 @@ export class ConnLogLines implements ConnLog {
     return watches.of(event.plaintext).take(raw);
   }
 
-  /** The same of bytes from anywhere in the connection. */
+  /** How many of these bytes can be shown, from anywhere in the connection; undefined: all. */
   #harmless(on: LogSubject, bytes: Uint8Array): number | undefined {
     if (this.#watches === null) return undefined;
     return this.#watches.get(on.id)?.harmless(bytes) ?? harmlessHead(bytes);

@@ -3,9 +3,9 @@
  *
  * In: every event of one `conn`. Out: calls of its trackers: one for the socket's own bytes, one for
  * each plain-text stream of a TLS library, or one for a datagram socket. After ENTRY_CLOSE (or the
- * exit of the last owner) it is closing: bytes still under way are waited for, up to their final
- * positions, or for CLOSING_NS of event time. What had been received when a TCP connection ended may
- * be read much later: for that LINGERING_NS, as long as an owner lives and has not read to the end.
+ * exit of the last owner) it is closing: it waits for late events, up to the final positions or for
+ * CLOSING_NS of event time. Bytes that had been received when a TCP connection ended may be read much
+ * later: it waits LINGERING_NS for these, while an owner lives and has not read to the end.
  */
 import type { Span } from "../../protocols/protocol.ts";
 import { Family, Flag } from "../capture/abi.ts";
@@ -20,9 +20,9 @@ import type { ConnLog } from "./conn_log.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import { ConnTracker } from "./tracker.ts";
 
-/** Bytes of a closed connection may come this much later. */
+/** How long events of a closed connection are waited for. */
 const CLOSING_NS = 100e6;
-/** A process may read this much later what the connection had received before it ended. */
+/** How long a process's reads of bytes received before the end are waited for. */
 const LINGERING_NS = 60e9;
 /** Plain-text streams of one socket. */
 const MAX_PLAINTEXTS = 64;
@@ -33,13 +33,12 @@ export class Connection implements TrackedConnection {
   pid = 0;
   fd = -1;
   lastNs = 0;
-  /** Had moved nothing before its first event. */
+  /** The connection had moved nothing before its first event. */
   fresh = false;
   /**
-   * Nobody can tell whether it is fresh. A unix socket counts no bytes, ENTRY_OPEN stands for its
-   * first operation seen and not for its making, children inherit sockets, and inode numbers come
-   * from a pool of each CPU, so that neither tells age. UserKind.AGE does, in recordings since it is
-   * told; in others its bytes decide: see ConnTracker.
+   * Whether it is fresh cannot be known. A unix socket counts no bytes; ENTRY_OPEN is its first
+   * operation seen, not its making; children inherit sockets; inode numbers come from a pool of each
+   * CPU. Only UserKind.AGE tells. In recordings without it the bytes decide: see ConnTracker.
    */
   isUntold = false;
   roleHint: Role | null = null;
@@ -51,7 +50,7 @@ export class Connection implements TrackedConnection {
   log: ConnLog | null = null;
   /** Processes that moved bytes on it and still live. */
   readonly owners: number[] = [];
-  /** Everything was handed over; only late events may still come. */
+  /** Everything was handed over; late events are ignored. */
   closed = false;
   /** When it had last moved bytes, by the last hasMoved(). */
   #movedNs = -1;
@@ -65,7 +64,7 @@ export class Connection implements TrackedConnection {
   #socket: ConnTracker | null = null;
   #plaintexts: Map<number, ConnTracker> | null = null;
   #datagrams: DatagramTracker | null = null;
-  /** What its clear text left to the plain text that follows. */
+  /** What the socket's clear text leaves to the plain-text stream inside TLS (STARTTLS). */
   #bequest: Bequest | null = null;
   #starts: Positions | null = null;
   #closingSinceNs = -1;
@@ -81,12 +80,12 @@ export class Connection implements TrackedConnection {
     this.#movedNs = event.timeNs;
   }
 
-  /** It began while it was traced, and that was lost. */
+  /** It began during the trace, but its ENTRY_OPEN was lost. */
   get isUnopened(): boolean {
     return !this.isOld && this.#openedBy === null && this.#context.hasOpens;
   }
 
-  /** UserKind.AGE: is it older than the trace? */
+  /** UserKind.AGE says whether it is older than the trace. */
   aged(isOlder: boolean): void {
     this.fresh = !isOlder;
     this.#hasAge = true;
@@ -97,12 +96,12 @@ export class Connection implements TrackedConnection {
     return !this.fresh && !this.isUntold;
   }
 
-  /** ENTRY_CLOSE was seen: its socket may begin another life, with an ENTRY_OPEN of the same id. */
+  /** ENTRY_CLOSE was seen: the socket may connect anew, with another ENTRY_OPEN of the same id. */
   get hasEnded(): boolean {
     return this.#closingSinceNs >= 0 && !this.#closingByExit;
   }
 
-  /** The kernel told its final positions: what comes after them is no new connection. */
+  /** The kernel told the final positions: later events of this id are not a new connection's. */
   get isFinal(): boolean {
     return this.#final?.tcp === true;
   }
@@ -126,7 +125,7 @@ export class Connection implements TrackedConnection {
     if (this.log !== null && this.log.level > 1) this.log.data(this, event);
     if (this.#owner !== null) this.#route(event, this.#owner);
     if (this.#closingSinceNs >= 0) {
-      // Somebody still uses it after its known owners are gone.
+      // Another process still uses it after the known owners are gone.
       if (this.#closingByExit) this.#closingSinceNs = -1;
       else this.#finishWhenReached();
     }
@@ -214,7 +213,7 @@ export class Connection implements TrackedConnection {
     return true;
   }
 
-  /** As Session.weigh(), of all sessions. */
+  /** Calls Session.weigh() of all sessions. */
   weigh(): void {
     this.#socket?.weigh();
     this.#datagrams?.weigh();
@@ -223,7 +222,7 @@ export class Connection implements TrackedConnection {
     }
   }
 
-  /** Hands over everything. */
+  /** Ends the connection: its trackers hand over everything. */
   finish(reason: "closed" | "trace_end"): void {
     if (this.closed) return;
     this.closed = true;
@@ -235,7 +234,7 @@ export class Connection implements TrackedConnection {
     this.#datagrams?.finish(why);
   }
 
-  /** A PROXY header named these. */
+  /** Takes the addresses that a PROXY header named. */
   proxyLearnt(proxy: Proxy): void {
     this.proxy = proxy;
     this.#socket?.proxyLearnt(proxy);
@@ -243,12 +242,12 @@ export class Connection implements TrackedConnection {
     for (const tracker of this.#plaintexts.values()) tracker.proxyLearnt(proxy);
   }
 
-  /** Its bytes are TLS from here on; what they say is the plain text's business. */
+  /** The socket's bytes are TLS from here on: `bequest` is for the plain-text stream inside. */
   bequeath(bequest: Bequest): void {
     this.#bequest = bequest;
   }
 
-  /** The kernel shall go on sending this connection's payload. */
+  /** Asks the kernel side to go on sending this connection's payload. */
   keep(): void {
     if (this.#kept) return;
     this.#kept = true;
@@ -265,7 +264,7 @@ export class Connection implements TrackedConnection {
     if (reached) this.finish("closed");
   }
 
-  /** Of some operations (io_uring multishot, splice) only the totals tell: a tracker for them. */
+  /** A tracker for a socket without data events: of some (io_uring multishot) only the totals tell. */
   #socketAtEnd(): ConnTracker | null {
     const final = this.#final;
     if (this.#socket !== null || this.#datagrams !== null || this.#plaintexts !== null) {
@@ -287,7 +286,7 @@ export class Connection implements TrackedConnection {
     return this.#socket.awaitsReader(final);
   }
 
-  /** Notes who moved the bytes; true for a process that had not moved any here. */
+  /** Notes who moved the bytes; true for a process that had not moved any on this connection. */
   #touch(event: SocketEvent, comm: string): boolean {
     this.lastNs = event.timeNs;
     const owner = this.#owner;

@@ -1,6 +1,6 @@
 /**
- * What all trackers of one trace share: options, counters, buffers, the clock and the way out.
- * Filled in by the pipeline; `nowNs` and `losses` follow the events.
+ * What all trackers of a run share: options, counters, buffers, the clock, and where records go. The
+ * pipeline fills it in; `nowNs` and `losses` follow the events.
  */
 import type { Role, Started, Summary } from "../../protocols/protocol.ts";
 import type { Passing } from "../capture/source.ts";
@@ -24,7 +24,7 @@ export interface TrackerContext {
   /** Null: the protocol's own, else the default. */
   readonly requestTimeoutMs: number | null;
   readonly summaries: boolean;
-  /** Answers that are errors are counted. */
+  /** Count the records whose response is an error. */
   readonly outlines: boolean;
   /** A frame in progress may hold this much. */
   readonly maxFrameBytes: number;
@@ -32,7 +32,7 @@ export interface TrackerContext {
   readonly pool: BufferPool;
   readonly clock: WallClock;
   readonly log: ConnLog | null;
-  /** Of processes that live and are in one. */
+  /** By pid, the container of a process that runs in one. */
   readonly containers: Map<number, Container>;
   readonly emit: (record: TraceRecord, summary: Summary | null) => void;
   readonly verdict: (conn: number, verdict: "keep" | "stop", passing?: Passing) => void;
@@ -42,15 +42,15 @@ export interface TrackerContext {
   losses: number;
   /** Has any ENTRY_OPEN been seen? Then each connection has one, unless it was lost. */
   hasOpens: boolean;
-  /** Data is left out by a filter: a connection without any is none of those asked for. */
+  /** A filter leaves data events out: a connection without any is none of those asked for. */
   readonly filters: boolean;
   /** One session may keep this much of frames that wait for their other half. */
   readonly maxQueuedBytes: number;
-  /** Reckoned for such frames, protocols' states and remote ends of datagram sockets: see Holdings. */
+  /** Estimated bytes of such frames, of protocols' states and of datagram sockets' remote ends: see Holdings. */
   queuedBytes: number;
-  /** Exchanges on their way out, where one event completed very many. */
+  /** Exchanges that wait to become records, if one event completed very many. */
   readonly outbox: Outbox;
-  /** Frames are weighed as they are queued. */
+  /** Memory is short: frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */
   trackers: number;

@@ -1,9 +1,9 @@
 /**
  * One datagram socket: every operation is one message, and every remote end a conversation of its own.
  *
- * In: data events. Out: records, by way of one session a remote end. Positions play no part:
- * datagrams come in any order, and one that was lost is no gap in another. The number of remote ends
- * kept is bounded; the one unused for longest goes first.
+ * In: data events. Out: records, from one session for each remote end. Positions are not used:
+ * datagrams come in any order, and a lost one is no gap in another. The number of remote ends kept is
+ * bounded; the one unused for longest goes first.
  */
 import type { IncompleteReason } from "../../protocols/protocol.ts";
 import { Direction, Entry, Family, Flag } from "../capture/abi.ts";
@@ -17,7 +17,7 @@ import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
 const MAX_PEERS = 4096;
-/** A remote end with nothing under way is forgotten after this. */
+/** A remote end for which nothing waits is forgotten after this. */
 const PEER_IDLE_NS = 10e9;
 /** So many in one sweep. */
 const FORGOTTEN_AT_ONCE = 256;
@@ -128,7 +128,7 @@ class Peer {
     stream.appendGap(length, reason, event.timeNs, owner);
   }
 
-  /** One whole datagram lies in its direction's stream. */
+  /** Takes the whole datagram that its direction's stream holds. */
   #complete(egress: boolean): void {
     const stream = egress ? this.#egress : this.#ingress;
     if (this.#session === null) this.#probe(egress, stream);
@@ -185,7 +185,7 @@ class Peer {
 export class DatagramTracker {
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
-  /** In the order of their last use. */
+  /** By remote end, the least recently used first. */
   readonly #peers = new Map<string, Peer>();
   #latest: Peer | null = null;
   #latestPort = -1;

@@ -35,17 +35,17 @@ export interface Detected<P extends Plugin = Plugin> {
 
 const ROLES: readonly Role[] = ["client", "server"];
 
-/** How well a protocol fits: the better, the larger; ties are no answer. */
+/** How well a protocol fits: the larger `score`, the better; a tie is no answer. */
 interface Candidate<P extends Plugin> extends Detected<P> {
-  /** Nothing contradicts it, and enough is there to say so. */
+  /** Nothing contradicts it, and there is enough to say so. */
   isSure: boolean;
   score: number;
 }
 
-/** Weights of what speaks for a candidate: none is outweighed by all that follow. */
+/** Weights of what speaks for a candidate: each is more than the sum of those behind it. */
 const Weight = { YES: 32, BOTH: 16, HANDSHAKE: 8, PORT: 4, FIRST: 2 } as const;
 
-/** `transport` rules out protocols of the other kind. */
+/** Finds the protocol and role; `transport` rules out protocols of the other kind. */
 export function detect<P extends Plugin>(
   plugins: readonly P[],
   transport: "stream" | "datagram",
@@ -56,7 +56,7 @@ export function detect<P extends Plugin>(
   let best: Candidate<P> | null = null;
   let isTied = false;
   let unsure = false;
-  /** Of these it may be the first request, too short yet to tell. */
+  /** Protocols whose first request it may be, though it is too short to tell yet. */
   const mayBeAsked: P[] = [];
   for (const plugin of plugins) {
     if (!plugin.transports.includes(transport)) continue;
@@ -71,17 +71,17 @@ export function detect<P extends Plugin>(
           isTied = false;
         } else if (found.score === best.score && plugin !== best.plugin) {
           isTied = true;
-          // Nothing tells them apart: the same one, whichever is asked first.
+          // Nothing tells them apart: by name, so that the plug-ins' order does not matter.
           if (plugin.name < best.plugin.name) best = found;
         }
       }
-      // What was seen of the handshake holds until the bytes contradict it.
+      // The role that the handshake showed holds, unless the bytes contradict it.
       if (role === hints.role && found !== "no") break;
     }
   }
   if (best === null) return unsure ? "unsure" : "no";
   const mayTell = egress.bytes.length === 0 || ingress.bytes.length === 0;
-  // An answer that nobody asked for is rather a request that looks like one.
+  // A response before any request may be a request that looks like a response.
   const isOdd = best.role !== (hints.firstSpeaker ?? best.role) && mayBeAsked.includes(best.plugin);
   const waits = !best.isSure || ((isTied || isOdd) && mayTell && !egress.full && !ingress.full);
   return waits ? "unsure" : { plugin: best.plugin, role: best.role };
@@ -119,7 +119,7 @@ function fits<P extends Plugin>(
   return {
     plugin,
     role,
-    // Little fits by chance: one direction's likeness waits for the other's, or for a reason more.
+    // A few bytes fit by chance: "likely" of one direction needs the other's, the port, or a whole head.
     isSure: isYes || isBoth || isUsualPort || isAll,
     score: (isYes ? Weight.YES : 0) + (isBoth ? Weight.BOTH : 0) +
       (role === hints.role ? Weight.HANDSHAKE : 0) + (isUsualPort ? Weight.PORT : 0) +

@@ -1,9 +1,9 @@
 /**
- * What one direction said before the other had said anything, kept until it has: the answer may show
- * that it was misread.
+ * The first bytes of one direction, kept until the other direction has bytes, which may show that the
+ * first ones were misread.
  *
- * In: a stream that nothing was taken of yet. Out: the same bytes once more, as if nobody had looked
- * at them. It keeps no more than a probe looks at.
+ * In: a stream of which nothing was taken yet. Out: the same bytes in the stream again. It keeps at
+ * most as many as a probe looks at.
  */
 import type { Owner } from "../stream/byte_stream.ts";
 import { PROBE_BYTES } from "./detect.ts";
@@ -25,24 +25,24 @@ export class FirstBytes {
     this.#owner = stream.frontOwner;
   }
 
-  /** Null where there is more than is kept. */
+  /** Keeps a direction's bytes; null when there are more than a probe looks at. */
   static of(direction: OneDirection): FirstBytes | null {
     const { shownBytes, gapBytes } = direction.stream;
     return gapBytes > 0 || shownBytes > PROBE_BYTES ? null : new FirstBytes(direction);
   }
 
-  /** What one of two directions said; null where both have spoken. */
+  /** Keeps the bytes of the only direction that has some; null when both or none have. */
   static ofOnly(both: readonly [OneDirection, OneDirection]): FirstBytes | null {
     const [first, other] = both.filter(({ stream }) => stream.shownBytes > 0);
     return first === undefined || other !== undefined ? null : FirstBytes.of(first);
   }
 
-  /** Has nothing more come on that direction since? */
+  /** Has nothing more come in that direction since? */
   get isAll(): boolean {
     return this.direction.stream.end === this.#position + this.bytes.length;
   }
 
-  /** Puts them back; only while `isAll`. */
+  /** Puts the bytes back into the stream; only while `isAll`. */
   restore(): void {
     const { stream } = this.direction;
     stream.clear();

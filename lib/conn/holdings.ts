@@ -1,21 +1,21 @@
 /**
- * What a session keeps: frames that wait for their other half, and its protocol's state.
+ * Memory of what a session keeps: frames that wait for their other half, and its protocol's state.
  *
- * In: the session's queues, and word of each pairing. Out: bytes, which count in those of all
- * sessions. A frame is reckoned by the most that can be in it, which costs nothing; once these bounds
- * come to a limit, by what is in it. It takes nothing off the queues.
+ * In: the session's queues, and a call after each pairing. Out: bytes, added to those of all
+ * sessions. A frame first counts as much as its bytes can have become at most, which costs no work;
+ * when these bounds reach a limit, frames are weighed. It takes nothing off the queues.
  */
 import type { Timed } from "../../protocols/protocol.ts";
 import { weigh } from "../wire/weight.ts";
 import type { TrackerContext } from "./context.ts";
 
-/** A frame's span, its place in the queue and its smallest message. */
+/** Memory of a frame's span, its place in the queue, and its smallest message. */
 const FRAME_BYTES = 1024;
-/** A byte on the wire may become as many: an empty value in a list, a name that points to another. */
+/** Bytes of memory that a byte on the wire may become: an empty list item, a compressed name. */
 const UNFOLDED_BYTES = 32;
-/** A frame with a gap may have any size; sums of more frames than there can be are still exact. */
+/** Most that a frame counts: one with a gap may have any size, and sums must stay exact. */
 const MOST_BYTES = 2 ** 36;
-/** So many are counted anew each time. */
+/** Queues up to this long are counted anew each time. */
 const FEW = 16;
 
 /** The most that can be in a frame; `shownBytes` of a message's text may be shown. */
@@ -48,12 +48,12 @@ export class Holdings<F> {
     this.#responses = responses;
   }
 
-  /** Reckoned for the queues. */
+  /** Bytes that the queued frames count. */
   get queueBytes(): number {
     return this.#queueBytes;
   }
 
-  /** Frames may have been queued, and taken off. Of long queues some may still be counted that are gone. */
+  /** Called when frames may have been queued or taken off. In long queues some that are gone may still count. */
   settle(): void {
     const length = this.#requests.length + this.#responses.length;
     if (length === 0) {
@@ -68,7 +68,7 @@ export class Holdings<F> {
     this.#count(length);
   }
 
-  /** Reckons the frames by what is in them, from now on until they are gone. */
+  /** Weighs the frames; new ones are weighed, too, until the queues are empty. */
   weigh(): void {
     if (!this.#weighs) {
       for (const queue of [this.#requests, this.#responses]) {
@@ -79,7 +79,7 @@ export class Holdings<F> {
     this.#count(this.#requests.length + this.#responses.length);
   }
 
-  /** The protocol's state takes that much. */
+  /** Counts the protocol's state as that much. */
   setState(bytes: number): void {
     if (bytes === this.#stateBytes) return;
     this.#context.queuedBytes += bytes - this.#stateBytes;

@@ -13,47 +13,47 @@ import { GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackerContext } from "./context.ts";
 import type { Positions } from "./open_names.ts";
 
-/** A start that is further from the end without a byte between is wrong: taken before the handshake. */
+/** Without a byte seen, a start further than this from the end was read before the handshake: wrong. */
 const MAX_UNMOVED = 64 << 20;
-/** TCP counts a SYN, and a FIN of our own, as one byte each. */
+/** In TCP's positions a SYN, and a FIN of the traced process, count as one byte each. */
 const HANDSHAKE_BYTES = 1;
 
 /** Where a direction ended. */
 export interface DirectionEnd {
   /** Modulo 2^32 with `tcp`. */
   readonly position: number;
-  /** How many before it had not been read: a late reader may take them, or nobody ever will. */
+  /** How many bytes before it had not been read: the process may read them late, or never. */
   readonly unread: number;
   /** Bytes that the kernel saw moving since the connection was first seen. */
   readonly counted: number;
   readonly tcp: boolean;
 }
 
-/** What ENTRY_CLOSE tells: positions where both directions end, and the bytes that moved. */
+/** What ENTRY_CLOSE says: where both directions end, and how many bytes moved. */
 export interface FinalTotals {
   readonly positions: Positions;
   readonly totals: Positions;
-  /** Bytes before the final position of what comes in that the process had not read by then. */
+  /** Bytes before ingress's final position that the process had not read by then. */
   readonly unread: number;
   readonly tcp: boolean;
 }
 
-/** The end of one of them. */
-export function endOf(way: "egress" | "ingress", final: FinalTotals): DirectionEnd {
+/** The end of one direction. */
+export function endOf(direction: "egress" | "ingress", final: FinalTotals): DirectionEnd {
   const { positions, totals, unread, tcp } = final;
   return {
-    position: positions[way],
-    unread: way === "ingress" ? unread : 0,
-    counted: totals[way],
+    position: positions[direction],
+    unread: direction === "ingress" ? unread : 0,
+    counted: totals[direction],
     tcp,
   };
 }
 
-/** The gaps of one direction, by what is known of its connection. */
+/** Counts the gaps of one direction, by their reason and whether the connection's protocol is known. */
 class DirectionStats implements AssemblyStats {
-  /** A protocol was found: what the kernel withholds is missing from its messages. */
+  /** A protocol was found: filtered bytes are missing from its messages. */
   hasProtocol = false;
-  /** The kernel withholds payload, for want of a known protocol; it tells of some operations only. */
+  /** The kernel side filters the connection: it sends no payload, and not every operation's count. */
   filtered = false;
   readonly #stats: Stats;
 
@@ -85,7 +85,7 @@ class DirectionStats implements AssemblyStats {
     this.#stats.waitingBytes = bytes;
   }
 
-  /** Nobody looked for a message in these bytes. */
+  /** Filtered, and no protocol is known: no message is missing. */
   get withheld(): boolean {
     return this.filtered && !this.hasProtocol;
   }
@@ -114,7 +114,7 @@ export class OneDirection {
   readonly #egress: boolean;
   readonly #filters: boolean;
   #start: number | null = null;
-  /** Of the last event: its time, who moved it, and the losses reported by then. */
+  /** The last event's time, who moved its bytes, and how many losses were reported by then. */
   #lastNs = 0;
   #owner: Owner | null = null;
   #losses = 0;
@@ -153,7 +153,7 @@ export class OneDirection {
     this.#lastNs = event.timeNs;
     this.#owner = owner;
     this.#losses = losses;
-    // What it came behind was counted with its reason; from here on all is sent again.
+    // Payload comes again: the kernel side no longer filters. Earlier gaps were counted as filtered.
     if (event.cut !== Cut.FILTERED && !this.assembler.waits && event.payloadLength > 0) {
       this.#stats.filtered = false;
     }
@@ -164,9 +164,9 @@ export class OneDirection {
     return this.eof === null && !this.#stats.withheld && this.left(end) > 0;
   }
 
-  /** Bytes that did not come yet, up to the end; what waits behind missing ones is among them. */
+  /** How many bytes up to the end have not come yet, counting those that wait behind missing ones. */
   left(end: DirectionEnd): number {
-    // ENTRY_EOF of our own end comes before its FIN counts.
+    // The egress's ENTRY_EOF comes before its FIN counts.
     const position = this.#egress && this.eof !== null ? this.eof.position : end.position;
     if (this.#owner === null) return this.#leftUnmoved(end, position);
     const since = position - this.stream.end;
@@ -174,11 +174,11 @@ export class OneDirection {
     return left <= (this.#egress && end.tcp ? HANDSHAKE_BYTES : 0) ? 0 : left;
   }
 
-  /** Nothing more will come: what is missing is a gap. True when the stream grew. */
+  /** No more events: bytes that are missing become a gap. True when the stream grew. */
   finish(end: DirectionEnd | null, losses: number): boolean {
     const grew = this.assembler.waits;
     if (grew) this.assembler.flush(losses);
-    // What nobody read was not missed: the process does not know it either.
+    // Bytes that the process never read are no gap.
     const left = end === null ? 0 : this.left({ ...end, position: end.position - end.unread });
     if (left === 0 || (this.#owner === null && this.#filters)) return grew;
     const reason = this.#stats.withheld
@@ -192,7 +192,7 @@ export class OneDirection {
     return true;
   }
 
-  /** Without a byte that came, only ENTRY_OPEN can tell where the direction began. */
+  /** left() when no byte came: then only ENTRY_OPEN can say where the direction began. */
   #leftUnmoved(end: DirectionEnd, position: number): number {
     if (this.#start === null || !end.tcp) return end.counted;
     const since = (position - this.#start) | 0;

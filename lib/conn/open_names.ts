@@ -6,7 +6,7 @@ import { latin1, utf8 } from "../wire/text.ts";
 const TWO_32 = 4294967296;
 const NAME_BYTES = 108;
 
-/** One number of each direction: stream positions, or byte counts. */
+/** A number for each direction: stream positions, or byte counts. */
 export interface Positions {
   egress: number;
   ingress: number;
@@ -32,7 +32,7 @@ export function totalsOf(event: SocketEvent): Positions | null {
   };
 }
 
-/** Inode of the socket at ENTRY_OPEN, as in /proc/PID/fd; 0 when it is not told. */
+/** Inode of the socket at ENTRY_OPEN, as in /proc/PID/fd; 0 when it is not known. */
 export function inodeOf(event: SocketEvent): number {
   if (event.payloadStart + OPEN_NAMES_SIZE > event.entryStart + event.entrySize) return 0;
   return u32(event.bytes, event.payloadStart + OpenNames.inode);

@@ -1,9 +1,9 @@
 /**
- * What a stream connection speaks, asked while nobody knows yet.
+ * Finds the protocol that a stream connection speaks.
  *
- * In: both directions' bytes, which stay in their streams until a probe tells. Out: a protocol and a
- * role, or that none fits. What no protocol begins with is dropped, and then the first message is no
- * longer the connection's first: `midStream`. A PROXY header in front is read and taken off.
+ * In: both directions' bytes, which stay in their streams until a probe takes them. Out: a protocol and
+ * a role, or that none fits. Bytes with which no protocol begins are dropped; the first message found
+ * then may not be the connection's first: `midStream`. A PROXY header in front is read and taken off.
  */
 import type { IncompleteReason, Started } from "../../protocols/protocol.ts";
 import type { BothDirections } from "./both_directions.ts";
@@ -20,22 +20,22 @@ export const MAX_MISSES = 64;
 
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: false };
 
-/** "hopeless": no more of it need be looked at. */
+/** "hopeless": no more of the connection need be looked at. */
 export type Told = Detected<Started> | "unsure" | "hopeless";
 
 export class Prober {
   /** Bytes before the first message were not seen, or not understood. */
   midStream: boolean;
-  /** Why not. */
+  /** Why they were not seen. */
   unseen: IncompleteReason = "mid_stream";
   /** Operations that no protocol begins with. */
   misses = 0;
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
   readonly #both: BothDirections;
-  /** Who would be the client if the first byte was a request's. */
+  /** The role of the traced process if the first byte was a request's. */
   #firstSpeaker: Role | null = null;
-  /** Nothing was taken off yet: the first speaker may begin with a PROXY header. */
+  /** Nothing was taken off yet, so a PROXY header may come first. */
   #isAtStart = true;
 
   constructor(
@@ -54,19 +54,19 @@ export class Prober {
     return this.midStream ? null : this.#firstSpeaker;
   }
 
-  /** That direction moved bytes. */
+  /** Notes that bytes moved in that direction. */
   spoke(direction: OneDirection): void {
     this.#firstSpeaker ??= direction === this.#both.egress ? "client" : "server";
   }
 
-  /** What was seen of the beginning of what is there now. */
+  /** What was seen of the connection's beginning, for Pairing. */
   get start(): Start {
     if (!this.midStream && this.#connection.isUnopened) {
       this.midStream = true;
       this.unseen = "lost_events";
     }
     if (this.midStream) return "joined";
-    // Of a unix socket no more may be known than that it looks fresh: pairing is careful, too.
+    // A unix socket that looks fresh may be older all the same: pairing must be careful.
     return this.#connection.isUntold ? "untold" : "seen";
   }
 
@@ -76,7 +76,7 @@ export class Prober {
     this.unseen = "mid_stream";
   }
 
-  /** What comes from here on is looked at like a connection of its own. */
+  /** From here on the bytes are probed like those of a new connection. */
   startOver(): void {
     this.handOver();
     this.misses = 0;
@@ -89,11 +89,11 @@ export class Prober {
     if (first !== undefined) this.spoke(first);
   }
 
-  /** That direction's stream grew. */
+  /** Looks at both directions' bytes, after that direction's stream grew. */
   look(direction: OneDirection): Told {
     const { plugins } = this.#context;
     const other = this.#both.other(direction);
-    // Each turn drops bytes of one direction, so that there are few.
+    // Each turn drops bytes of one direction; four are enough.
     for (let turn = 0; turn < 4; turn++) {
       if (!this.#takeProxyHeader()) return "unsure";
       const found = this.#lookAtOperation(direction) ??
@@ -125,7 +125,7 @@ export class Prober {
     );
   }
 
-  /** False while more bytes are wanted to tell whether there is one. */
+  /** Takes a PROXY header off; false while more bytes are needed to tell whether there is one. */
   #takeProxyHeader(): boolean {
     if (!this.#isAtStart || this.midStream) return true;
     const { stream } = this.#firstSpeaker === "client" ? this.#both.egress : this.#both.ingress;
@@ -139,8 +139,8 @@ export class Prober {
   }
 
   /**
-   * Joined in the middle, what came before may be the rest of a message: looks at the operation alone.
-   * Null when no message begins there.
+   * Looks at the latest operation alone: on a connection joined in the middle, the bytes before it may
+   * be the rest of a message. Null when no message begins there.
    */
   #lookAtOperation(direction: OneDirection): Detected<Started> | null {
     const before = direction.operationStart - direction.stream.position;
@@ -166,7 +166,7 @@ export class Prober {
       stream.passGap();
       this.midStream = true;
     }
-    // One that ended unsure still may be told by the other: a short request, then shutdown().
+    // An ended direction may still be unsure (a short request, then shutdown()): the other may tell.
     return headOf(stream.view(), stream.gapBytes > 0);
   }
 }
@@ -176,7 +176,7 @@ function headOf(bytes: Uint8Array, isCut: boolean): Head {
   return { bytes: full ? bytes.subarray(0, PROBE_BYTES) : bytes, full };
 }
 
-/** Drops what no protocol starts with; true when the latest operation is left to look at. */
+/** Drops bytes with which no protocol starts; true when the latest operation is left to look at. */
 function dropTo({ operationStart, stream }: OneDirection): boolean {
   const before = operationStart - stream.position;
   if (before > 0 && before < stream.shownBytes) {

@@ -30,7 +30,7 @@ const FIXED_BYTES = 16;
 const AF_INET = 2, AF_INET6 = 10;
 const UNIX_PATH_BYTES = 108;
 
-/** Null: here is none. "unsure": there may be, once more bytes are there. */
+/** Null: no PROXY header begins here. "unsure": more bytes are needed to tell. */
 export function readProxyHeader(bytes: Uint8Array): ProxyHeader | "unsure" | null {
   const first = bytes[0];
   if (first === undefined) return "unsure";

@@ -1,6 +1,6 @@
 /**
- * Connections that were closed and forgotten not long ago. In: their ids. Out: was this one of them?
- * Bounded in number and in event time: an id is remembered for one to two turns.
+ * Remembers connections that were closed and forgotten not long ago. In: their ids. Out: was this one
+ * of them? Bounded in number and in event time: an id is remembered for 60 to 120 seconds.
  */
 const TURN_NS = 60e9;
 const MAX_IDS = 16384;

@@ -1,8 +1,8 @@
 /**
  * One protocol at work on one connection (or one datagram peer): two drivers, two queues, stitching.
  *
- * In: "this side's stream grew". Out: records, to the context's emit. The protocol's type parameters
- * live in here and nowhere else.
+ * In: calls when a side's stream grew. Out: records, to the context's emit. Only this file knows the
+ * protocol's type parameters.
  */
 import type {
   Exchange,
@@ -28,30 +28,30 @@ import { Holdings } from "./holdings.ts";
 import type { ConnLog, LogSubject } from "./conn_log.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Queues up to this long are gone through with every new frame. */
+/** Queues up to this long are stitched at every new frame. */
 const FEW_QUEUED = 256;
-/** Longer ones once they grew by one in so many, so that work is linear in the frames; or by tick(). */
+/** Longer ones once they grew by a sixteenth, so that work is linear in the frames, or at tick(). */
 const GROWTH = 16;
 /** So many frames apart a state is asked what it holds, while it is in none. */
 const FEW_FRAMES = 16;
 
-/** Where a session works. */
+/** What a session works with. */
 export interface SessionPlace {
   readonly context: TrackerContext;
-  /** Live: addresses may be learnt later. */
+  /** Columns of the connection's records; addresses may be filled in later. */
   readonly facts: RecordFacts;
   readonly subject: LogSubject;
   readonly log: ConnLog | null;
   readonly transport: "stream" | "datagram";
   readonly requestStream: ByteStream;
   readonly responseStream: ByteStream;
-  /** What was seen of the beginning. */
+  /** What was seen of the connection's beginning. */
   readonly start: Start;
-  /** Where it was not seen: why. */
+  /** If it was not seen: why. */
   readonly unseen: IncompleteReason;
-  /** Of the protocol before this one. */
+  /** What the protocol before this one handed over. */
   readonly inherited: Inherited | null;
-  /** As DriverReport.pass(). */
+  /** See DriverReport.pass(). */
   pass(side: Side, until: number | null): void;
 }
 
@@ -61,25 +61,25 @@ export interface Session {
   /** Frames found, and failures to find one. */
   readonly frames: number;
   readonly failures: number;
-  /** Nothing waits for an answer or for its other bytes. */
+  /** No request waits for its response, and no frame for its other bytes. */
   readonly idle: boolean;
-  /** That side's stream grew. */
+  /** Takes the frames of that side's stream, which grew. */
   advance(side: Side): void;
-  /** That side's stream holds one whole datagram. */
+  /** Takes the whole datagram that that side's stream holds. */
   datagram(side: Side): void;
-  /** Time passed. */
+  /** Event time passed: requests may have waited too long. */
   tick(): void;
-  /** That side will not grow any more. */
+  /** That side's stream will not grow any more. */
   endSide(side: Side, reason: IncompleteReason): void;
-  /** Nothing more will come: everything is handed over. `isFinal`: up to positions that were told. */
+  /** Hands over everything. `isFinal`: all bytes came, up to final positions that are known. */
   finish(reason: "closed" | "trace_end", isFinal: boolean): void;
   /** Hands over what is queued, without asking the streams for more. */
   settle(): void;
   /** Forgets what is queued: it was misread. */
   discard(): void;
-  /** With `next`, before settle(): what the next protocol gets of this one. */
+  /** With `next`, before settle(): what the next protocol gets from this one. */
   bequeath(): Inherited;
-  /** Reckons what is queued by what is in it. */
+  /** Weighs the queued frames (Holdings.weigh()). */
   weigh(): void;
 }
 
@@ -99,7 +99,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   readonly #timeoutNs: number;
   /** All bytes of the request side came, or were found missing. */
   #requestsEnded = false;
-  /** Frames that the last stitching left, and those since then. */
+  /** How many frames the last stitching left in the queues, and how many came since. */
   #left = 0;
   #fresh = 0;
   readonly #holdings: Holdings<F>;
@@ -149,7 +149,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     }
   }
 
-  /** What no probe takes for a beginning is the rest of a message whose head was not seen. */
+  /** Resyncs a side whose first bytes its probe refuses: they are the rest of an unseen message. */
   #findStarts(): void {
     const { requestStream, responseStream } = this.#place;
     const begins = (stream: ByteStream, side: Side): boolean => {
@@ -220,7 +220,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#requestDriver.run();
     this.#responseDriver.run();
     const isBehindGap = this.#requestDriver.isBehindGap || this.#responseDriver.isBehindGap;
-    // What was lost at the very end shows in no position, unless the final ones are known.
+    // A loss at the very end shows only where final positions are known.
     this.#stitchContext.allSeen = !isBehindGap && (isFinal || this.#place.context.losses === 0);
     this.#stitchContext.ended = reason;
     this.#stitch();
@@ -266,7 +266,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     }
   }
 
-  /** Everything was handed over: nothing is kept any more. */
+  /** Frees what is kept, once everything was handed over. */
   #forget(): void {
     this.#requestDriver.forget();
     this.#responseDriver.forget();
@@ -279,12 +279,12 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   bequeath(): Inherited {
     const { handover, isCarrying } = this.next ?? {};
     if (isCarrying !== true) return { value: handover, request: null };
-    // What is answered before is; then the request in front is the one that was carried over.
+    // Pairs what was answered before: then the request in front is the one that is carried over.
     this.#stitch();
     return { value: handover, request: this.#requests.shift() ?? null };
   }
 
-  // DriverReport.
+  // The methods of DriverReport.
 
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
@@ -327,7 +327,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#left = this.#queued;
   }
 
-  /** The queues hold more than one connection's share, or could: what is kept is weighed, then given up. */
+  /** The queues may hold more than one connection's share: weighs them, and gives up what is too much. */
   #relieve(): void {
     const { context, log, subject } = this.#place;
     this.#holdings.weigh();
@@ -339,7 +339,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#handOver();
     stitch.overflow = null;
     if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
-    // What the plug-in would still keep is not worth more.
+    // The plug-in was asked to empty its queues: whatever it left is dropped.
     for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
     this.#requests.length = 0;
     this.#responses.length = 0;

@@ -1,12 +1,12 @@
 /**
- * What trackers see of their connection: facts that it learns, and what they may ask of it. Types
- * only; connection.ts is the whole.
+ * What trackers see of their connection (connection.ts): facts, and calls that they may make. Types
+ * only.
  */
 import type { Inherited, Role, Span } from "../../protocols/protocol.ts";
 import type { Proxy } from "../record/record.ts";
 import type { ConnLog, LogSubject } from "./conn_log.ts";
 
-/** What one protocol left to the next: on the socket, or in its plain text. */
+/** What one protocol leaves to the next, on the socket or in its plain text. */
 export interface Bequest {
   readonly to: string;
   readonly role: Role;
@@ -22,19 +22,19 @@ export interface TrackedConnection extends LogSubject {
   readonly roleHint: Role | null;
   /** Known to have moved bytes before its first event. */
   readonly isOld: boolean;
-  /** Nobody can tell whether it is older than its first event. */
+  /** Whether it is older than its first event cannot be known. */
   readonly isUntold: boolean;
-  /** It began while it was traced, and that was lost. */
+  /** It began during the trace, but its ENTRY_OPEN was lost. */
   readonly isUnopened: boolean;
-  /** What a PROXY header said. */
+  /** The addresses that a PROXY header named. */
   readonly proxy: Proxy | undefined;
   readonly log: ConnLog | null;
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span;
-  /** The kernel shall go on sending its payload. */
+  /** Asks the kernel side to go on sending its payload. */
   keep(): void;
-  /** A PROXY header named these. */
+  /** Takes the addresses that a PROXY header named. */
   proxyLearnt(proxy: Proxy): void;
-  /** Its bytes are TLS from here on; what they say is the plain text's business. */
+  /** The socket's bytes are TLS from here on: `bequest` is for the plain-text stream inside. */
   bequeath(bequest: Bequest): void;
 }

@@ -1,7 +1,7 @@
 /**
- * All connections of a trace, by identity of their sockets.
+ * All connections of a run, by identity of their sockets.
  *
- * In: events. Out: calls of their connections. It bounds what all of them hold together: beyond the
+ * In: events. Out: calls of their connections. It bounds the memory of all of them together: beyond the
  * limit the connections idle for longest are ended and counted. Time is the events' own.
  */
 import { EntryKind } from "../capture/abi.ts";
@@ -16,14 +16,15 @@ import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
 const SWEEP_NS = 50e6;
-/** Connections that one event may have swept, or a 32nd of them all; one that ends is as many as 16. */
+/** Connections that are swept during one event, or a 32nd of them all if that is more. */
 const SWEPT_AT_ONCE = 1024;
+/** A tracker that ends in a sweep counts as so many connections. */
 const ENDING_WORK = 16;
-/** Connections and their trackers that one event may have ended to make room ahead. */
+/** Connections with their trackers that are ended during one event to make room ahead. */
 const WORK_AT_ONCE = 64;
-/** Connections that have moved meanwhile, and that one event may pass over. */
+/** Connections that are passed over during one event, because they moved bytes since they were last in front. */
 const SPARED_AT_ONCE = 1024;
-/** What is reckoned for a connection and for each of its trackers, in bytes. */
+/** Estimated memory of a connection and of each of its trackers. */
 const CONNECTION_BYTES = 1024;
 const TRACKER_BYTES = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
@@ -32,19 +33,19 @@ const MAX_CONTAINERS = 65536;
 export class ConnTable {
   readonly #context: TrackerContext;
   readonly #limitBytes: number;
-  /** In the order in which they began; what had moved when room was made was put behind the rest. */
+  /** In the order in which they began, or were passed over when room was made. */
   readonly #connections = new Map<number, Connection>();
-  /** Connections that moved data last: the map takes its time. */
+  /** Connections that moved data last, found faster than in the map. */
   readonly #recent = new Slots<Connection>();
   readonly #byOwner = new Map<number, Set<Connection>>();
   readonly #names = new CommNames();
   readonly #retired = new RecentIds();
   #nextSweepNs = -Infinity;
-  /** Where the sweep at hand stands. */
+  /** How far the current sweep has come; null: none. */
   #sweeping: Iterator<Connection, undefined> | null = null;
-  /** Which connections' queues were weighed; all, when it is done. */
+  /** How far weighing the connections' queues has come; null: it was not needed. */
   #weighing: Iterator<Connection, undefined> | null = null;
-  /** Until an eighth of the limit is free. */
+  /** Room is made until an eighth of the limit is free. */
   #makesRoom = false;
 
   constructor(context: TrackerContext, memoryLimitBytes: number) {
@@ -91,14 +92,14 @@ export class ConnTable {
     context.outbox.afterEvent();
   }
 
-  /** Hands out what earlier events left, until `turn` is over; true once nothing is left. */
+  /** Hands out the records that earlier events left, until `turn` is over; true once none is left. */
   catchUp(turn: Turn | null): boolean {
     const { outbox } = this.#context;
     while (!outbox.handOut()) if (turn?.look() === true) return false;
     return true;
   }
 
-  /** Nothing more will come: ends connections until `turn` is over; true once none is left. */
+  /** No more events: ends connections until `turn` is over; true once none is left. */
   finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
       if (!this.catchUp(turn)) return false;
@@ -138,7 +139,7 @@ export class ConnTable {
       this.#recent.set(event.conn, connection);
     }
     if (connection === undefined) {
-      // Late bytes of a connection that was ended and counted: no new one in its middle.
+      // Late bytes of a connection that has ended open no new one.
       if (this.#retired.has(event.conn, this.#context.nowNs)) return;
       connection = this.#connectionOf(event);
     }
@@ -179,7 +180,7 @@ export class ConnTable {
     for (const connection of owned) connection.ownerGone(pid);
   }
 
-  /** One part of a sweep an event, where there are very many connections. */
+  /** Makes one part of a sweep, so that with very many connections no event takes long. */
   #sweep(): void {
     this.#sweeping ??= this.#connections.values();
     const context = this.#context;
@@ -216,7 +217,7 @@ export class ConnTable {
     }
   }
 
-  /** Memory reckoned to be in use, in bytes. */
+  /** Estimated bytes of memory in use. */
   get heldBytes(): number {
     const context = this.#context;
     return context.pool.heldBytes + context.stats.waitingBytes +
@@ -224,7 +225,7 @@ export class ConnTable {
       context.queuedBytes;
   }
 
-  /** More may be held than the limit: what is queued is weighed, as much as helps, and the rest ended. */
+  /** Memory may be beyond the limit: weighs queued frames until it is not, then ends connections. */
   #relieve(): void {
     this.#context.weighs = true;
     this.#weighing ??= this.#connections.values();
@@ -237,8 +238,9 @@ export class ConnTable {
   }
 
   /**
-   * Ends the connections idle for longest until an eighth of the limit is free again, a few an event.
-   * What must go goes at once; room ahead is made as events come.
+   * Ends connections from the front until an eighth of the limit is free again. One that moved bytes
+   * since it was last in front goes behind the others instead: nearly the order of idleness, without
+   * sorting. Down to the limit at once; the room ahead is made a part at each event.
    */
   #evict(): void {
     const enough = this.#limitBytes - this.#limitBytes / 8;
@@ -256,13 +258,12 @@ export class ConnTable {
     this.#makesRoom = false;
   }
 
-  /** It moved since it was looked at last: behind all others. */
   #requeue(connection: Connection): void {
     this.#connections.delete(connection.id);
     this.#connections.set(connection.id, connection);
   }
 
-  /** It goes on, but nobody looks any more. How many trackers that ended, and one. */
+  /** Ends a connection, which goes on but is no longer looked at. Returns 1 and the number of its trackers. */
   #end(connection: Connection): number {
     const { trackers } = this.#context;
     connection.log?.evicted(connection, "memory limit");

@@ -1,7 +1,7 @@
 /**
  * One stream connection: what the traced process says on a socket, or inside its TLS library.
  *
- * In: its data events. Out: records, by way of a protocol's session. The states:
+ * In: its data events. Out: records, made by a protocol's session. The states:
  *
  *     state     meaning                                   leaves by
  *     new       nothing moved yet                         first byte → probing
@@ -12,8 +12,8 @@
  *     unknown   bytes counted; every operation probed     yes → parsing · given up: only counted
  *     closed    everything handed over                    —
  *
- * Any state leaves to closed by finish(); "closing" (final positions known, bytes still under way) is
- * the connection's, see connection.ts; which protocol it is, is found by prober.ts.
+ * finish() leads from any state to closed. "Closing" (waiting for late events up to the final
+ * positions) is a state of the connection, see connection.ts; prober.ts finds the protocol.
  */
 import {
   ANY,
@@ -38,7 +38,7 @@ import { MAX_MISSES, Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
-/** Failures without one frame after which a protocol is refused. */
+/** Failures without any frame after which a protocol is refused. */
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
 const MAX_SWITCHES = 8;
@@ -104,7 +104,7 @@ export class ConnTracker {
     this.#both.ingress.hintStart(ingress, this.#context.losses);
   }
 
-  /** What it speaks was told before its first byte. */
+  /** Starts with a protocol that is known before the first byte. */
   inherit(bequest: Bequest): void {
     this.#startNamed(bequest);
   }
@@ -127,7 +127,7 @@ export class ConnTracker {
     const { nowNs, losses } = this.#context;
     direction.add(event, owner, losses);
     const other = this.#both.other(direction);
-    // What came behind a loss of requests may have had its time, see requestsFirst.
+    // Requests that wait behind a loss may have had their time: they go first, see requestsFirst.
     const isDue = other.assembler.waits && this.#session !== null;
     if (isDue) this.#settle(other, other.assembler.expire(nowNs, losses));
     this.#grew(direction);
@@ -135,7 +135,7 @@ export class ConnTracker {
     if (direction.eof !== null) this.#checkEof(direction);
   }
 
-  /** One direction will not move any more bytes than up to `position`. */
+  /** One direction ends at `position`. */
   eof(which: number, position: number, tcp: boolean): void {
     const direction = this.#both.of(which);
     if (direction.ended || this.state === "closed") return;
@@ -148,7 +148,7 @@ export class ConnTracker {
     return this.#both.reached(final);
   }
 
-  /** May the process still read what had come before the connection ended? */
+  /** May the process still read bytes that had come before the connection ended? */
   awaitsReader(final: FinalTotals): boolean {
     const { ingress } = this.#both;
     return !this.#givenUp && ingress.awaits(this.#both.endOf(ingress, final));
@@ -162,23 +162,23 @@ export class ConnTracker {
     this.#session?.tick();
   }
 
-  /** As Session.weigh(). */
+  /** Calls Session.weigh(). */
   weigh(): void {
     this.#session?.weigh();
   }
 
-  /** Nothing more will come: hands over everything. `final` is the socket's, where it is known. */
+  /** No more events: hands over everything. `final`: the socket's, where known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
     if (final !== null) this.#totals?.settle(this.#both.since(final), this.#connection.span());
     for (const direction of this.#both.requestsFirst) {
-      // Of a connection given up the kernel tells totals only.
+      // For a connection that was given up the kernel side sends only totals.
       const end = final === null || this.#givenUp ? null : this.#both.endOf(direction, final);
       if (direction.finish(end, this.#context.losses)) this.#grew(direction);
     }
     const session = this.#session;
     session?.finish(reason, final !== null);
-    // A protocol that was suspected and never gave a frame is no answer.
+    // A protocol without any frame was a mistake: the connection is unknown.
     if (session === null || session.frames === 0) {
       if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
       if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
@@ -222,9 +222,9 @@ export class ConnTracker {
   }
 
   /**
-   * The other direction's first bytes: do they fit what the first ones were taken for? If not, both are
-   * read again: as what fits both; or anew, where the one that should have asked was seen to answer, or
-   * the one that should answer asks. True when that was done.
+   * Checks, with the other direction's first bytes, what the first direction's were taken for. If they do
+   * not fit, both are read again: as the protocol that fits both; or by probing anew, where the supposed
+   * client was seen to answer or the supposed server asks. True when both are read again.
    */
   #revise(first: FirstBytes, direction: OneDirection): boolean {
     const [session, plugin] = [this.#session, this.#plugin];
@@ -252,7 +252,7 @@ export class ConnTracker {
     this.#both.clear();
     this.#moveTo("unknown", why);
     this.#connection.log?.disabled(this.#connection, why);
-    // A library's plain text is no business of the kernel's filter on the socket.
+    // The verdict is on the socket's own bytes, not on plain text inside them.
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
   }
 
@@ -286,7 +286,7 @@ export class ConnTracker {
     this.#afterSession();
   }
 
-  /** There will be records: the kernel shall go on sending payload. */
+  /** A protocol is decided: logs it, and asks the kernel side to go on sending payload. */
   #announce(plugin: Started, role: Role): void {
     this.#moveTo("parsing", plugin.name);
     this.#connection.log?.protocolDecided(this.#connection, plugin.name, role);
@@ -294,7 +294,7 @@ export class ConnTracker {
     if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
   }
 
-  /** The socket's bytes up to there need only be counted. */
+  /** Tells the kernel side that it need only count the socket's bytes up to `until`. */
   #pass(side: Side, until: number | null): void {
     if (this.#plaintext !== 0) return;
     const isEgress = this.#both.carrying(side) === this.#both.egress;
@@ -302,13 +302,13 @@ export class ConnTracker {
     this.#context.verdict(this.#connection.id, "keep", this.#passing);
   }
 
-  /** Did the session hand over, or prove to be the wrong one? */
+  /** Acts if the session handed over, or proved to be the wrong one. */
   #afterSession(): void {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
     else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
-    // Once bitten: another protocol's bytes must not be lost to the same mistake.
+    // After one refusal a single failure is enough: no more bytes are lost to a wrong guess.
     else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
       this.#refuse();
     }
@@ -320,7 +320,7 @@ export class ConnTracker {
     const role = this.#facts.role ?? "client";
     this.#setUnknown();
     this.#prober.handOver();
-    // With records of its own a connection is not reported as unknown.
+    // A connection that gave records is not reported as unknown.
     if (session.frames > 0) this.#totals = null;
     const { to, opaque } = next;
     if (opaque !== undefined && to === null) return this.#recognise(opaque);
@@ -339,14 +339,14 @@ export class ConnTracker {
     else this.#start(plugin, role, inherited);
   }
 
-  /** Nobody can read what it is. */
+  /** The bytes are encrypted: they are only counted from here on. */
   #recognise(what: "tls"): void {
     this.#connection.log?.tlsSeen(this.#connection);
     if (this.#totals !== null) this.#totals.tls = true;
     this.#giveUp(what);
   }
 
-  /** What comes now is looked at like a connection of its own. */
+  /** From here on the bytes are probed like those of a new connection. */
   #startOver(): void {
     this.#totals = new UnknownTotals();
     this.#both.startOver();

@@ -1,7 +1,7 @@
 /**
- * What is said of a connection that no protocol matched: totals, first bytes, and what was tried.
- * In: its operations. Out: one record at its end. It keeps 64 bytes a direction and never decodes;
- * what of them may be a secret is not shown.
+ * The record of a connection that no protocol matched: totals, first bytes, and what was tried. In: its
+ * operations. Out: one record at its end. It keeps 64 bytes of each direction and never decodes them;
+ * those that may be a secret are not shown.
  */
 import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
 import { buildRecord, type RecordFacts } from "../record/build.ts";
@@ -24,13 +24,13 @@ class DirectionTotals {
   first: Uint8Array | null = null;
   firstLength = 0;
   span: Span | null = null;
-  /** Where the direction begins, as ENTRY_OPEN told it. */
+  /** Position where the direction begins, from ENTRY_OPEN. */
   told: number | undefined = undefined;
-  /** Bytes before those kept were not seen: they may be the rest of anything. */
+  /** Bytes before those kept were not seen, so the kept ones may be the rest of a secret. */
   isLate = false;
   /** Position behind the last byte kept; -1 before the first, and when nothing more is kept. */
   #next = -1;
-  /** Of the latest operation: its position as told, and counted from the first one's. */
+  /** The latest operation's position, as in its event and counted from the first operation's. */
   #position = 0;
   #at = 0;
   #start = 0;
@@ -46,7 +46,7 @@ class DirectionTotals {
     this.#keep(event);
   }
 
-  /** Keeps first bytes, as long as none is missing between them. */
+  /** Keeps the first bytes, up to the first that is missing. */
   #keep(event: SocketEvent): void {
     const room = Math.min(FIRST_BYTES - this.firstLength, event.payloadLength);
     if (room <= 0 || this.#isBehindOthers(event)) return;
@@ -66,7 +66,7 @@ class DirectionTotals {
     return false;
   }
 
-  /** A stream's positions also count what moved without an event of its own (splice, lost events). */
+  /** Counts bytes; a stream's positions also show those without an event (splice, lost events). */
   #count(event: SocketEvent): void {
     if (event.isDatagram) {
       this.bytes += event.totalBytes;
@@ -85,7 +85,7 @@ class DirectionTotals {
     if (this.bytes > 0) this.span ??= { ...span };
   }
 
-  /** `isAll`: secrets, too. */
+  /** Half of the record; `isAll`: with secrets. */
   message(isAll: boolean): UnknownMessage {
     const message: UnknownMessage = { bytes: this.bytes };
     const shown = isAll ? this.firstLength : this.#harmless;
@@ -96,7 +96,7 @@ class DirectionTotals {
     return message;
   }
 
-  /** Some of the first bytes would not be shown. */
+  /** Are some of the first bytes not shown? */
   get isWithheld(): boolean {
     return this.#harmless < this.firstLength;
   }
@@ -112,7 +112,7 @@ interface UnknownMessage {
   bytes: number;
   first_bytes?: string;
   first_bytes_base64?: string;
-  /** Protocols that were tried, and why each was not it. */
+  /** Protocols that were tried, and why each was refused. */
   tried?: { protocol: string; why: string }[];
   /** The bytes are TLS records. */
   tls?: string;
@@ -137,19 +137,19 @@ export class UnknownTotals {
     (egress ? this.#egress : this.#ingress).add(event, owner);
   }
 
-  /** Who would be the client if the first byte seen was a request's. */
+  /** The role of the traced process if the first byte seen was a request's. */
   get firstSpeaker(): Role | null {
     return this.#firstSpeaker;
   }
 
-  /** That protocol matched at first, and then did not. */
+  /** Notes a protocol that matched at first, and then did not. */
   refuse(protocol: string, why: string): void {
     this.#refused.set(protocol, why);
   }
 
   /**
-   * The kernel's own count at the end: it stops telling of each operation of such a connection.
-   * `span` is the connection's, for a direction of which nothing was told but that.
+   * Takes the kernel side's totals at the end: it does not send each operation of such a connection.
+   * `span`: the connection's, for a direction without events of its own.
    */
   settle(totals: Positions, span: Span): void {
     this.#egress.settle(totals.egress, span);
@@ -197,7 +197,7 @@ export class UnknownTotals {
       redacted,
     };
     const record = buildRecord(stitched, facts, context.clock);
-    // Two totals are no question and answer.
+    // The two totals are no request with its response.
     record.latency_ns = undefined;
     context.stats.protocol("unknown").records++;
     const summary = context.summaries ? summarize(sent, received, this.tls) : null;

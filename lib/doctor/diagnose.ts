@@ -1,10 +1,10 @@
 /**
- * What became of one connection, and of the bytes of all of them. In: facts. Out: a word for each
- * connection and sums; the verdict is made of these. Pure.
+ * What became of each connection, and where the bytes of all of them went. In: facts. Out: a word for
+ * each connection, and sums, of which verdict.ts makes the verdict. Pure.
  */
 import type { ConnFacts, DoctorFacts, IoBytes, Wanted } from "./facts.ts";
 
-/** What one connection came to. */
+/** What became of a connection, in a word. */
 export type Diagnosis =
   | "records"
   | "tls"
@@ -15,9 +15,9 @@ export type Diagnosis =
   | "compat_abi"
   | "unknown_protocol";
 
-/** At each turn a message begins: after so many, it is no longer the rest of an old one. */
+/** At each change of direction a message begins: after two, the bytes are no old message's rest. */
 const TURNS_TO_TELL = 2;
-/** A SYN and a FIN count as a byte each in some of the kernel's numbers. */
+/** Some of the kernel's numbers count a SYN and a FIN as a byte each. */
 const SLACK_BYTES = 2;
 
 export function diagnose(conn: ConnFacts): Diagnosis {
@@ -36,7 +36,7 @@ export function diagnose(conn: ConnFacts): Diagnosis {
   return isOld ? "mid_stream" : "unknown_protocol";
 }
 
-/** Is it known to be older than the trace? Unix sockets do not tell, datagrams do not care. */
+/** Is the connection older than the trace? Not asked of unix sockets, which do not tell, nor of UDP. */
 export function isOlder(conn: ConnFacts): boolean {
   return !conn.fresh && !conn.isDatagram && conn.family !== "unix";
 }
@@ -66,11 +66,11 @@ export function total(conns: readonly ConnFacts[], of: (conn: ConnFacts) => numb
   return conns.reduce((sum, conn) => sum + of(conn), 0);
 }
 
-/** Bytes that the kernel counted on TCP sockets, and those of them that no event told of. */
+/** Bytes that the kernel counted on TCP sockets, and how many of them no event reported. */
 export interface KernelBytes {
   readonly moved: number;
   readonly unseen: number;
-  /** Moved on connections of no known protocol, of which the kernel side tells only some. */
+  /** Not reported, on connections of no known protocol: the kernel side does not send all their counts. */
   readonly filtered: number;
   /** Descriptors of the sockets where bytes were not seen. */
   readonly unseenFds: readonly number[];
@@ -97,7 +97,7 @@ export function kernelBytes(facts: DoctorFacts): KernelBytes | null {
     moved += read + written;
     const missing = missingOf(read, conn?.ingress.bytes) + missingOf(written, conn?.egress.bytes);
     if (missing === 0) continue;
-    // The kernel side sends no counts in between for what it filters.
+    // For a filtered connection the kernel side sends only some of its counts.
     if (conn?.cut.has("filtered")) {
       filtered += missing;
       continue;
@@ -112,7 +112,7 @@ function missingOf(moved: number, seen = 0): number {
   return moved - seen > SLACK_BYTES ? moved - seen : 0;
 }
 
-/** Bytes that read() and write() calls moved on what is no socket; at least 0. */
+/** Bytes that read() and write() calls moved on files and pipes; at least 0. */
 export function nonSocketBytes(facts: DoctorFacts): number {
   let moved = 0;
   for (const [pid, last] of facts.after.io) {
@@ -122,7 +122,7 @@ export function nonSocketBytes(facts: DoctorFacts): number {
   return Math.max(0, moved - facts.socketIoBytes);
 }
 
-/** Files that were read or written meanwhile, those with most bytes first, then open pipes. */
+/** Files that were read or written while watching, those with most bytes first, then open pipes. */
 export function busyFiles(facts: DoctorFacts): string[] {
   const places = new Map(
     facts.before.files.map(({ pid, fd, target, position }) => [`${pid} ${fd} ${target}`, position]),

@@ -33,7 +33,7 @@ export interface SocketFact {
   readonly remote: string;
 }
 
-/** A descriptor that is none. */
+/** A descriptor that is no socket. */
 export interface FileFact {
   readonly pid: number;
   readonly fd: number;
@@ -43,7 +43,7 @@ export interface FileFact {
   readonly position: number;
 }
 
-/** Bytes that system calls like read() and write() moved, on whatever (/proc/PID/io). */
+/** Bytes that system calls like read() and write() moved on any descriptor (/proc/PID/io). */
 export interface IoBytes {
   readonly read: number;
   readonly written: number;
@@ -65,22 +65,22 @@ export interface DirectionFacts {
   start: number;
   /** Moved, by the operations' own count. */
   bytes: number;
-  /** Of which came here as payload. */
+  /** How many of them came here as payload. */
   payloadBytes: number;
   operations: number;
-  /** Its first bytes, as far as they came. */
+  /** Its first bytes, as far as their payload came. */
   head: Uint8Array;
-  /** So many of them can be shown; absent: none was taken for a secret. */
+  /** How many bytes of `head` can be shown; absent: all, none was taken for a secret. */
   headShown?: number;
 }
 
-/** Bytes that were no frame of their protocol: the first of that reason. */
+/** Bytes that were no frame of their protocol: the first ones of each side and reason. */
 export interface InvalidFact {
   readonly side: Side;
   readonly reason: string;
   /** Offset in the stream of that side, counted from the first byte seen. */
   readonly position: number;
-  /** Those that can be shown, and how many cannot. */
+  /** The bytes that can be shown, and how many cannot. */
   readonly bytes: Uint8Array;
   readonly withheld?: number;
   count: number;
@@ -100,21 +100,21 @@ export interface ConnFacts {
   remotePort: number;
   /** 0 when not known. */
   inode: number;
-  /** It had moved nothing before its first event. */
+  /** The connection had moved nothing before its first event. */
   fresh: boolean;
   readonly egress: DirectionFacts;
   readonly ingress: DirectionFacts;
-  /** How often the talk changed direction: at each turn a new message begins. */
+  /** How often bytes went the other way than those before: at each turn a new message begins. */
   turns: number;
   lastDirection: number;
   /** Bytes not sent here, by the reason (abi.ts CUTS). */
   readonly cut: Map<string, number>;
-  /** Of its tracker: "new", "probing", "parsing", "unknown" or "closed". */
+  /** State of its tracker: "new", "probing", "parsing", "unknown" or "closed". */
   state: string;
   /** Set once decided. */
   protocol: string | null;
   role: "client" | "server" | null;
-  /** Taken for these protocols at first, and then not. */
+  /** Protocols that it was taken for at first, and whose parser then refused its bytes. */
   readonly refused: string[];
   tls: boolean;
   readonly frames: { request: number; response: number };
@@ -122,7 +122,7 @@ export interface ConnFacts {
   readonly gaps: Map<string, number>;
   resyncs: number;
   records: number;
-  /** Of these records, those that lack one half. */
+  /** How many of these records lack one half. */
   withoutRequest: number;
   withoutResponse: number;
   readonly incomplete: Map<string, number>;
@@ -130,7 +130,7 @@ export interface ConnFacts {
   readonly waiting: { requests: number; responses: number };
 }
 
-/** Calls and bytes of one system call. */
+/** Counts of one system call. */
 export interface CallFacts {
   calls: number;
   bytes: number;
@@ -140,11 +140,11 @@ export interface CallFacts {
 export interface SavedFacts {
   readonly path: string;
   readonly format: "recording" | "pcap";
-  /** What was counted while reading it. */
+  /** Counters of the replay. */
   readonly counts: Readonly<Record<string, number>>;
   /** Packets that could not be read, in words by kind. */
   readonly notRead: readonly string[];
-  /** Why it ended before its end. */
+  /** Why reading stopped before the file's end; null when it did not. */
   readonly failure: string | null;
 }
 
@@ -157,7 +157,7 @@ export interface Wanted {
   readonly fd: number | null;
 }
 
-/** Everything. */
+/** All facts together. */
 export interface DoctorFacts {
   readonly pid: number;
   readonly follow: boolean;
@@ -172,7 +172,7 @@ export interface DoctorFacts {
   /** Why sock_diag could not be asked; null when it could. */
   readonly diagFailure: string | null;
   readonly connections: readonly ConnFacts[];
-  /** Connections beyond those that are kept. */
+  /** Number of connections beyond those that are kept. */
   readonly uncounted: number;
   readonly calls: ReadonlyMap<string, CallFacts>;
   /** Bytes moved on sockets by calls that /proc/PID/io counts, too. */

@@ -27,8 +27,8 @@ export type VerdictCode =
 
 export interface Verdict {
   readonly code: VerdictCode;
-  /** The cause. */
+  /** The cause, in a sentence or two. */
   readonly text: string;
-  /** What to do now. */
+  /** What the operator can do next. */
   readonly next: string;
 }

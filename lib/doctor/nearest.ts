@@ -1,26 +1,27 @@
 /**
- * The nearest miss: which protocol the first bytes of a connection come closest to. In: the heads of
- * both directions and the plug-ins. Out: the protocol whose probe went along for longest.
+ * The nearest miss: which protocol a connection's first bytes come closest to. In: the heads of both
+ * directions and the plug-ins. Out: the protocol whose probe refused them last.
  */
 import type { Plugin, Side } from "../../protocols/protocol.ts";
 
 export interface NearMiss {
   readonly protocol: string;
   readonly side: Side;
-  /** Which direction's bytes it was. */
+  /** The direction whose bytes came closest. */
   readonly direction: "sent" | "received";
-  /** So many first bytes could be the protocol's. */
+  /** How many first bytes could be the protocol's. */
   readonly matchedBytes: number;
-  /** Of so many that were looked at. */
+  /** How many were looked at. */
   readonly ofBytes: number;
 }
 
-/** One byte that fits says nothing. */
+/** Fewer matching bytes are chance. */
 const LEAST_BYTES = 2;
-/** No message begins like that: what a probe lets pass of it (an id, a length) says nothing either. */
+/** No message begins like these. A probe that lets their first bytes pass (an id, a length) would let
+ * any bytes pass there. */
 const MEANINGLESS = [0xff, 0xe1].map((byte) => new Uint8Array(64).fill(byte));
 
-/** Null when no protocol goes along for longer than it would with anything. */
+/** Null when no probe lets more bytes pass than it would of MEANINGLESS ones. */
 export function nearestMiss(
   plugins: readonly Plugin[],
   transport: "stream" | "datagram",
@@ -46,7 +47,7 @@ export function nearestMiss(
   return best;
 }
 
-/** The longest head to which the probe does not say no; its answer never goes back from no. */
+/** Length of the longest head that the probe does not refuse: once it says no, it says no to longer. */
 function matching(plugin: Plugin, side: Side, head: Uint8Array): number {
   for (let length = 1; length <= head.length; length++) {
     if (plugin.probe(head.subarray(0, length), side) === "no") return length - 1;

@@ -1,6 +1,6 @@
 /**
- * The socket tables of /proc/PID/net. In: their text. Out: sockets by inode. A line that is not
- * understood is passed over.
+ * The socket tables of /proc/PID/net. In: their text. Out: sockets by inode. A line that cannot be
+ * parsed is skipped.
  */
 import { Family } from "../capture/abi.ts";
 import { formatAddress } from "../wire/address.ts";
@@ -53,7 +53,7 @@ export function parseUnixTable(text: string, into: Map<number, TableSocket>): vo
   }
 }
 
-/** "0100007F:1F90" is 127.0.0.1:8080: each group of four bytes as the machine (little endian) has it. */
+/** "0100007F:1F90" is 127.0.0.1:8080: each group of four bytes is a little-endian number. */
 function parseEnd(text: string): string {
   const [hex = "", port = ""] = text.split(":");
   const bytes = new Uint8Array(hex.length / 2);

@@ -1,6 +1,6 @@
 /**
- * Watches a trace at both ends of the trackers: the events that go in, and what the trackers tell
- * (they take it for a connection log). In: events and calls. Out: ConnFacts, bounded in number.
+ * Watches what goes into the trackers and what comes of it: it sees their events, and is their
+ * connection log. In: events, and the log's calls. Out: ConnFacts, bounded in number.
  */
 import type { Side } from "../../protocols/protocol.ts";
 import { CUTS, Direction, EntryKind, Family, Flag, OPERATIONS } from "../capture/abi.ts";
@@ -42,7 +42,7 @@ export class Observer implements ConnLog {
     else if (event.kind === EntryKind.DATA) this.#data(event);
   }
 
-  // ConnLog.
+  // The methods of ConnLog.
 
   wants(): boolean {
     return true;
@@ -132,7 +132,7 @@ export class Observer implements ConnLog {
     for (const reason of record.incomplete ?? []) add(facts.incomplete, reason, 1);
   }
 
-  /** The same connection is asked for many times in a row. */
+  /** The latest is looked at first: the same connection is asked for many times in a row. */
   #factsOf(conn: number): ConnFacts | undefined {
     if (this.#latest?.conn === conn) return this.#latest;
     const facts = this.#connections.get(conn);
@@ -280,7 +280,7 @@ function sinceFirst(facts: ConnFacts, side: Side, position: number): number {
   return since >= 0 ? since : since + TWO_32;
 }
 
-/** `shown`: so many of the event's bytes can be shown. */
+/** Adds to the direction's head; `shown`: how many of the event's bytes can be shown. */
 function keepHead(direction: DirectionFacts, event: SocketEvent, shown: number): void {
   const room = Math.min(HEAD_BYTES - direction.head.length, event.payloadLength);
   if (room <= 0) return;

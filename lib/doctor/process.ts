@@ -1,8 +1,9 @@
 /**
- * The processes as /proc shows them. In: pids. Out: facts of the process, its descriptors and its
- * counters. It reads files only, and takes what vanishes meanwhile as not there.
+ * The processes as /proc shows them. In: pids. Out: facts of the processes, their descriptors and
+ * counters. It only reads files; what vanishes while it reads is left out.
  */
-import { readLink, readText } from "../capture/live/machine.ts";
+import { childrenOf, listPids } from "../capture/live/targets.ts";
+import type { SystemFiles } from "../system_files.ts";
 import type { FileFact, IoBytes, ProcessFacts, Snapshot, SocketFact } from "./facts.ts";
 import { parseInetTable, parseUnixTable, type TableSocket } from "./net_tables.ts";
 
@@ -10,30 +11,17 @@ const MAX_PROCESSES = 512;
 const MAX_FDS = 16_384;
 const TLS_LIBRARY =
   /\/lib(ssl|gnutls|nss3|ssl3|mbedtls|wolfssl|s2n|rustls)[-.\d][^/]*$|\/lib(ssl3|nss3)\.so$/;
+const EI_CLASS = 4;
 const ELF_CLASS_32 = 1;
 
 /** The process itself and, when `follow`, its descendants. */
-export function processTree(pid: number, follow: boolean): number[] {
-  if (!follow) return [pid];
-  const children = new Map<number, number[]>();
-  for (const entry of Deno.readDirSync("/proc")) {
-    const id = Number(entry.name);
-    if (!Number.isInteger(id)) continue;
-    const stat = readText(`/proc/${id}/stat`) ?? "";
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ", 2)[1] ?? 0);
-    const siblings = children.get(parent);
-    if (siblings === undefined) children.set(parent, [id]);
-    else siblings.push(id);
-  }
-  const tree = [pid];
-  for (let i = 0; i < tree.length && tree.length < MAX_PROCESSES; i++) {
-    tree.push(...children.get(tree[i] ?? 0) ?? []);
-  }
-  return tree.slice(0, MAX_PROCESSES);
+export function processTree(proc: SystemFiles, pid: number, follow: boolean): number[] {
+  return follow ? [pid, ...childrenOf(proc, pid)].slice(0, MAX_PROCESSES) : [pid];
 }
 
 /** Everything of these processes now; `moved` comes from sock_diag. */
 export function takeSnapshot(
+  proc: SystemFiles,
   pids: readonly number[],
   moved: ReadonlyMap<number, IoBytes> | null,
 ): Snapshot {
@@ -44,35 +32,34 @@ export function takeSnapshot(
   const tables = new Map<string, Map<number, TableSocket>>();
   for (const pid of pids) {
     const uringFds: number[] = [];
-    const netNamespace = readLink(`/proc/${pid}/ns/net`) ?? "";
+    const netNamespace = proc.readLink(`/proc/${pid}/ns/net`) ?? "";
     let table = tables.get(netNamespace);
-    if (table === undefined) tables.set(netNamespace, table = readTables(pid));
-    for (const { fd, target } of descriptorsOf(pid)) {
+    if (table === undefined) tables.set(netNamespace, table = readTables(proc, pid));
+    for (const { fd, target } of descriptorsOf(proc, pid)) {
       const inode = Number(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? 0);
       if (inode > 0) sockets.push({ pid, fd, inode, ...table.get(inode) ?? OTHER_FAMILY });
       else if (target === "anon_inode:[io_uring]") uringFds.push(fd);
       else if (!target.startsWith("anon_inode:")) {
-        files.push({ pid, fd, target, position: positionOf(pid, fd) });
+        files.push({ pid, fd, target, position: positionOf(proc, pid, fd) });
       }
     }
-    const facts = factsOf(pid, netNamespace, uringFds);
+    const facts = factsOf(proc, pid, netNamespace, uringFds);
     if (facts === null) continue;
     processes.push(facts);
-    const counts = ioOf(pid);
+    const counts = ioOf(proc, pid);
     if (counts !== null) io.set(pid, counts);
   }
   return { processes, sockets, files, io, moved };
 }
 
 /** The pid here of a process that has `pid` in a pid namespace of its own; null when none has. */
-export function pidOutside(pid: number): number | null {
-  for (const entry of Deno.readDirSync("/proc")) {
-    if (!Number.isInteger(Number(entry.name))) continue;
-    const inside = /^NSpid:\s+(.*)$/m.exec(readText(`/proc/${entry.name}/status`) ?? "")?.[1] ?? "";
-    const ids = inside.split(/\s+/);
-    if (ids.length > 1 && ids.at(-1) === `${pid}`) return Number(entry.name);
-  }
-  return null;
+export function pidOutside(proc: SystemFiles, pid: number): number | null {
+  const isIt = (id: number): boolean => {
+    const status = proc.readText(`/proc/${id}/status`) ?? "";
+    const ids = (/^NSpid:\s+(.*)$/m.exec(status)?.[1] ?? "").split(/\s+/);
+    return ids.length > 1 && ids.at(-1) === `${pid}`;
+  };
+  return listPids(proc).find(isIt) ?? null;
 }
 
 const OTHER_FAMILY: TableSocket = {
@@ -84,19 +71,20 @@ const OTHER_FAMILY: TableSocket = {
 };
 
 function factsOf(
+  proc: SystemFiles,
   pid: number,
   netNamespace: string,
   uringFds: readonly number[],
 ): ProcessFacts | null {
-  const status = readText(`/proc/${pid}/status`);
+  const status = proc.readText(`/proc/${pid}/status`);
   if (status === null || /^State:\s+[ZX]/m.test(status)) return null;
   return {
     pid,
-    comm: (readText(`/proc/${pid}/comm`) ?? "").trimEnd(),
+    comm: (proc.readText(`/proc/${pid}/comm`) ?? "").trimEnd(),
     threads: Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1] ?? 1),
-    is32Bit: elfClass(`/proc/${pid}/exe`) === ELF_CLASS_32,
+    is32Bit: proc.readStart(`/proc/${pid}/exe`, EI_CLASS + 1)?.[EI_CLASS] === ELF_CLASS_32,
     netNamespace,
-    tlsLibraries: parseTlsLibraries(readText(`/proc/${pid}/maps`) ?? ""),
+    tlsLibraries: parseTlsLibraries(proc.readText(`/proc/${pid}/maps`) ?? ""),
     uringFds,
   };
 }
@@ -111,37 +99,21 @@ export function parseTlsLibraries(maps: string): string[] {
   return [...found];
 }
 
-function elfClass(path: string): number {
-  try {
-    using file = Deno.openSync(path);
-    const head = new Uint8Array(5);
-    file.readSync(head);
-    return head[4] ?? 0;
-  } catch {
-    return 0;
-  }
-}
-
-function descriptorsOf(pid: number): { fd: number; target: string }[] {
+function descriptorsOf(proc: SystemFiles, pid: number): { fd: number; target: string }[] {
   const found: { fd: number; target: string }[] = [];
-  try {
-    for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
-      const target = readLink(`/proc/${pid}/fd/${name}`);
-      if (target !== null) found.push({ fd: Number(name), target });
-      if (found.length >= MAX_FDS) break;
-    }
-  } catch {
-    // Ended meanwhile.
+  for (const name of proc.list(`/proc/${pid}/fd`).slice(0, MAX_FDS)) {
+    const target = proc.readLink(`/proc/${pid}/fd/${name}`);
+    if (target !== null) found.push({ fd: Number(name), target });
   }
   return found.sort((a, b) => a.fd - b.fd);
 }
 
-function positionOf(pid: number, fd: number): number {
-  return Number(/^pos:\s+(\d+)$/m.exec(readText(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1] ?? 0);
+function positionOf(proc: SystemFiles, pid: number, fd: number): number {
+  return Number(/^pos:\s+(\d+)$/m.exec(proc.readText(`/proc/${pid}/fdinfo/${fd}`) ?? "")?.[1] ?? 0);
 }
 
-function ioOf(pid: number): IoBytes | null {
-  const text = readText(`/proc/${pid}/io`);
+function ioOf(proc: SystemFiles, pid: number): IoBytes | null {
+  const text = proc.readText(`/proc/${pid}/io`);
   if (text === null) return null;
   const field = (name: string): number =>
     Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? 0);
@@ -149,13 +121,13 @@ function ioOf(pid: number): IoBytes | null {
 }
 
 /** Sockets of the process's network namespace, by inode. */
-function readTables(pid: number): Map<number, TableSocket> {
+function readTables(proc: SystemFiles, pid: number): Map<number, TableSocket> {
   const found = new Map<number, TableSocket>();
   for (const family of ["tcp", "udp"] as const) {
     for (const suffix of ["", "6"]) {
-      parseInetTable(readText(`/proc/${pid}/net/${family}${suffix}`) ?? "", family, found);
+      parseInetTable(proc.readText(`/proc/${pid}/net/${family}${suffix}`) ?? "", family, found);
     }
   }
-  parseUnixTable(readText(`/proc/${pid}/net/unix`) ?? "", found);
+  parseUnixTable(proc.readText(`/proc/${pid}/net/unix`) ?? "", found);
   return found;
 }

@@ -1,6 +1,6 @@
 /**
- * A file in place of a process: what the doctor says of a recording or a packet capture as such. In:
- * facts. Out: the first stage, and what is to be done next. Pure.
+ * What the doctor says when it examines a recording or packet capture in place of a process. In:
+ * facts. Out: the first stage, and parts of verdicts. Pure.
  */
 import { formatSize, plural } from "../sink/format.ts";
 import { bytesOf, total } from "./diagnose.ts";
@@ -27,7 +27,7 @@ export function fileStage(saved: SavedFacts, facts: DoctorFacts): Stage {
   return { name: "file", ok: saved.notRead.length === 0 && saved.failure === null, lines };
 }
 
-/** Of a file in which no chosen connection moved a byte. */
+/** The verdict on a file in which no chosen connection moved a byte. */
 export function nothingInFile(saved: SavedFacts): Verdict {
   if (saved.notRead.length > 0) {
     return {
@@ -53,12 +53,12 @@ export function fileRemark(facts: DoctorFacts): string {
   return unread + (failure === null ? "" : ` The file ends early: ${failure}.`);
 }
 
-/** How its records are shown. */
+/** The command that shows the records. */
 export function showCommand(facts: DoctorFacts): string {
   return facts.saved === null ? `sockeye --pid ${facts.pid}` : `sockeye replay ${facts.saved.path}`;
 }
 
-/** The connection by what its file or process calls it. */
+/** "fd 5,6" where descriptors are known, else "connection 3". */
 export function nameOf(conn: ConnFacts): string {
   return conn.fds.size > 0 ? `fd ${[...conn.fds].join(",")}` : `connection ${conn.conn}`;
 }

@@ -1,7 +1,7 @@
 /**
- * The six stages of a trace, each as lines: what was measured there. In: facts. Out: lines, and
- * whether something is wrong with the stage. Bytes of the traffic stand in them as hexadecimal and
- * escaped text. Pure.
+ * The six stages of a trace, each as lines that say what was measured there. In: facts. Out: lines, and
+ * whether something is wrong at the stage. Bytes of traffic are shown as hexadecimal and escaped text.
+ * Pure.
  */
 import type { Plugin } from "../../protocols/protocol.ts";
 import { escapeText } from "../wire/escape.ts";
@@ -25,7 +25,7 @@ import { capturedLine, fileStage, nameOf } from "./saved.ts";
 
 /** Connections and files shown one by one. */
 const MAX_SHOWN = 12;
-/** Of connections that came to the same. */
+/** Connections with the same diagnosis that are shown. */
 const MAX_ALIKE = 3;
 const HEX_BYTES = 16;
 
@@ -286,7 +286,7 @@ function firstBytes({ head, headShown = head.length }: DirectionFacts): string {
   return shownText(first.subarray(0, shown), first.length - shown);
 }
 
-/** Bytes in hexadecimal and as text; of those that may be secrets, how many there are. */
+/** Bytes in hexadecimal and as text, and the number of those withheld because they may be secrets. */
 function shownText(bytes: Uint8Array, withheld: number): string {
   const head = bytes.subarray(0, HEX_BYTES);
   const hex = Array.from(head, (byte) => byte.toString(16).padStart(2, "0")).join(" ");

@@ -18,7 +18,7 @@ import type { ConnFacts, DoctorFacts } from "./facts.ts";
 import type { Verdict } from "./findings.ts";
 import { fileRemark, nothingInFile, showCommand } from "./saved.ts";
 
-/** Judges a trace of some seconds. */
+/** The verdict on a trace of some seconds, or on a file. */
 export function judge(facts: DoctorFacts): Verdict {
   const active = facts.connections.filter((conn) => bytesOf(conn) > 0);
   const chosen = active.filter((conn) => excludedBy(conn, facts.wanted).length === 0);
@@ -84,7 +84,7 @@ function filtered(facts: DoctorFacts, excluded: readonly ConnFacts[]): Verdict {
   };
 }
 
-/** What would have matched. */
+/** The option's values with which the excluded connections would have matched. */
 function alternative(option: string, excluded: readonly ConnFacts[]): string {
   const few = (values: Iterable<string | number | null>): string =>
     [...new Set(values)].filter((value) => value !== null).slice(0, 5).join(", ");
@@ -162,7 +162,7 @@ function unseen(facts: DoctorFacts, bytes: number, fds: readonly number[]): Verd
   };
 }
 
-/** Bytes moved, records did not come: by what most of the bytes are. */
+/** Bytes moved, but no record came: the verdict is the diagnosis that most of the bytes have. */
 function noRecords(facts: DoctorFacts, chosen: readonly ConnFacts[]): Verdict {
   const bytes = new Map<Diagnosis, number>();
   for (const conn of chosen) {
@@ -278,7 +278,7 @@ function unknown(
   };
 }
 
-/** "fd 5, 6 and 3 more"; a capture has none: "connection 1, 2". */
+/** "fd 5, 6 and 3 more"; of a packet capture, which has no descriptors, "connection 1, 2". */
 function fdsOf(conns: readonly ConnFacts[]): string {
   const fds = [...new Set(conns.flatMap((conn) => [...conn.fds]))].sort((a, b) => a - b);
   const numbers = fds.length > 0 ? fds : conns.map((conn) => conn.conn);

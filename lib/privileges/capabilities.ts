@@ -1,6 +1,6 @@
 /** Linux's capabilities by name. In: the text of /proc/PID/status. Out: masks and names. */
 
-/** Bit numbers, of those that sockeye has a use for. */
+/** Bit numbers of the capabilities that sockeye uses. */
 export const CAPABILITIES = {
   CAP_DAC_READ_SEARCH: 2,
   CAP_KILL: 5,
@@ -24,7 +24,7 @@ export function maskOf(capabilities: Iterable<Capability>): bigint {
   return mask;
 }
 
-/** The known ones of a mask. */
+/** Names of the capabilities in a mask, as far as CAPABILITIES has them. */
 export function namesOf(mask: bigint): Capability[] {
   return (Object.keys(CAPABILITIES) as Capability[])
     .filter((name) => ((mask >> BigInt(CAPABILITIES[name])) & 1n) === 1n);

@@ -1,15 +1,16 @@
 /**
- * Gives up what is not needed any more, before hostile bytes are read. In: what is still to be done
- * (needs.ts). Out: a line for each step, done or not and why. What cannot be given up on this kernel
- * is no reason to stop; nothing here throws.
+ * Gives up privileges that are not needed any more, before hostile bytes are read. In: what is still to
+ * be done (needs.ts). Out: a line for each step: done, or why not. A step that this kernel lacks is no
+ * reason to stop; nothing here throws.
  *
- * To be called once everything is open, attached and started: nothing can be taken back.
+ * Called once everything is open, attached and started: what is given up cannot be had again.
  */
 import { OwnProcess } from "../../ffi/own_process.ts";
 import { type AssetName, readAsset } from "../assets.ts";
+import { runtimeFiles } from "../system_files.ts";
 import { capabilityMask, maskOf, namesOf } from "./capabilities.ts";
 import { encodeFilter } from "./filter.ts";
-import { allow, type NeedName } from "./needs.ts";
+import { allow, type NeedName, type Permission, PERMISSIONS } from "./needs.ts";
 
 /** One thing given up. */
 export interface Step {
@@ -26,11 +27,12 @@ export interface DropOptions {
   readonly assets?: (name: AssetName) => Uint8Array;
 }
 
-const RUNTIME_PERMISSIONS = ["net", "run", "write", "env", "import", "sys", "read", "ffi"] as const;
-
 export function dropPrivileges(options: DropOptions): readonly Step[] {
   const needs = [...options.needs];
-  if (needs.includes("processes") && hidesProcesses(read("/proc/self/mountinfo"))) {
+  if (
+    needs.includes("processes") &&
+    hidesProcesses(runtimeFiles.readText("/proc/self/mountinfo") ?? "")
+  ) {
     needs.push("hiddenProcesses");
   }
   const allowance = allow(needs, [Deno.pid, ...options.signals ?? []]);
@@ -38,7 +40,7 @@ export function dropPrivileges(options: DropOptions): readonly Step[] {
   const step = (name: string, refusal: string | null, holds: string): void => {
     steps.push({ name, done: refusal === null, detail: refusal ?? holds });
   };
-  const status = read("/proc/self/status");
+  const status = runtimeFiles.readText("/proc/self/status") ?? "";
   const keep = maskOf(allowance.capabilities) & capabilityMask(status, "CapPrm");
   try {
     const assets = options.assets ?? readAsset;
@@ -60,19 +62,18 @@ export function dropPrivileges(options: DropOptions): readonly Step[] {
   } catch (error) {
     step("privileges", error instanceof Error ? error.message : String(error), "");
   }
-  step(...revokePermissions(allowance.reads));
+  step("runtime permissions", null, `without ${revokeAllBut(allowance.permissions).join(", ")}`);
   return steps;
 }
 
-/** The runtime lets nobody read /proc who has not every permission: there the filter does it alone. */
-function revokePermissions(reads: ReadonlySet<string>): [string, string | null, string] {
-  const name = "runtime permissions";
-  if (reads.size > 0) return [name, "reading /proc takes all of them; the kernel refuses", ""];
-  for (const permission of RUNTIME_PERMISSIONS) Deno.permissions.revokeSync({ name: permission });
-  return [name, null, `without ${RUNTIME_PERMISSIONS.join(", ")}`];
+/** Also that of native code: what was opened stays callable, and no pointer is followed any more. */
+function revokeAllBut(kept: ReadonlySet<Permission>): readonly Permission[] {
+  const revoked = PERMISSIONS.filter((name) => !kept.has(name));
+  for (const name of revoked) Deno.permissions.revokeSync({ name });
+  return revoked;
 }
 
-/** A process without CAP_SETPCAP keeps its bounding set, which without new privileges means nothing. */
+/** The bounding set; 0 without CAP_SETPCAP, which dropping takes. Under no_new_privs it has no effect. */
 function boundingMask(status: string): bigint {
   const CAP_SETPCAP = 8n;
   const effective = capabilityMask(status, "CapEff");
@@ -85,12 +86,4 @@ export function hidesProcesses(mountinfo: string): boolean {
     const [, , , , folder] = line.split(" ");
     return folder === "/proc" && /[ ,]hidepid=(?!0|off)/.test(line);
   });
-}
-
-function read(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
 }

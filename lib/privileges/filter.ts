@@ -1,7 +1,7 @@
 /**
- * The system call filter, as a program of classic BPF (seccomp(2)). In: which calls are allowed,
- * with which arguments. Out: struct sock_filter, one after another. Whatever is not allowed fails
- * with EPERM; nothing is killed. Pure: it talks to no kernel.
+ * The system call filter, as a program of classic BPF (seccomp(2)). In: which calls are allowed, with
+ * which arguments. Out: struct sock_filter, one after another. A call that is not allowed fails with
+ * EPERM; the process is not killed. Pure: it makes no system call.
  */
 import { NEWEST_KNOWN, SYSTEM_CALLS, type SystemCall, UNREADABLE } from "./system_calls.ts";
 
@@ -61,7 +61,7 @@ const ALLOW: readonly Instruction[] = [[RET_K, 0, 0, RET_ALLOW]];
 const REFUSE: Instruction = [RET_K, 0, 0, RET_ERRNO | EPERM];
 const REFUSE_UNKNOWN: Instruction = [RET_K, 0, 0, RET_ERRNO | ENOSYS];
 
-/** Ends in a verdict whatever the argument is. */
+/** Instructions that end in a verdict on the call, whatever the argument is. */
 function encodeCondition({ argument, mask, values }: Condition): readonly Instruction[] {
   const at = DATA_ARGUMENTS + 8 * argument;
   const body: Instruction[] = [];
@@ -72,7 +72,7 @@ function encodeCondition({ argument, mask, values }: Condition): readonly Instru
   return [...body, REFUSE];
 }
 
-/** All bits of an int: what the register holds beyond them the kernel does not look at. */
+/** All bits of an int: the kernel ignores the register's other 32. */
 export const INT = 0xffffffff;
 
 function encode(program: readonly Instruction[]): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 /**
- * What is still to be done once hostile bytes are read, and what each of it takes: the one place that
- * says so. Whatever stands here for no need of a trace is given up before (drop.ts).
+ * What is still to be done while hostile bytes are read, and the privileges that it takes. Privileges
+ * that no need of a command lists here are given up before (drop.ts).
  *
  * In: the needs of a command. Out: capabilities, system calls, folders. Pure data and its sum.
  */
@@ -8,9 +8,9 @@ import type { Capability } from "./capabilities.ts";
 import { type Condition, INT, type Rules } from "./filter.ts";
 import type { SystemCall } from "./system_calls.ts";
 
-/** One need. */
+/** Something that is still to be done, and what it takes. */
 export interface Need {
-  /** In words, as `check` says it. */
+  /** In words, for the output of `check`. */
   readonly what: string;
   readonly capabilities: readonly Capability[];
   /** Folders below which files are still opened, for reading. */
@@ -18,11 +18,17 @@ export interface Need {
   /** Calls beyond RUNTIME_CALLS. */
   readonly calls: readonly (SystemCall | readonly [SystemCall, Condition])[];
   /**
-   * Landlock forbids every look at another process that ptrace would forbid (its descriptors, its
-   * namespaces, its memory map), and TCP: a need of those does without it.
+   * False: does without Landlock, which forbids every look at other processes that takes ptrace rights
+   * (their descriptors, namespaces, memory maps), and TCP.
    */
   readonly landlock: boolean;
+  /** Of the runtime. What is read and called through libc takes none: it was opened before. */
+  readonly permissions: readonly Permission[];
 }
+
+/** Everything that the runtime lets a script have, or not. */
+export const PERMISSIONS = ["net", "run", "write", "env", "import", "sys", "read", "ffi"] as const;
+export type Permission = typeof PERMISSIONS[number];
 
 const BpfCommand = {
   MAP_LOOKUP_ELEM: 1,
@@ -45,10 +51,16 @@ const ioctl = (
   ...values: number[]
 ): readonly [SystemCall, Condition] => ["ioctl", { argument: 1, mask: INT, values }];
 
-const none = { capabilities: [], reads: [], calls: [], landlock: true } as const;
+const none = {
+  capabilities: [],
+  reads: [],
+  calls: [],
+  landlock: true,
+  permissions: [],
+} as const;
 
 export const NEEDS = {
-  /** Descriptors that are open stay usable; so this is all that a replay needs. */
+  /** Open descriptors stay usable, so this need takes nothing. It is all that a replay needs. */
   output: { ...none, what: "files that are open already" },
   /** Before 5.19 bpf(2) asks for CAP_BPF even for maps and programs that are open. */
   events: {
@@ -72,7 +84,7 @@ export const NEEDS = {
     what: "new processes, containers and socket tables",
     reads: ["/proc"],
   },
-  /** The same where /proc is mounted with hidepid. */
+  /** `processes` where /proc is mounted with hidepid. */
   hiddenProcesses: {
     ...none,
     what: "processes of other users, which this /proc hides",
@@ -82,10 +94,10 @@ export const NEEDS = {
   },
   /** The doctor's second look at descriptors, memory maps and counters of other users' processes. */
   examination: {
+    ...none,
     what: "descriptors and counters of the examined process",
     capabilities: ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"],
     reads: ["/proc"],
-    calls: [],
     landlock: false,
   },
   /** COMMAND may have become another user. Its pid is the only one that kill(2) may name. */
@@ -101,6 +113,7 @@ export const NEEDS = {
       "perf_event_open",
     ],
     landlock: false,
+    permissions: ["ffi"],
   },
   /** An exporter that connects anew. */
   export: {
@@ -115,6 +128,7 @@ export const NEEDS = {
       "getsockname",
     ],
     landlock: false,
+    permissions: ["net"],
   },
 } as const satisfies Readonly<Record<string, Need>>;
 
@@ -170,6 +184,7 @@ export interface Allowance {
   readonly reads: ReadonlySet<string>;
   readonly rules: Rules;
   readonly landlock: boolean;
+  readonly permissions: ReadonlySet<Permission>;
 }
 
 /** `pids` may be signalled: ourselves, and COMMAND. */
@@ -187,10 +202,11 @@ export function allow(names: readonly NeedName[], pids: readonly number[]): Allo
     reads: new Set(needs.flatMap((need) => need.reads)),
     rules,
     landlock: needs.every((need) => need.landlock),
+    permissions: new Set(needs.flatMap((need) => need.permissions)),
   };
 }
 
-/** Of a call named twice, what either allows; of one argument only. */
+/** Adds a rule; a call that is named twice is allowed what either allows, by one argument only. */
 function addRule(
   rules: Map<SystemCall, Condition | null>,
   entry: SystemCall | readonly [SystemCall, Condition],

@@ -126,7 +126,7 @@ export const SYSTEM_CALLS = {
 
 export type SystemCall = keyof typeof SYSTEM_CALLS;
 
-/** Newer calls than this are unknown here: a libc that tries one is to take the older way. */
+/** Calls from this number on fail with ENOSYS, so that a libc that tries one takes its older way. */
 export const NEWEST_KNOWN = 450;
-/** They take their arguments by address, where a filter cannot look; libc has an older way. */
+/** These take their arguments by address, where a filter cannot look. libc has an older way. */
 export const UNREADABLE: readonly SystemCall[] = ["clone3", "openat2"];

@@ -1,13 +1,12 @@
 /**
- * Puts a record together. In: what a stitcher handed over, and the facts of its connection. Out: a
- * TraceRecord whose keys stand in the public order, absent ones undefined. It never looks into the
- * messages.
+ * Puts a record together. In: an exchange, and the facts of its connection. Out: a TraceRecord with its
+ * keys in the public order, absent ones undefined. It never looks into the messages.
  */
 import { type WallClock, WallTime } from "../clock.ts";
 import type { Exchange, Stitched } from "../stitch/exchange.ts";
 import type { IncompleteReason, Proxy, TraceRecord } from "./record.ts";
 
-/** What all records of one connection share. */
+/** Columns that all records of a connection share. */
 export interface RecordFacts {
   readonly protocol: string;
   readonly role: "client" | "server" | undefined;

@@ -28,13 +28,13 @@ export interface Container {
   pod_uid?: string;
 }
 
-/** Whose connection it is that a proxy passes on, as its PROXY header says: "10.0.0.1:80". */
+/** The ends of the connection that a proxy passes on, as its PROXY header names them: "10.0.0.1:80". */
 export interface Proxy {
   source: string;
   destination: string;
 }
 
-/** See the module's comment. Absent when unknown. */
+/** One exchange with the columns common to all protocols; a column that is not known is absent. */
 export interface TraceRecord {
   /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
   time: WallTime;

@@ -1,11 +1,11 @@
 /**
- * Secrets in the fields of HTML forms. In: a body, a character a byte, and its media type. Out: the
- * ranges that are secret. Pure; of a body that is cut, what is there is looked at.
+ * Secrets in the fields of HTML forms. In: a body with a character for each byte, and its media type.
+ * Out: the ranges that are secret. Pure; a body that is cut is searched as far as it goes.
  */
 import { isSecretName } from "./names.ts";
 import { type Secret, secretsIn } from "./text.ts";
 
-/** A body without a type is taken for a form: what it then withholds are values of secret keys. */
+/** A body without a media type is taken for a form: "password=x" in it is withheld. */
 export function secretsInForm(mediaType: string | null, body: string): Secret[] {
   if (mediaType === null) return secretsIn(body, "form");
   const type = mediaType.toLowerCase();
@@ -14,8 +14,8 @@ export function secretsInForm(mediaType: string | null, body: string): Secret[] 
 }
 
 /**
- * The parts of multipart/form-data (RFC 7578). The delimiter is the body's first line: what the
- * header says need not be believed.
+ * The parts of multipart/form-data (RFC 7578). The delimiter is taken from the body's first line, not
+ * from the header, which may say another.
  */
 function secretsInParts(body: string): Secret[] {
   const found: Secret[] = [];
@@ -43,7 +43,7 @@ function lineEnd(body: string, from: number): number {
   return at;
 }
 
-/** The line end before a delimiter belongs to it. */
+/** Where a part ends: before the line end that belongs to the next delimiter. */
 function beforeLineEnd(body: string, at: number): number {
   if (body[at - 1] !== "\n") return at;
   return body[at - 2] === "\r" ? at - 2 : at - 1;

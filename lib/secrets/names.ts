@@ -28,22 +28,22 @@ const NAMES = new Words([
         "sessionkey",
     ),
   ],
-  // "tokens" are counted, and "token_type" is none.
+  // At the end only: "tokens" is a number ("max_tokens"), and "token_type" names no secret.
   [AT_END, words("token pass assertion")],
   [NOT_AT_END, words("pagetoken nexttoken continuationtoken synctoken bypass compass")],
   [WHOLE, words("pw auth xauth sig sid connectsid session otp totp pin")],
 ]);
 
-/** CORS headers speak of credentials and have none. */
+/** CORS headers ("Access-Control-Allow-Credentials") name credentials and hold none. */
 const ABOUT = "accesscontrol".length;
 const ABOUT_FIRST = /^access-control-/i;
 
-/** Is what has this name withheld? */
+/** Is the value of this name withheld? */
 export function isSecretName(name: string): boolean {
   return isSecretKey(name, 0, name.length);
 }
 
-/** The same of the name in [start, end) of `text`. */
+/** Is the value of the name in [start, end) of `text` withheld? */
 export function isSecretKey(text: string, start: number, end: number): boolean {
   let state = 0;
   let letters = 0;

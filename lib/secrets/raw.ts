@@ -1,23 +1,23 @@
 /**
- * Bytes of which no parser has made anything: how many of them can be shown.
+ * How many bytes can be shown of those that no parser has understood.
  *
- * In: bytes as they came, operation by operation. Out: a length. What smells of credentials is not
- * shown, nor what comes behind it: user names, passwords, their protocols, and the messages that have
- * neither name nor text for them. It is a filter and errs on the side of showing less; of a password
- * that somebody types into a protocol of their own it can know nothing. Pure but for SecretWatch,
- * which keeps a few bytes a direction.
+ * In: bytes as they came, operation by operation. Out: a length. It ends before anything that smells of
+ * credentials: words like "user" and "password", URLs with an "@", runs of text between NULs, and first
+ * messages whose credentials nothing names (SOCKS, MySQL). It is a filter and errs on the side of
+ * showing less, but it cannot know a password in a protocol of somebody's own. Pure but for
+ * SecretWatch, which keeps a few bytes of each direction.
  */
 import { latin1 } from "../wire/text.ts";
 import { codeOf, levelOf, unitAt, widthOf } from "./units.ts";
 import { Words } from "./words.ts";
 
 const SMELL = 1;
-/** Is one unless letters stand before or behind it. */
+/** A word of this mark counts only without letters before and behind it. */
 const ALONE = 2;
 
 const words = (text: string): readonly string[] => text.split(" ");
 
-/** Between the letters of a word "-", "_" and "." do not count. */
+/** "-", "_" and "." between a word's letters are passed over: "pass-word" smells like "password". */
 const SMELLS = new Words([
   [
     SMELL,
@@ -37,39 +37,39 @@ const SMELLS = new Words([
     ),
   ],
 ]);
-/** The one usual word with "user" in it. */
+/** "user-agent" is the one usual word with "user" in it that names no user. */
 const AGENT = "-agent";
 
-/** So much of an operation is looked at; what comes behind it may be anything. */
+/** Bytes of an operation that are searched; those behind them are not shown. */
 const MAX_LOOK = 8192;
-/** So many first bytes tell such a message as has a credential. */
+/** First bytes of a direction by which isCredentialMessage() knows a message. */
 const MAX_HEAD = 36;
-/** Longest word: with so many bytes the next operation's go on. */
+/** Longest word: so many last bytes are searched again with the next operation's. */
 const CARRY = 24;
 
-/** An authority in a URL that is not known to be without user and password. */
+/** What stands before an authority (RFC 3986 section 3.2), which may have user and password. */
 const SLASHES = "//";
 const AUTHORITIES = ["connect ", "host:"] as const;
 const AUTHORITY_ENDS = /[/?#\s"<>\\]/;
 
-/** A message begins here, and its own secrets have names: what smelled before is over. */
+/** Starts of HTTP and Redis messages, whose secrets have names: what smelled before no longer counts. */
 const STARTS =
   /^(?:(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|TRACE|CONNECT|PROPFIND) [/*h]|HTTP\/1\.\d \d|\*[1-9]\d{0,5}\r\n\$\d{1,6}\r\n)/;
 
-/** Of `bytes`, the beginning of a direction, so many first ones may be shown. */
+/** How many of `bytes`, the first ones of a direction, can be shown. */
 export function harmlessHead(bytes: Uint8Array): number {
   return isCredentialMessage(bytes) ? 0 : harmless(latin1(bytes, 0, bytes.length), 0);
 }
 
-/** Of the characters from `from` on. */
+/** How many characters from `from` on can be shown; those before it came with earlier operations. */
 function harmless(text: string, from: number): number {
   const at = smellIn(text);
   if (at < 0) return text.length - from;
-  // In text the name comes first; in binary messages it may come last.
+  // In text a secret stands behind its name; in binary messages it may stand before.
   return isText(text) ? Math.max(0, at - from) : 0;
 }
 
-/** End of the first thing that smells; -1 when nothing does. */
+/** Where the first thing that smells ends; -1 when nothing does. */
 function smellIn(text: string): number {
   if (fieldsIn(text)) return 0;
   let first = -1;
@@ -103,7 +103,8 @@ function isLetter(text: string, at: number): boolean {
   return lower >= 0x61 && lower <= 0x7a;
 }
 
-/** Who encodes a letter, a digit, "-", "_", "%" or "//" in a URL may be hiding a key. */
+/** Finds a percent-encoded letter, digit, "-", "_", "%" or "//". URLs need not encode these, so it may
+ * hide a key or another URL. */
 function hiddenIn(text: string): number {
   for (let at = text.indexOf("%"); at >= 0; at = text.indexOf("%", at + 1)) {
     const unit = unitAt(text, at);
@@ -117,7 +118,7 @@ function hiddenIn(text: string): number {
   return -1;
 }
 
-/** Where an authority begins that has an "@", or no end; CONNECT and Host name one, too. */
+/** Where an authority begins that has an "@" or is cut: in a URL, behind CONNECT or in Host. */
 function userinfoIn(text: string): number {
   for (const before of AUTHORITIES) {
     const lower = text.toLowerCase();
@@ -142,7 +143,7 @@ function hasUser(text: string, from: number): boolean {
   return text.length > from;
 }
 
-/** Printable runs with a NUL between them, as of user and password: SASL PLAIN, rlogin, PostgreSQL. */
+/** Are there printable runs behind NULs, as user and password are in SASL PLAIN, rlogin, PostgreSQL? */
 function fieldsIn(text: string): boolean {
   for (let at = text.indexOf("\0"); at >= 0; at = text.indexOf("\0", at + 1)) {
     if (isPrintable(text, at + 1) && isPrintable(text, at + 2)) {
@@ -173,8 +174,8 @@ function isText(text: string): boolean {
 }
 
 /**
- * First messages that have a credential in a place of its own: nothing names it. Also what may begin
- * such a message, or be followed by it without a word.
+ * Is this the first message of a protocol that sends credentials at a fixed place, without a name for
+ * them? Also if it only begins like one, or if such a message follows it.
  */
 function isCredentialMessage(bytes: Uint8Array): boolean {
   const [first = 0, second = 0, third = 0, fourth = 0] = bytes;
@@ -202,7 +203,7 @@ function isCredentialMessage(bytes: Uint8Array): boolean {
     (first === 0x41 && second === 0x4d && third === 0x51 && fourth === 0x50); // AMQP
 }
 
-/** A length, then the version 3.x, or 1234 and what is asked for. */
+/** PostgreSQL: a length, then version 3.x, or 1234 and a request code (as for TLS). */
 function isPgStart(bytes: Uint8Array): boolean {
   if (bytes.length < 8) return false;
   const major = ((bytes[4] as number) << 8) | (bytes[5] as number);
@@ -216,7 +217,7 @@ function isMysqlLogin(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** Further from the first byte than this, a start that was told is wrong: taken before the handshake. */
+/** A position further than this from the told start: that was read before the handshake, and is wrong. */
 const MAX_MISSED = 64 << 20;
 
 /** Is `position` not where the direction began? TCP's handshake counts as one byte. */
@@ -233,12 +234,12 @@ export function follows(position: number, next: number, isTcp: boolean): boolean
 
 /** What was seen of one direction. */
 interface Seen {
-  /** Position behind its last byte, as events tell it; -1 before the first. */
+  /** Stream position of the next byte; -1 before the first. */
   next: number;
-  /** Its first characters, and its last ones. */
+  /** Its first MAX_HEAD characters, and its last CARRY ones. */
   head: string;
   tail: string;
-  /** Secrets may go on here. */
+  /** The next bytes may belong to a secret. */
   isTainted: boolean;
 }
 
@@ -261,8 +262,8 @@ export class SecretWatch {
   #hasSmelled = false;
 
   /**
-   * `fromStart`: the connection had moved nothing before. `starts`: position of the first byte in each
-   * direction, where that was told.
+   * `fromStart`: the connection had moved nothing before. `starts`: positions of the first byte of each
+   * direction; null where they are not known.
    */
   constructor(fromStart: boolean, starts: readonly [number, number] | null = null) {
     for (const seen of this.#seen) seen.isTainted = !fromStart;
@@ -270,7 +271,7 @@ export class SecretWatch {
     this.#starts = starts;
   }
 
-  /** Of bytes from anywhere in what came, so many first ones can be shown. */
+  /** How many of `bytes` can be shown, which may be from anywhere in the streams. */
   harmless(bytes: Uint8Array): number {
     return this.#hasSmelled ? 0 : bytes.length;
   }
@@ -298,7 +299,7 @@ export class SecretWatch {
       const joined = seen.tail + text;
       shown = this.#beginsSecret(seen, text) ? 0 : harmless(joined, seen.tail.length);
       seen.tail = joined.slice(-CARRY);
-      // What one side asks for may be the other side's answer.
+      // One side's "password:" asks for the other side's secret.
       if (shown < text.length) {
         this.#hasSmelled = true;
         for (const one of this.#seen) one.isTainted = true;
@@ -308,14 +309,14 @@ export class SecretWatch {
     return shown;
   }
 
-  /** Is the direction's first message one that has a credential? It may come in pieces. */
+  /** Is the direction's first message one that has a credential? Its bytes may come in pieces. */
   #beginsSecret(seen: Seen, text: string): boolean {
     if (seen.head.length >= MAX_HEAD) return false;
     seen.head += text.slice(0, MAX_HEAD - seen.head.length);
     return isCredentialMessage(Uint8Array.from(seen.head, (one) => one.charCodeAt(0)));
   }
 
-  /** Bytes are missing: they may have been the beginning of a secret, or have asked for one. */
+  /** Bytes are missing. They may have begun a secret, or asked the other side for one. */
   #lose(seen: Seen): void {
     for (const one of this.#seen) one.isTainted = true;
     seen.tail = "";

@@ -1,8 +1,8 @@
 /**
- * Secrets inside a field: values of keys that stand for one, and the user and password of URLs.
+ * Secrets inside a field: values of keys like "password", and the user and password of URLs.
  *
  * In: the text of a request target, a header field or a form. Out: the ranges that are secret, or the
- * text without them, and what they were. Pure, one pass, whatever the text is.
+ * text without them, and their names. Pure, one pass over any text.
  *
  *     /a?password=hunter2&x=1                        → /a?password=&x=1
  *     https://bob:hunter2@host/                      → https://@host/
@@ -24,14 +24,14 @@ export type TextKind = "target" | "text" | "form";
 export interface Secret {
   start: number;
   end: number;
-  /** "?password", the key that it is the value of; "@userinfo" of a URL. */
+  /** "?password" for the value of that key; "@userinfo" for that of a URL. */
   name: string;
 }
 
-/** Longest key that is looked at, and that is named. */
+/** Longest key that is looked at; longest that is named. */
 const MAX_KEY = 256;
 const MAX_NAME = 64;
-/** So many are told apart by name. */
+/** Names that nameSecrets() lists for one field. */
 const MAX_NAMES = 16;
 
 const AMPERSAND = 0x26;
@@ -49,13 +49,13 @@ const LESS = 0x3c;
 const GREATER = 0x3e;
 const SPACE = 0x20;
 
-/** Can there be any? For most texts this is all that is asked. */
+/** Can the text hold a secret? For most texts no more than this is done. */
 export function mayHoldSecrets(text: string, kind: TextKind): boolean {
   if (text.includes("%") || text.includes("@")) return true;
   return hasSecretKey(text, "=") || (kind === "text" && hasSecretKey(text, ":"));
 }
 
-/** Does a key before that character stand for a secret? */
+/** Does a key before some `behind` ("=" or ":") stand for a secret? */
 function hasSecretKey(text: string, behind: string): boolean {
   for (let at = text.indexOf(behind); at >= 0; at = text.indexOf(behind, at + 1)) {
     let start = at;
@@ -66,7 +66,7 @@ function hasSecretKey(text: string, behind: string): boolean {
   return false;
 }
 
-/** What #take() does not take for the end of a key, by a wide margin. */
+/** May the character be part of a key? Yes for more characters than in #take(): no key is missed. */
 function isKeyCharacter(code: number): boolean {
   return code > SPACE && code !== EQUALS && code !== AMPERSAND && code !== SLASH &&
     code !== COLON && code !== SEMICOLON && code !== QUESTION && code !== HASH;
@@ -77,7 +77,7 @@ export function secretsIn(text: string, kind: TextKind): Secret[] {
   return mayHoldSecrets(text, kind) ? new Scan(text, kind).run() : [];
 }
 
-/** The text without its secrets; their names, each once behind `field`, go into `names`. */
+/** The text without its secrets; adds their names behind `field`, each once, to `names`. */
 export function withoutSecrets(
   text: string,
   kind: TextKind,
@@ -96,7 +96,7 @@ export function withoutSecrets(
   return out + text.substring(from);
 }
 
-/** "request.path?password" and its like, each once; beyond a bound the field alone. */
+/** Adds names like "request.path?password", each once; behind MAX_NAMES of them only the field. */
 export function nameSecrets(secrets: readonly Secret[], field: string, names: string[]): void {
   const known = new Set(names);
   let told = 0;
@@ -117,12 +117,12 @@ class Scan {
   /** Where the key before the next "=" begins. */
   #key = 0;
   #inQuery: boolean;
-  /** Where an authority may have begun, -1: nowhere; its level, and whether "//" came before it. */
+  /** Where an authority may have begun (-1: nowhere), its level, and whether "//" stood before it. */
   #authority = 0;
   #authorityLevel = 0;
   #behindSlashes = false;
   #hasColon = false;
-  /** Slashes since something that a URL can follow; -1: other characters since. */
+  /** Slashes since a character that a URL can follow; -1: other characters came in between. */
   #slashes = 0;
 
   constructor(text: string, kind: TextKind) {
@@ -141,7 +141,7 @@ class Scan {
     return this.#found;
   }
 
-  /** The character in [at, next); returns where to go on. */
+  /** Takes the character in [at, next); returns where to go on. */
   #take(code: number, level: number, at: number, next: number): number {
     if (code === SLASH) {
       this.#slash(level, next);
@@ -194,7 +194,7 @@ class Scan {
     this.#hasColon = false;
   }
 
-  /** `restarts`: what follows may be another. */
+  /** `restarts`: another authority may begin at `next`. */
   #endAuthority(level: number, next: number, restarts: boolean): void {
     if (level > this.#authorityLevel) return;
     this.#authority = restarts && this.#kind === "text" ? next : -1;
@@ -208,7 +208,7 @@ class Scan {
     this.#hasColon = true;
     this.#slashes = 0;
     if (this.#kind === "text" && this.#isSecret(at)) {
-      // Another field's line, hidden in this one.
+      // "x\r\nCookie: y": another field's line hidden in this field's value.
       this.#add(next, this.#text.length, this.#nameBefore(at));
       return this.#text.length;
     }
@@ -216,12 +216,12 @@ class Scan {
     return next;
   }
 
-  /** What stands before "@" in an authority. In other text, without "//", it takes a colon to be one. */
+  /** Withholds what stands before "@" in an authority; in text without "//" only if it has a colon. */
   #userinfo(at: number): void {
     const start = this.#authority;
     const isOne = this.#behindSlashes || this.#hasColon || this.#kind === "target";
     if (start < 0 || at <= start || !isOne) return;
-    // "bob:p@ss@host": the last one counts.
+    // "bob:p@ss@host": the last "@" counts.
     while ((this.#found.at(-1)?.start ?? -1) >= start) this.#found.pop();
     this.#add(start, at, "@userinfo");
   }
@@ -233,7 +233,7 @@ class Scan {
       return next;
     }
     const end = this.#valueEnd(level, next);
-    // "//bob:token=x@host": it was a password that looks like this.
+    // "//bob:token=x@host": the password looks like a key with a value.
     const isPassword = this.#behindSlashes && this.#text.substring(next, end).includes("@");
     this.#add(isPassword ? this.#authority : next, end, this.#nameBefore(at));
     this.#key = end;
@@ -285,7 +285,7 @@ class Scan {
   }
 }
 
-/** Of a quoted value: its last quote, or the end of the text. */
+/** Where a quoted value ends: at its last quote, or at the text's end. */
 function quoteEnd(text: string, from: number): number {
   let at = from;
   while (at < text.length && text.charCodeAt(at) !== QUOTE) {

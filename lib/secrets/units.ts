@@ -1,31 +1,31 @@
 /**
- * Characters of URLs, percent encoding seen through: "=", "%3D" and "%253D" are one character, of
- * level 0, 1 and 2. In: text and an offset. Out: one number for the character there. Pure.
+ * Characters of URLs with their percent encoding removed: "=", "%3D" and "%253D" are the same character,
+ * of level 0, 1 and 2. In: text and an offset. Out: one number for the character there. Pure.
  */
 
 const PERCENT = 0x25;
-/** Encoded more often than this, it is nobody's URL any more. */
+/** No real URL is encoded more often. */
 const MAX_LEVEL = 4;
 const WIDTH = 2 ** 16;
 const LEVEL = 2 ** 20;
 
-/** Code, width and level of the character at `at`, to be taken apart by those below. */
+/** The unit at `at`: code, width and level in one number, for codeOf(), widthOf() and levelOf(). */
 export function unitAt(text: string, at: number): number {
   const code = text.charCodeAt(at);
   return code === PERCENT ? encodedAt(text, at) : code + WIDTH;
 }
 
-/** As of charCodeAt(), decoded. */
+/** The decoded character's code, as charCodeAt() has it. */
 export function codeOf(unit: number): number {
   return unit & 0xffff;
 }
 
-/** So many characters of the text. */
+/** How many characters of the text it takes: 3 for "%3D". */
 export function widthOf(unit: number): number {
   return (unit >>> 16) & 15;
 }
 
-/** How often it was encoded. */
+/** How often it was encoded: 2 for "%253D". */
 export function levelOf(unit: number): number {
   return unit >>> 20;
 }

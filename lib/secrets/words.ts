@@ -1,9 +1,9 @@
 /**
- * Many words looked for at once (Aho and Corasick), one look-up a character. In: a list of words, then
- * characters. Out: states, of which one asks what they mean. Case does not count.
+ * Finds many words at once, with one look-up a character (Aho and Corasick). In: lists of words, then
+ * characters. Out: states; marks() and length() say which words end in one. Case does not count.
  */
 
-/** Characters that words may consist of, beside letters. */
+/** Characters besides letters that words may have. */
 const OTHERS = ' =:"';
 const CLASSES = 32;
 
@@ -21,7 +21,7 @@ export class Words {
   readonly #marks: Uint8Array;
   readonly #lengths: Uint8Array;
 
-  /** A list of words, blanks between them, for each mark: a bit. */
+  /** Lists of words, each with its mark: a bit. */
   constructor(lists: readonly (readonly [mark: number, words: readonly string[]])[]) {
     const letters = lists.reduce((sum, [, words]) => sum + words.join("").length, 1);
     this.#next = new Uint16Array(letters * CLASSES);
@@ -34,7 +34,7 @@ export class Words {
     this.#link(states);
   }
 
-  /** State behind one more character; 0 is where no word has begun. */
+  /** The state after one more character; in state 0 no word has begun. */
   step(state: number, code: number): number {
     return code < 128 ? this.#next[state * CLASSES + (classes[code] as number)] as number : 0;
   }
@@ -44,7 +44,7 @@ export class Words {
     return this.#marks[state] as number;
   }
 
-  /** Characters of the longest of them. */
+  /** Characters of the longest word that ends in this state. */
   length(state: number): number {
     return this.#lengths[state] as number;
   }
@@ -62,7 +62,7 @@ export class Words {
     return count;
   }
 
-  /** Where a word breaks off, the longest end of it that begins another one goes on. */
+  /** Where a word does not go on, the search goes on with the longest end of it that begins a word. */
   #link(states: number): void {
     const next = this.#next;
     const fail = new Uint16Array(states);

@@ -1,10 +1,10 @@
 /**
  * Records as NDJSON, one object a line, keys in the record's order.
- * In: records. Out: lines in the batch of an Output. It never changes a value; towards a terminal,
- * characters that a terminal could obey are written as \uNNNN, which means the same to a JSON parser.
+ * In: records. Out: lines in the batch of an Output. It never changes a value; for a terminal,
+ * characters that it could obey are written as \uNNNN, which means the same to a JSON parser.
  *
- * Where and by whom was spoken seldom differs between two records of a connection: the bytes of
- * those columns are kept.
+ * Two records of a connection seldom differ in their columns about process and addresses, so the
+ * bytes of these columns are kept for the next record.
  */
 import type { TraceRecord } from "../record/record.ts";
 import { JsonBuffer } from "../wire/json.ts";
@@ -16,7 +16,7 @@ import { LineSink } from "./sink.ts";
 /** Every column but the first. */
 type ColumnName = Exclude<keyof TraceRecord, "time">;
 
-/** What stands before their values. */
+/** The bytes before each column's value: `,"protocol":`. */
 const KEYS = {
   protocol: key("protocol"),
   latency_ns: key("latency_ns"),
@@ -45,9 +45,9 @@ function key(name: ColumnName): Uint8Array {
 const TIME = new TextEncoder().encode('{"time":"');
 const LINE_END = new Uint8Array([0x7d, 0x0a]);
 
-/** What seldom differs between two records of a connection, as bytes. */
+/** The bytes of the columns that seldom differ between two records of a connection. */
 interface Place {
-  /** The record that they were made of. */
+  /** The record that these bytes were made of. */
   readonly of: TraceRecord;
   /** From the time's last quote up to the latency, if there is one. */
   readonly beforeLatency: Uint8Array;
@@ -140,7 +140,7 @@ function placeOf(record: TraceRecord): Place {
   };
 }
 
-/** Do all columns agree that a Place has bytes of? */
+/** Are all columns equal that a Place has bytes of? */
 function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
   return a.conn === b.conn && a.pid === b.pid && a.fd === b.fd && a.comm === b.comm &&
     a.role === b.role && a.local === b.local && a.remote === b.remote &&

@@ -1,30 +1,30 @@
 /**
- * The way out of this process. In: whole lines, as text or as bytes in the batch that is being
+ * Writes lines out of this process. In: whole lines, as text or as bytes in the batch that is being
  * filled. Out: bytes on a file, pipe or terminal, in order. It never blocks on a slow reader: a
- * regular file is written at once, anything else by one asynchronous write at a time behind a
- * bounded queue; what does not fit is dropped and counted.
+ * regular file is written at once; a pipe or terminal by one asynchronous write at a time from a
+ * bounded queue, and lines that do not fit into the queue are dropped and counted.
  */
 import { JsonBuffer } from "../wire/json.ts";
 import { isRegularFile, type OutputFile } from "../output_file.ts";
 
-/** Larger batches fill a pipe and make its reader and us take turns. */
+/** Larger batches would fill a pipe (64 KiB), and its reader and we would wait for each other. */
 const BATCH_BYTES = 16 * 1024;
-/** A batch is full once it is larger than the above, with the line that made it so. */
+/** A batch is sent once it is larger than BATCH_BYTES: room for the line that made it larger. */
 const BATCH_ROOM = 2 * BATCH_BYTES;
 /** At most this much is joined for one asynchronous write: it costs some 60 µs whatever its size. */
 const JOIN_BYTES = 4 * 1024 * 1024;
 export const QUEUE_LIMIT_BYTES = 64 * 1024 * 1024;
-/** Behind this, a source that can wait (a recording) should. */
+/** With more than this queued, a source that can wait (a recording) waits. */
 const QUEUE_CALM_BYTES = 8 * 1024 * 1024;
 
 export interface Output {
-  /** What is held back; who writes whole lines into it says so with written(). */
+  /** The batch that is being filled; whoever writes whole lines into it then calls written(). */
   readonly batch: JsonBuffer;
   /** The lines just added to the batch show `records` records. */
   written(records: number): void;
   /** Appends whole lines that show `records` records. */
   write(text: string, records: number): void;
-  /** Hands on what is held back; returns at once. */
+  /** Sends the batch; returns at once. */
   flush(): void;
   /** Resolves when the queue is short. */
   calm(): Promise<void>;
@@ -100,7 +100,7 @@ export class StreamOutput implements Output {
   readonly batch = new JsonBuffer(BATCH_ROOM);
   #records = 0;
   #queue: Uint8Array[] = [];
-  /** Bytes in the queue and in the write under way. */
+  /** Bytes in the queue and in the current write. */
   #queuedBytes = 0;
   #pump: Promise<void> | null = null;
   #onProgress: (() => void)[] = [];
@@ -191,14 +191,14 @@ export class StreamOutput implements Output {
   }
 }
 
-/** Standard output; a regular file behind it ("> out.ndjson") is written at once. */
+/** Standard output; if that is a regular file ("> out.ndjson"), it is written at once. */
 export function openStdout(): Output {
   return isRegularFile("/proc/self/fd/1")
     ? new FileOutput(Deno.stdout)
     : new StreamOutput(Deno.stdout);
 }
 
-/** The way out into a file of --output-file. */
+/** An Output that writes to the file of --output-file. */
 export function openOutput(file: OutputFile): Output {
   return file.isRegular ? new FileOutput(file) : new StreamOutput(file);
 }

@@ -1,15 +1,15 @@
 /**
- * What the pipeline's records go into. A run may have several.
+ * A sink takes the pipeline's records. A run may have several.
  *
- * In: records, with summaries where they were asked for. Out: whatever the sink makes of them; those
- * of this folder write lines (ndjson.ts, table.ts) on a way out (output.ts).
+ * In: records, with summaries where the pipeline was asked for them. Out: what the sink makes of them;
+ * those of this folder (ndjson.ts, table.ts) write lines to an Output (output.ts).
  */
 import type { Summary, TraceRecord } from "../record/record.ts";
 import type { Output } from "./output.ts";
 
-/** How a sink fares. */
+/** Whether a sink can still write, and what it lost. */
 export interface SinkState {
-  /** Nobody takes what is written any more. */
+  /** The reader closed its end. */
   readonly readerGone: boolean;
   /** Why writing failed, other than by a reader that went away; null when it did not. */
   readonly failure: unknown;
@@ -21,9 +21,9 @@ export interface Sink {
   readonly state: SinkState;
   /** `summary` is there when the pipeline was asked for summaries. Never waits. */
   write(record: TraceRecord, summary: Summary | null): void;
-  /** Hands on what is held back; returns at once. */
+  /** Sends what it has buffered; returns at once. */
   flush(): void;
-  /** Resolves when little is held back: for sources that can wait. */
+  /** Resolves when little is buffered: for sources that can wait. */
   calm(): Promise<void>;
   /** Resolves when everything went out, or cannot any more. */
   finish(): Promise<void>;

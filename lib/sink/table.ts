@@ -37,7 +37,7 @@ const COLUMNS: readonly Column[] = [
   { name: "sizes", heading: "SIZES", width: 11, right: true },
   { name: "latency", heading: "LATENCY", width: 7, right: true },
 ];
-/** What goes first when the terminal is narrow. */
+/** Columns that a narrow terminal does without, the first ones first. */
 const EXPENDABLE: readonly ColumnName[] = [
   "role",
   "sizes",
@@ -48,7 +48,7 @@ const EXPENDABLE: readonly ColumnName[] = [
   "latency",
 ];
 const GAP = "  ";
-/** Without a terminal and COLUMNS. */
+/** Columns when there is neither a terminal nor COLUMNS. */
 export const DEFAULT_WIDTH = 160;
 
 /** A column with the width it has been given. */
@@ -61,7 +61,7 @@ export interface Placed {
 
 /**
  * The columns that fit into `width`, with the request and response sharing what is left over.
- * `protocolWidth`: of the longest name.
+ * `protocolWidth`: columns of the longest protocol name.
  */
 export function layout(width: number, protocolWidth = 0): Placed[] {
   let columns = COLUMNS.map((column) =>
@@ -122,7 +122,7 @@ function responseText(record: TraceRecord, summary: Summary | null): string {
   return missing === "" ? text : `${text} (${missing})`;
 }
 
-/** A remote's port says more than the start of its address. */
+/** Cut at its start, since a port says more than the first digits of an address: "…0.0.1:80". */
 function fitRemote(text: string, width: number): string {
   if (text.length <= width || textWidth(text) !== text.length) return fitText(text, width);
   return `…${text.slice(text.length - width + 1)}`;
@@ -149,9 +149,9 @@ const COLOURED: Paint = {
 };
 const PLAIN: Paint = { heading: "", dim: "", warn: "", reset: "" };
 
-/** How the table finds out about its surroundings; asked again and again, since windows change size. */
+/** The screen that the table is written to; asked repeatedly, since windows change size. */
 export interface TableScreen {
-  /** Columns of the terminal, or what stands in for them. */
+  /** Columns of the terminal, else of COLUMNS, else DEFAULT_WIDTH. */
   width(): number;
   /** Lines after which the heading is shown again; 0 for never. */
   height(): number;
@@ -175,7 +175,7 @@ export class TableSink extends LineSink {
   }
 
   override write(record: TraceRecord, summary: Summary | null): void {
-    // An ioctl a line would show; the window's size is looked at every 16 lines.
+    // The window's size costs an ioctl: asking once in 16 lines does not show in the CPU time.
     if ((this.#linesSinceHeading & 15) === 0) this.#fitWindow();
     this.#linesSinceHeading++;
     this.output.write(this.#line(record, summary), 1);
@@ -213,7 +213,7 @@ export class TableSink extends LineSink {
   }
 }
 
-/** The surroundings of this process: terminal size, COLUMNS, NO_COLOR (no-color.org), TERM=dumb. */
+/** The screen of this process: terminal size, COLUMNS, NO_COLOR (no-color.org), TERM=dumb. */
 export function terminalScreen(isTerminal: boolean): TableScreen {
   const columns = Number(Deno.env.get("COLUMNS"));
   const given = Number.isInteger(columns) && columns > 0 ? Math.min(columns, 1000) : null;

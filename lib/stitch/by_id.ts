@@ -9,7 +9,7 @@ import type { EmitPair, StitchContext } from "./context.ts";
 import type { Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
 
-/** Up to this many responses are looked up by walking the requests: no index is built for few. */
+/** For up to this many responses the requests are searched one by one, without an index. */
 const FEW = 8;
 
 export function pairById<F>(
@@ -29,13 +29,13 @@ export function pairById<F>(
   } else if (!answering) showLate(requests, context, emit);
 }
 
-/** Requests that waited too long are shown, and stay for a late answer. */
+/** Hands over requests that waited too long; they stay in the queue for a late response. */
 function showLate<F>(
   requests: Timed<F>[],
   { nowNs, requestTimeoutNs, pairing }: StitchContext<unknown>,
   emit: EmitPair<F>,
 ): void {
-  // Oldest first, unless threads were seen out of order: the one in front tells for nearly all.
+  // The queue is nearly in order of time (threads may be swapped): the first young one ends the walk.
   for (let at = pairing.shown; at < requests.length; at++) {
     const request = requests[at] as Timed<F>;
     if (nowNs - request.endNs < requestTimeoutNs) return;
@@ -80,7 +80,7 @@ function takeAnswered<F>(
   requests.length = left;
 }
 
-/** Where the requests of each id are, the oldest last. */
+/** Indexes of the requests of each id, the oldest last. */
 function indexOf<F>(
   requests: readonly Timed<F>[],
   idOf: (timed: Timed<F>) => number | string,

@@ -1,4 +1,4 @@
-/** What a stitcher is told besides its two queues, and whom it tells. */
+/** The context of a stitcher, and its output. Types only. */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
 import type { Pairing } from "./pairing.ts";
@@ -12,7 +12,7 @@ export interface StitchContext<S> {
   requestTimeoutNs: number;
   /** What is known of which response answers which request. */
   pairing: Pairing;
-  /** A response has begun and is not whole yet: nobody waits in vain, however long it takes. */
+  /** A response has begun and is not whole yet: requests do not time out meanwhile. */
   answering: boolean;
   /** Set when nothing more will come: every queue must be emptied. */
   ended: "closed" | "trace_end" | null;
@@ -20,7 +20,7 @@ export interface StitchContext<S> {
   overflow: IncompleteReason | null;
   /** Both sides have ended, and nothing is missing behind the last message of either. */
   allSeen: boolean;
-  /** The request side has ended, and none is missing behind the last one. */
+  /** The request side has ended, and no request is missing behind the last one. */
   allRequests: boolean;
 }
 

@@ -1,21 +1,21 @@
 /**
  * Pairs by an identifier where both ends ask (mDNS, Mux, MQTT, a websocket's pings …).
  *
- * In: what came from the client and from the server, oldest first, and what each frame is. Out: an
- * ask with its answer, whoever asked, and what stands alone; taken off the queues. Time limits and
- * late answers are those of in_order.ts.
+ * In: the client's frames and the server's, oldest first, and what each of them does. Out: an ask with
+ * its answer, whoever asked, and frames that stand alone; taken off the queues. Time limits and late
+ * answers are those of in_order.ts.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { StitchContext } from "./context.ts";
 import type { Role, Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
 
-/** What a frame does: an answer is due to it, it is one, it stands alone, or says nothing. */
+/** What a frame does: it asks for an answer, answers, stands alone, or says nothing. */
 export type Act = "asks" | "answers" | "alone" | "nothing";
 
 export interface Acts<F> {
   act(timed: Timed<F>, from: Role): Act;
-  /** An answer has its ask's. */
+  /** The frame's identifier; an answer has that of its ask. */
   idOf(timed: Timed<F>): number | string;
 }
 
@@ -76,7 +76,7 @@ function takeAnswers<F>(
   if (answered.size > 0) keep(asks, (ask) => !answered.has(ask));
 }
 
-/** What stands alone goes at once; asks are shown when they waited too long, and at the end. */
+/** Hands over frames that stand alone at once, and asks when they waited too long or at the end. */
 function takeAsks<F>(
   queue: Timed<F>[],
   from: Role,
@@ -102,7 +102,7 @@ function takeAsks<F>(
   });
 }
 
-/** Takes off the queue what `test` does not want to keep. */
+/** Takes off the queue the items for which `test` is false. */
 function keep<T>(queue: T[], test: (item: T) => boolean): void {
   let kept = 0;
   for (const item of queue) if (test(item)) queue[kept++] = item;

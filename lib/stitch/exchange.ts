@@ -1,15 +1,13 @@
 /**
- * What stands between parser and record: messages with when they moved, and what became of them.
- *
- * In: nothing, these are types. The frame driver makes Timed frames of a parser's frames, stitchers
- * make exchanges of those, lib/record makes records of exchanges.
+ * The types between parser and record. The frame driver makes Timed frames of a parser's frames,
+ * stitchers make exchanges of these, lib/record makes records of exchanges.
  */
 import type { Container, IncompleteReason, Message } from "../record/record.ts";
 
 /** Requests go from the client to the server, responses back. */
 export type Side = "request" | "response";
 
-/** Who of the two ends. */
+/** Which of the two ends. */
 export type Role = "client" | "server";
 
 /** When, where and by whom a run of bytes moved. */
@@ -31,13 +29,13 @@ export interface Span {
 export interface Loss {
   /** Why: "gap", "lost_events", "mid_stream" … */
   readonly reason: IncompleteReason;
-  /** The operation that moved this one's beginning also moved the end of one before it. */
+  /** The operation that moved this message's beginning also moved the end of one before it. */
   readonly behindRest: boolean;
-  /** Nothing tells that the other direction lost nothing by the same cause. */
+  /** The other direction may have lost messages by the same cause. */
   readonly mayBeBoth: boolean;
-  /** No part of a message was seen: whole ones are missing, one at least. */
+  /** No part of a message was seen in between: at least one whole message is missing. */
   readonly isWhole: boolean;
-  /** Nothing before it was seen: the stream was joined here. */
+  /** Nothing before this message was seen: the stream was joined here. */
   readonly isJoin: boolean;
 }
 
@@ -50,13 +48,13 @@ export interface Timed<F> extends Span {
   redacted: readonly string[];
   /** What may be missing before it; pairing sets it to null once that makes no difference. */
   loss: Loss | null;
-  /** Which of the streams that share the connection it belongs to; 0 where there is one only. */
+  /** Number of its stream, where several share the connection; else 0. */
   stream: number;
   /** As in Frame; undefined where that is not known. */
   readonly unfoldedBytes: number | undefined;
-  /** Bytes of memory reckoned for it; 0: not yet. */
+  /** Estimated bytes of memory (lib/conn/holdings.ts); 0: not estimated yet. */
   heldBytes: number;
-  /** A request that was handed over as "no_response", and waits for a late answer. */
+  /** The request was handed over as "no_response", and waits for a late response. */
   shown: boolean;
 }
 
@@ -75,8 +73,8 @@ export interface Stitched<X extends Exchange> {
   redacted: readonly string[];
   /** The record's protocol, where a plug-in has several names; absent: its own. */
   protocol?: string;
-  /** The stream within the connection that it passed on. */
+  /** The stream of the connection that it passed on. */
   stream?: { id: number };
-  /** Who asked, where it was the server: time and latency count from `response` to `request`. */
+  /** The end that asked, if it was the server: then time and latency count from `response` on. */
   initiator?: Role;
 }

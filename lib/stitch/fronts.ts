@@ -1,37 +1,37 @@
 /**
- * What pairing by order asks and answers: what a protocol's messages are to each other, where both
- * queues stand, and what becomes of the response in front. Types only.
+ * The terms of pairing by order: a protocol's roles for its messages, the fronts of both queues, and
+ * what becomes of the response in front. Types only.
  */
 import type { StitchContext } from "./context.ts";
 import type { Timed } from "./exchange.ts";
 
-/** What is known of the response in front. */
+/** What becomes of the response in front. */
 export interface Placement {
-  /** So many requests in front are given up, with `Pairing.reason`. */
+  /** How many requests in front are given up first, with `Pairing.reason`. */
   drop: number;
-  /** "pair": by order, with the request then in front; "alone": given up; "wait": not yet known. */
+  /** "pair": with the request then in front; "alone": without one; "wait": not known yet. */
   fate: "pair" | "alone" | "wait";
-  /** Beyond doubt. */
+  /** The pair is certain. */
   isCertain: boolean;
 }
 
-/** How requests are answered: once, as often as the server likes, never; or they say nothing. */
+/** How a request is answered: once, as often as the server likes, or never; or it says nothing. */
 export type Due = "once" | "many" | "never" | "nothing";
 
 /**
- * What a response is to the request in front: its answer; sent unasked; nothing at all; or its
- * request must still come.
+ * What a response is to the request in front: its answer; sent unasked; nothing at all; or an answer
+ * to a request that has still to come.
  */
 export type Part = "answers" | "unasked" | "nothing" | "waits";
 
-/** What a protocol's messages are to each other, for pairInOrder(). */
+/** What a protocol's requests and responses mean to each other, for pairInOrder(). */
 export interface Roles<F> {
   due(request: F): Due;
-  /** May it be an answer to a command, whatever that was? */
+  /** Can the response answer any request at all? */
   isAnswer(response: F): boolean;
   /**
-   * `isStranger`: it came before that request, or cannot be its answer. `mayWait`: its request may
-   * still be under way to user space.
+   * `isStranger`: the response came before that request, or cannot be its answer. `mayWait`: the event
+   * of its request may still be on its way to user space.
    */
   part(
     response: Timed<F>,
@@ -39,13 +39,13 @@ export interface Roles<F> {
     isStranger: boolean,
     mayWait: boolean,
   ): Part;
-  /** While responses are not known to go with their requests: can it be the answer? */
+  /** Can the response answer that request? Asked while it is not known which request it answers. */
   fits(response: F, request: F): boolean;
-  /** A pair was made: what it means for what comes. */
+  /** A pair was made; the protocol may change what it expects next. */
   paired(response: F, request: F): void;
-  /** Messages were lost in front of this one. */
+  /** Messages were lost in front of the next one. */
   lost(): void;
-  /** Behind a pair nothing is left over on either side. */
+  /** A pair left nothing over on either side: pairing is aligned again. */
   rested(): void;
 }
 

@@ -1,38 +1,39 @@
 /**
- * How a connection goes, learnt from its pairs; and what that tells where messages were lost.
+ * A connection's habit (does its client wait for all responses before it asks again?), learnt from its
+ * pairs, and what the habit says where messages were lost.
  *
- * In: pairs, and whatever else was taken off the queues, in order. Out: whether all that was asked is
- * answered when a request comes.
+ * In: pairs, and whatever else was taken off the queues, in order. Out: whether everything asked so far
+ * has been answered when a request comes.
  *
- * A turn ends when all of it is answered. A client that waits for that is at rest whenever it sends
- * after an answer; so is one that comes out of silence, whatever its habits. Of others nothing is
- * known until then: one that keeps the same number of requests under way all the time looks, in the
- * order of its messages, like one that keeps none. Yet no server answers at once whenever it is asked
- * and never while nobody asks, unless that is what it answers: by that a client's pauses tell.
+ * A turn is a number of requests with their responses. A client that waits for the end of a turn has
+ * nothing unanswered when it sends again; nor has any client after a long silence. Of other clients
+ * that is not known: one that always keeps three requests unanswered looks, by the order of its
+ * messages, like one that keeps none. A client's pauses tell them apart: if responses always come soon
+ * after a request and never in a long pause, they answer the requests just before.
  */
 import type { Span, Timed } from "./exchange.ts";
 
-/** After so much silence nothing is taken to be under way: nobody is slower and still awaited. */
+/** After so much silence no request is taken to be unanswered: no client waits longer. */
 export const SILENCE_NS = 1e9;
 
 /** Turns in a row that make a habit: asked by one operation each, or by several. */
 const FEW_TURNS = 3;
 const MANY_TURNS = 32;
-/** So many turns in a row must go by the habit before it is believed again. */
+/** How many turns in a row must follow the habit before it is believed again. */
 const RESTS = 3;
 
-/** A pause is long when it is so many times as long as the server takes, before and after it. */
+/** A pause is long if it is so many times as long as the server takes, before and after it. */
 const LONG = 4;
-/** So many more are long than are not. */
+/** How many more long pauses than others are needed. */
 const ENOUGH_PAUSES = 8;
 
-/** Do a client's pauses tell that nothing was under way in them? */
+/** Do a client's pauses show that nothing was unanswered in them? */
 export class Pauses {
   #score = 0;
   #pauseNs = 0;
   #waitNs = 0;
 
-  /** A turn begins, `pauseNs` after the last answer, which came `waitNs` after the last request. */
+  /** Takes a pause: a turn begins `pauseNs` after the last answer, which took `waitNs`. True: they do. */
   tell(pauseNs: number, waitNs: number): boolean {
     if (this.#pauseNs > LONG * Math.max(this.#waitNs, waitNs)) this.#score++;
     else if (this.#score > 0) this.#score--;
@@ -45,17 +46,17 @@ export class Pauses {
 export class Habit {
   /** Turns of several requests were seen. */
   batches = false;
-  /** A request was whole before one of an earlier operation was answered. */
+  /** A request was whole before one of an earlier operation was answered: turns overlap. */
   overlaps = false;
-  /** A request was sent after an answer, while others were due: there are no turns. */
+  /** A request was sent after one answer and before others that were due: there are no turns. */
   #sendsOn = false;
   /** Turns seen so far. */
   #turns = 0;
-  /** When the last request began that was taken, and when the last one, and the last answer, ended. */
+  /** When the last taken request began and ended, and when the last answer ended. */
   #askedNs = -Infinity;
   #askedEndNs = -Infinity;
   #answeredNs = -Infinity;
-  /** Turns that went by the habit since it was doubted, and when the last one began. */
+  /** How many turns followed the habit since it was doubted, and when the last one began. */
   #rests = 0;
   #restNs = -Infinity;
   #pauses: Pauses | null = null;
@@ -65,13 +66,13 @@ export class Habit {
     return !this.#sendsOn && this.#turns >= (this.overlaps ? MANY_TURNS : FEW_TURNS);
   }
 
-  /** Something was lost, or contradicts: what was seen since then tells nothing. */
+  /** Something was lost, or contradicts the habit: only turns after this count for rests(). */
   doubt(): void {
     this.#rests = 0;
     this.#pauses = null;
   }
 
-  /** A turn begins while that is doubted. True once enough did, all answered and nothing else. */
+  /** Takes the beginning of a turn while the habit is doubted. True once enough turns followed it. */
   rests({ startNs }: Span): boolean {
     if (startNs <= this.#restNs) return false;
     this.#restNs = startNs;
@@ -81,18 +82,18 @@ export class Habit {
     return this.#pauses.tell(pauseNs, waitNs) || (this.isTurns && this.#rests >= RESTS);
   }
 
-  /** That request was paired, or given up. */
+  /** Takes a request that was paired or given up. */
   asked({ startNs, endNs }: Span): void {
     this.#askedNs = startNs;
     this.#askedEndNs = Math.max(endNs, this.#askedEndNs);
   }
 
-  /** That answer was, too. */
+  /** Takes a response that was paired or given up. */
   answered({ endNs }: Span): void {
     if (endNs > this.#answeredNs) this.#answeredNs = endNs;
   }
 
-  /** A pair, before it is taken: of the request at `at`. What is not certain can only warn. */
+  /** Learns from a pair before it is taken. One that is not certain can only show an overlap. */
   learn(requests: readonly Timed<unknown>[], at: number, response: Span, isCertain: boolean): void {
     const request = requests[at] as Timed<unknown>;
     if (isCertain && this.beginsTurn(request)) this.#turns++;
@@ -110,18 +111,18 @@ export class Habit {
     this.answered(response);
   }
 
-  /** The first request since an answer; with none before it that was not answered by then. */
+  /** Was it sent after the last answer, and the request before it not? */
   beginsTurn({ startNs }: Span): boolean {
     return this.#askedNs < this.#answeredNs && this.#answeredNs < startNs;
   }
 
-  /** Did it come when nothing had moved for long? */
+  /** Was it sent when nothing had moved for SILENCE_NS? */
   isOutOfSilence({ startNs }: Span): boolean {
     const lastNs = Math.max(this.#answeredNs, this.#askedEndNs);
     return lastNs > -Infinity && startNs - lastNs >= SILENCE_NS;
   }
 
-  /** The oldest request from `from` on that was sent since the last answer. */
+  /** Index of the oldest request from `from` on that was sent since the last answer. */
   newest(requests: readonly Timed<unknown>[], from: number): number {
     let at = from;
     while (at < requests.length && (requests[at] as Span).startNs <= this.#answeredNs) at++;
@@ -137,7 +138,7 @@ export class Habit {
   }
 }
 
-/** When a request was whole, at the earliest: an end that was not seen may have moved at once. */
+/** The earliest time at which a request was whole: an end that was not seen may have moved at once. */
 export function wholeNs<F>({ startNs, endNs, incomplete }: Timed<F>): number {
   return incomplete.length === 0 ? endNs : startNs;
 }

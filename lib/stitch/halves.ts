@@ -1,5 +1,5 @@
 /**
- * Two halves become one exchange. In: the frames that belong together, and why one is missing. Out:
+ * Joins two halves to an exchange. In: the frames that belong together, and why one is missing. Out:
  * what a stitcher hands over, with the reasons and withheld names of both. It knows no protocol.
  */
 import type { IncompleteReason } from "../record/record.ts";
@@ -7,7 +7,7 @@ import type { Exchange, Stitched, Timed } from "./exchange.ts";
 
 const NOTHING: readonly never[] = [];
 
-/** `reason` as EmitPair has it; `exchange` shows both frames. */
+/** `reason`: that of EmitPair; `exchange` shows both frames. */
 export function joinHalves<X extends Exchange>(
   exchange: X,
   request: Timed<unknown> | null,

@@ -2,8 +2,8 @@
  * Pairs by order: the n-th response answers the n-th request (HTTP/1, Redis …).
  *
  * In: both queues of a connection, oldest first, and what a protocol's messages are to each other.
- * Out: pairs, handed to `emit` and taken off the queues. It never waits for more than the rules below
- * ask and never reorders.
+ * Out: pairs, handed to `emit` and taken off the queues. It waits only as the rules below say, and
+ * never reorders.
  *
  * | a request                            | becomes                                              |
  * | answered within --request-timeout    | a pair                                               |
@@ -14,8 +14,8 @@
  * | paired while that is not certain     | a pair that says why (pairing.ts)                    |
  *
  * Where messages were lost, order alone would pair everything that follows with the wrong half, for
- * good: there realign.ts says what is known. Besides, a response that ended before the request in
- * front began is none of its; where requests may be unseen, nor is one that began before it.
+ * good: there realign.ts decides. Besides, a response that ended before the request in front began
+ * does not answer it; where requests may be unseen, nor does one that began before it.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { EmitPair, StitchContext } from "./context.ts";
@@ -40,7 +40,7 @@ const ONE_EACH: Roles<unknown> = {
 
 type Queue<F> = Timed<F>[];
 
-/** Is there no response, and is the oldest request in time? Then pairInOrder() would do nothing. */
+/** Would pairInOrder() do nothing? Yes without a response while the oldest request is in time. */
 export function nothingToPair(
   requests: Queue<unknown>,
   responses: Queue<unknown>,
@@ -59,11 +59,11 @@ export function pairInOrder<F>(
   roles: Roles<F> = ONE_EACH,
 ): void {
   if (!pairOnly(requests, responses, context, emit, roles)) {
-    new Turn(requests, responses, context, emit, roles).run();
+    new PairingCall(requests, responses, context, emit, roles).run();
   }
 }
 
-/** Most turns are one request and its response, nothing in doubt: as in Turn, but quicker. */
+/** Most turns are one request and its response, nothing in doubt: as in PairingCall, but quicker. */
 function pairOnly<F>(
   requests: Queue<F>,
   responses: Queue<F>,
@@ -91,7 +91,7 @@ function pairOnly<F>(
 }
 
 /** One call of pairInOrder(): how far it has come in both queues. */
-class Turn<F> {
+class PairingCall<F> {
   #taken = 0;
   #answered = 0;
   readonly #requests: Queue<F>;
@@ -143,7 +143,7 @@ class Turn<F> {
     }
   }
 
-  /** Was a request sent at rest, and nothing lost since? Then this is its response, beyond doubt. */
+  /** If a request was sent when all was answered, and nothing was lost since, this is its response. */
   #settleByHabit(response: Timed<F>): void {
     const { pairing } = this.#context;
     const { habit } = pairing;
@@ -161,7 +161,7 @@ class Turn<F> {
     if (habit.beginsTurn(request) && habit.rests(request)) pairing.settled();
   }
 
-  /** Behind a loss: hands over what cannot be placed. Null: the response goes by order. */
+  /** Behind a loss: hands over messages that cannot be placed. Null: order decides for the response. */
   #placeLost(response: Timed<F>): "done" | "waits" | null {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
@@ -185,7 +185,7 @@ class Turn<F> {
       roles: this.#roles,
     });
     for (let i = 0; i < drop; i++) this.#giveUp(this.#requests[this.#taken] as Timed<F>);
-    // What is in front now may be none that is answered.
+    // The request in front now may be one that is never answered.
     this.#takeUnanswered();
     if (fate === "wait") return "waits";
     if (isCertain) pairing.settled();
@@ -224,7 +224,7 @@ class Turn<F> {
     return part;
   }
 
-  /** Nothing seemed left over; did what is in front now come with it all the same? */
+  /** Settles whether the last pair left nothing over: so it did if the messages in front moved later. */
   #settleRest(response: Timed<F>): void {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
@@ -237,7 +237,7 @@ class Turn<F> {
     pairing.restNs = Infinity;
   }
 
-  /** The response came to a request that was not seen. */
+  /** Does the response answer a request that was not seen? */
   #isStranger(request: Timed<F> | undefined, response: Timed<F>): boolean {
     const { pairing } = this.#context;
     if (request === undefined) return !pairing.isAligned;
@@ -245,7 +245,7 @@ class Turn<F> {
     return !pairing.isAligned && !this.#roles.fits(response.frame, request.frame);
   }
 
-  /** Its request may still be under way to user space. */
+  /** May the event of the response's request still be on its way to user space? */
   #mayWait(response: Timed<F>): boolean {
     const { ended, nowNs } = this.#context;
     return ended === null && nowNs - response.endNs < STRAY_NS;
@@ -258,7 +258,7 @@ class Turn<F> {
     this.#taken++;
   }
 
-  /** The request in front will not be answered, or its answer is not known. */
+  /** Gives up the request in front: it will not be answered, or its answer is not known. */
   #giveUp(request: Timed<F>): void {
     this.#show(request, this.#context.pairing.reason);
     this.#take(request);
@@ -271,7 +271,7 @@ class Turn<F> {
     if (due !== "nothing") this.#emit(request, null, due === "never" ? "one_way" : reason);
   }
 
-  /** More than can be kept: from here on the connection is like one that is joined in its middle. */
+  /** Gives up all messages, which take too much memory; then pairing goes on as after a join. */
   #giveUpAll(reason: IncompleteReason): void {
     const { pairing } = this.#context;
     for (const request of this.#requests) {
@@ -293,7 +293,7 @@ class Turn<F> {
     pairing.shown = 0;
   }
 
-  /** Requests that waited too long are shown, and stay; at the end all of them go. */
+  /** Hands over requests that waited too long, which stay in the queue; at the end, all of them. */
   #expire(): void {
     const { ended, pairing, answering } = this.#context;
     const requests = this.#requests;
@@ -314,7 +314,7 @@ class Turn<F> {
   }
 }
 
-/** Something was lost since it was joined. */
+/** Was something lost in front of the message, other than by joining the stream? */
 function isLoss({ loss }: Timed<unknown>): boolean {
   return loss !== null && !loss.isJoin;
 }

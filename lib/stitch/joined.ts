@@ -1,20 +1,20 @@
 /**
  * Which request a response answers where a connection was joined in its middle.
  *
- * In: both queues of a connection, nothing missing since the join. Out: as realign.ts, what may be
- * said of the response in front. Requests of before may be under way, nobody knows how many, and a
- * batch may be asked by several operations: so responses wait until the connection is seen to have
- * answered everything.
+ * In: both queues of a connection, nothing missing since the join. Out: as realign.ts, what becomes of
+ * the response in front. An unknown number of earlier requests may be unanswered at the join, and
+ * several operations may ask one batch. So responses wait until a request comes after everything seems
+ * answered; then the numbers of requests and responses seen so far say:
  *
- *     a request comes when      as many are answered as asked: nothing was under way
- *                               more are: so many were, and theirs are the oldest responses
- *                               fewer are: it is one of the same batch, or of a client that
- *                               overlaps its turns
+ *     as many responses as requests   none was unanswered at the join
+ *     n more responses                n were, and the oldest n responses are theirs
+ *     fewer responses                 nothing yet: the request is one of the same batch, or of a client
+ *                                     that overlaps its turns
  *
- * A client that overlaps its turns may look like that by chance, and one that keeps the same number
- * of requests under way does so all the time: it is believed when its pauses tell (habit.ts), after
- * silence, or at the connection's end. Once a response has waited for a second, and others keep
- * coming, pairs are handed over as they look, and say that they are not certain.
+ * A client that overlaps its turns may look like that by chance, and one that keeps a fixed number of
+ * requests unanswered always does. So the numbers are believed only when the client's pauses confirm
+ * them (habit.ts), after silence, or at the connection's end. Once a response has waited for a second,
+ * and others keep coming, pairs are handed over as they look, and say that they are not certain.
  */
 import type { IncompleteReason } from "../record/record.ts";
 import type { Timed } from "./exchange.ts";
@@ -22,10 +22,10 @@ import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
 import { Pauses, SILENCE_NS } from "./habit.ts";
 import type { Pairing } from "./pairing.ts";
 
-/** Requests that came while answers were due, after which nothing held is waited with any longer. */
+/** After so many requests that came while answers were due, responses wait no longer. */
 const MAX_OVERLAPS = 64;
 
-/** Is what is not known of the fronts that they were joined, and nothing else? Then why. */
+/** If the fronts are in doubt only because the connection was joined: the reason; else null. */
 export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   const losses = [requests[from]?.loss ?? null, responses[at]?.loss ?? null]
@@ -34,7 +34,7 @@ export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {
   return losses.every(({ isJoin }) => isJoin) ? losses[0]?.reason ?? null : null;
 }
 
-/** What becomes of the response in front, where joinedBy(). */
+/** What becomes of the response in front, where joinedBy() gives a reason. */
 export function placeJoined<F>(fronts: Fronts<F>): Placement {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
@@ -46,7 +46,7 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   const surplus = surplusOf(fronts);
   if (surplus === "unknown") return { drop: 0, fate: "wait", isCertain: false };
   if (surplus === "never") {
-    // What comes behind all of these is as if joined there.
+    // All these are given up, and the messages behind them are as if joined there.
     response.loss = null;
     return { drop: requests.length - from, fate: "alone", isCertain: false };
   }
@@ -60,14 +60,14 @@ export function placeJoined<F>(fronts: Fronts<F>): Placement {
   return { ...BY_ORDER, isCertain: surplus.isCertain };
 }
 
-/** Its request was not seen; the next one is in the same place. */
+/** The response's request was not seen. The next response is in the same situation. */
 function alone<F>(response: Timed<F>, pairing: Pairing): Placement {
   response.loss = null;
   if (pairing.surplus > 0) pairing.surplus--;
   return { drop: 0, fate: "alone", isCertain: false };
 }
 
-/** So many responses in front answer requests that were not seen. */
+/** How many responses in front answer requests that were not seen. */
 interface Surplus {
   readonly count: number;
   readonly isCertain: boolean;
@@ -77,7 +77,7 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const { requests, from, responses, at, roles, context } = fronts;
   const quietNs = context.nowNs - (responses[responses.length - 1] as Timed<F>).endNs;
   const hasWaited = context.nowNs - (responses[at] as Timed<F>).endNs >= SILENCE_NS;
-  // What is quiet for a while is soon quiet for long enough to be certain.
+  // A connection that is quiet now will soon be quiet for long enough, and then pairs are certain.
   const isBusy = quietNs < SILENCE_NS / 2;
   let [due, answers, surplus, overlaps, next] = [0, 0, 0, 0, from];
   let pauses = new Pauses();
@@ -91,7 +91,7 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
       if (request.startNs > response.startNs) break;
       const before = requests[next - 1];
       if (answers > 0 && before !== undefined && request.startNs > before.startNs) {
-        // An operation that made the one before whole is no answered connection's.
+        // An operation that completed the request before was not sent when all was answered.
         const isRest = answers - due === surplus && request.startNs > before.endNs;
         const { endNs } = responses[i - 1] as Timed<F>;
         if (isRest && pauses.tell(request.startNs - endNs, endNs - before.startNs)) {
@@ -113,14 +113,14 @@ function surplusOf<F>(fronts: Fronts<F>): Surplus | "unknown" | "never" {
   const after = requests[next];
   if (after !== undefined && after.loss !== null && next > from) return "never";
   const rest = atRest(fronts, answers - due === surplus ? surplus : null, after);
-  // Silence does not tell, for an answer is due.
+  // Answers are due, so silence does not show that all was answered.
   const isInVain = rest === "unknown" && hasRested && quietNs >= SILENCE_NS;
   return isInVain ? { count: surplus, isCertain: false } : rest;
 }
 
 /**
- * No request tells that was answered: does silence, up to the request `after` or until now, or the
- * end? `surplus` is null while answers are due.
+ * Where no request shows that all was answered: does silence, up to the request `after` or until now,
+ * or the end of the connection? `surplus` is null while answers are due.
  */
 function atRest<F>(
   fronts: Fronts<F>,

@@ -1,15 +1,14 @@
 /**
- * What is known, and not known, of which response answers which request: of one connection, in one
- * place.
+ * What is known of which response answers which request, for one connection.
  *
- * In: how the connection began (the session), what was lost (the frame drivers), how it goes (the
- * stitchers of this folder). Out: whether order alone pairs the messages in front, and the reason
- * that stands in records where it does not. Plug-ins may read it, and write nothing.
+ * In: how the connection began (from the session), what was lost (from the frame drivers), its habit
+ * (from the stitchers of this folder). Out: whether order alone pairs the messages in front, and the
+ * reason for records where it does not. Plug-ins only read it.
  *
- *     unknown                          since                       until
+ *     not known                        since                       until
  *     isCertain = false                the middle, a loss          a request out of rest (habit.ts)
- *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair, and
- *                                                                  what comes next began later
+ *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair,
+ *                                                                  and the next message began later
  *     wasDisturbed                     a loss                      for good
  *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
  *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
@@ -22,46 +21,46 @@ import type { IncompleteReason } from "../record/record.ts";
 import type { Loss, Span, Timed } from "./exchange.ts";
 import { Habit } from "./habit.ts";
 
-/** A response without its request waits this long for one that is still under way to user space. */
+/** A response without its request waits this long, since that event may still be on its way here. */
 export const STRAY_NS = 1e9;
-/** Two threads of one process may be seen this much out of order. */
+/** Events of two threads of one process may be this much out of order. */
 const SLACK_NS = 1e6;
 
 /** What was seen of a connection's beginning. */
 export type Start =
-  | "seen" // its first bytes
-  | "untold" // nobody can tell whether there were bytes before
-  | "joined"; // its middle: there were
+  | "seen" // the first bytes
+  | "untold" // bytes, of which it cannot be known whether they are the first
+  | "joined"; // the middle: bytes before were not seen
 
 export class Pairing {
-  /** Each response goes with the request that order gives it, beyond doubt. */
+  /** Order certainly gives each response its request. */
   isCertain: boolean;
   /** Responses are known to go with their requests. */
   isAligned: boolean;
-  /** Nothing was left over behind a pair that was whole then; Infinity: that is settled. */
+  /** When the pair was whole behind which nothing was left over; Infinity: that was settled. */
   restNs = Infinity;
-  /** Something was lost here once. */
+  /** Something was lost on this connection before. */
   wasDisturbed = false;
-  /** Nobody knows yet how many answers are due to requests that were not seen: why not. */
+  /** How many answers to unseen requests are due is not known yet; the reason why not. */
   joined: IncompleteReason | null = null;
-  /** So many of the responses in front were found to answer requests of before. */
+  /** How many responses in front were found to answer requests that were not seen. */
   surplus = 0;
-  /** Responses that may still come to requests given up behind a loss: at most so many. */
+  /** How many responses at most may still come to requests given up behind a loss. */
   doubted = 0;
-  /** Why something is not known: the loss last met. */
+  /** Why pairs are not certain: the reason of the last loss. */
   reason: IncompleteReason;
-  /** How it goes. */
+  /** What was learnt of the connection's turns. */
   readonly habit = new Habit();
   /** When the last message moved that was given up. */
   lastNs = -Infinity;
-  /** So many requests in front were handed over as "no_response", and wait for a late answer. */
+  /** How many requests in front were handed over as "no_response", and wait for a late answer. */
   shown = 0;
-  /** A loss before something sent unasked: it is the next answer's. */
+  /** A loss before something sent unasked, which counts for the next answer. */
   carried: Loss | null = null;
 
   readonly #start: Start;
 
-  /** `reason`: why its beginning was not seen. */
+  /** `reason`: why the connection's beginning was not seen. */
   constructor(start: Start = "seen", reason: IncompleteReason = "mid_stream") {
     this.#start = start;
     this.reason = reason;
@@ -69,13 +68,13 @@ export class Pairing {
     this.isCertain = start !== "joined";
   }
 
-  /** It is not known whose the next responses are. */
+  /** From here on it is not known which requests the next responses answer. */
   doubt(): void {
     this.isCertain = false;
     this.habit.doubt();
   }
 
-  /** It is known again whose the next response is: that of the request in front. */
+  /** It is known again that the next response answers the request in front. */
   settled(): void {
     this.isCertain = true;
     this.doubted = 0;
@@ -88,19 +87,19 @@ export class Pairing {
     return this.isCertain && this.isAligned && this.shown === 0 && this.carried === null;
   }
 
-  /** Why there is no request to a response. */
+  /** The reason for a record whose response has no request. */
   get noRequest(): IncompleteReason {
     if (!this.isCertain) return this.reason;
     return this.#start === "seen" ? "one_way" : "mid_stream";
   }
 
   /**
-   * Was the response there before this request was? Then it answers one that was not seen. Where
-   * there may be such requests, by however little.
+   * Is the response older than the request? Then it answers one that was not seen. Where there may be
+   * such requests, any difference counts.
    */
   isOlder(response: Span, request: Timed<unknown>): boolean {
     const isStrict = !this.isAligned || this.wasDisturbed || request.loss !== null;
-    // Its end may be that of a later one: of a body that was announced to HEAD, or was lost in part.
+    // Not its end, which may be a later response's: HEAD announces a body, or a part was lost.
     if (isStrict) return response.startNs < request.startNs;
     return response.endNs + SLACK_NS < request.startNs;
   }

@@ -1,11 +1,11 @@
 /**
- * The queues that stitchers take from. In: a queue and how many of its oldest are done with. Out: the
+ * The queues that stitchers take from. In: a queue, and how many of its oldest were taken. Out: the
  * queue without them.
  */
 
 /** An empty queue with room for a few. */
 export function emptyQueue<T>(): T[] {
-  // An array that was written as empty throws its memory away whenever it is emptied again.
+  // An array made as [] frees its memory whenever it becomes empty; this one keeps it.
   const queue: (T | null)[] = [null, null, null, null];
   dropFront(queue, queue.length);
   return queue as T[];

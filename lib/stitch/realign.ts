@@ -1,9 +1,8 @@
 /**
  * Which request a response answers where messages were lost, for protocols that pair by order.
  *
- * In: both queues of a connection, and what was seen of its habits. Out: what may be said of the
- * response in front. It never guesses: what cannot be known is handed over unpaired, with the reason
- * of the loss.
+ * In: both queues of a connection, and its habit. Out: what becomes of the response in front. It never
+ * guesses: messages that cannot be placed are handed over unpaired, with the reason of the loss.
  *
  * A turn is the requests that one operation moved, or made whole. As a rule connections go in turns:
  * the next one begins when all of the last is answered (clients that do not pipeline, clients that
@@ -12,20 +11,19 @@
  *
  *     turns before the newest   had their answers in the gap
  *     the newest, one request   this response is its answer
- *     the newest, several       as many responses as requests: theirs. Fewer: once the next turn's
- *                               came, these were the last ones; until then the response waits
+ *     the newest, several       with as many responses as requests: these are the answers. With fewer:
+ *                               once a response of the next turn has come, they answer the last
+ *                               requests; until then the response waits
  *
- * Where events were lost, or may have been, both sides may have lost: there a response also waits for the next request,
- * or the end of that side, which alone tell that none is missing.
+ * Where events were lost, or may have been, both directions may have lost messages: there a response
+ * also waits for the next request, or for the end of that side, which shows that none is missing.
  *
- * A connection seen to overlap its turns (a client that sends on while answers are due) tells
- * nothing of the kind. There all that may have been answered is given up, and nothing is paired
- * until every answer that may still be due has come, or a request comes out of silence.
+ * A connection that was seen to overlap its turns (the client sends on while answers are due) allows
+ * no such conclusion. There every request that may have been answered is given up, and nothing is
+ * paired until every answer that may still be due has come, or a request comes after silence.
  *
- * Where a connection was joined in its middle nothing is missing since, but of the requests before
- * an unknown number may be under way; and a batch may be asked by several operations. Responses wait
- * for a request that comes when as many are answered as were asked, or more: those in excess, the
- * oldest, are answers to what was not seen (joined.ts).
+ * On a connection that was joined in its middle nothing is missing since then, but an unknown number
+ * of earlier requests may be unanswered: see joined.ts.
  */
 import type { Timed } from "./exchange.ts";
 import { joinedBy, placeJoined } from "./joined.ts";
@@ -43,7 +41,7 @@ export function isDoubtful<F>(
     (request !== undefined && request.loss !== null);
 }
 
-/** Where isDoubtful(): what becomes of the response in front, and of the requests before it. */
+/** What becomes of the response in front and of the requests before it, where isDoubtful(). */
 export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   const response = responses[at] as Timed<F>;
@@ -53,27 +51,27 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   pairing.surplus = 0;
   const to = sentBefore(fronts);
   pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
-  // Nothing was asked before it: time says so without us.
+  // No request was whole before it.
   if (to === from) return isUnderWay(fronts) ? alone(fronts) : BY_ORDER;
   if (pairing.habit.overlaps) {
-    // Of lost requests nobody knows how many answers are due.
+    // How many answers are due to lost requests is not known.
     const isKnown = response.loss !== null && !hasGap(fronts, from, to);
     return giveUp(fronts, to, isKnown ? countDue(fronts, from, to) : Infinity);
   }
   const next = requests[to];
-  // Requests behind the last one were lost, too: the response may be one of theirs.
+  // Requests behind the last one were lost, too: the response may answer one of them.
   if (response.loss !== null && next !== undefined && next.loss !== null) {
     return giveUp(fronts, to, 1);
   }
-  // Events are lost of both sides; the next request, or its side's end, tells that none is missing.
+  // Both sides may have lost events; the next request, or that side's end, shows that none is missing.
   const isWhole = next !== undefined || fronts.context.allRequests === true;
   const isBlind = mayBeBoth(fronts) && !isWhole;
   return placeInTurn(fronts, to, isBlind);
 }
 
 /**
- * Was the request in front still being sent? It may be answered early; but where some before it were
- * lost, and perhaps not answered yet, the response is rather one of theirs.
+ * Is the request in front still being sent, behind lost ones? It may be answered early, but the
+ * response rather answers one of those.
  */
 function isUnderWay<F>(
   { requests, from, responses, at, context: { pairing } }: Fronts<F>,
@@ -85,7 +83,7 @@ function isUnderWay<F>(
     (pairing.habit.batches || pairing.habit.overlaps || request.loss.behindRest);
 }
 
-/** Which of the newest turn's requests is answered: the number of responses tells. */
+/** Finds the request of the newest turn that is answered, by the number of responses. */
 function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placement {
   const { requests, responses, at, context } = fronts;
   const { pairing } = context;
@@ -93,14 +91,14 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const due = countDue(fronts, turn, to);
   const { loss } = requests[turn] as Timed<F>;
   const isBatch = loss !== null && (pairing.habit.batches || loss.behindRest);
-  // A second answer in its turn tells that one more was asked.
+  // A second answer before the next turn would show that one more request was sent.
   const mayCount = loss !== null && requests[to] !== undefined;
   if (due <= 1 && !isBlind && !isBatch && !mayCount) return settle(fronts, turn, to);
   const { answers, end } = countAnswers(fronts, requests[to]);
   const isOver = end === "turn";
   if (isOver || loss === null) {
     if (answers > due) {
-      // Nothing was lost that they could answer: parts of a torn response look like whole ones.
+      // No lost request could have these answers: parts of a torn response look like whole ones.
       const isTorn = loss === null || (responses[at] as Timed<F>).loss?.behindRest === true;
       return isTorn ? giveUp(fronts, to, answers) : alone(fronts);
     }
@@ -111,12 +109,12 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
   if (!isOver && !late && ended === null) return { drop: 0, fate: "wait", isCertain: false };
-  // The next turn's answers are its own.
+  // The turn is over: its answers that came are given up, the next turn's are not.
   if (isOver) return giveUp(fronts, to, answers);
   return giveUp(fronts, to, loss !== null ? Infinity : due);
 }
 
-/** The response is the next one's of the requests from `first` on; those before had theirs lost. */
+/** The response answers the next request from `first` on; the answers of those before were lost. */
 function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
   const { requests, from, responses, at } = fronts;
   const isCertain = isOnly(fronts, first) || isLast(fronts, first);
@@ -125,24 +123,24 @@ function settle<F>(fronts: Fronts<F>, first: number, to: number): Placement {
   return { drop: first - from, fate: "pair", isCertain };
 }
 
-/** One answer is missing at least, and no more can be: order was certain, and one request remains. */
+/** Is exactly one answer missing? Order was certain, a whole answer is missing, one request remains. */
 function isOnly<F>(fronts: Fronts<F>, first: number): boolean {
   const { requests, from, responses, at, context: { pairing } } = fronts;
   if (!pairing.isCertain || responses[at]?.loss?.isWhole !== true) return false;
   return countDue(fronts, from, first) === 1 && !hasGap(fronts, from, requests.length);
 }
 
-/** Both sides have come to their ends, and as many answers are left as requests. */
+/** Have both sides ended, with as many answers left as requests? */
 function isLast<F>({ requests, responses, at, context }: Fronts<F>, first: number): boolean {
   if (!context.allSeen) return false;
   return responses.length - at === requests.length - first;
 }
 
-/** This response is nobody's that is known; the next one is in the same place. */
+/** The response's request is not known. The next response is in the same situation. */
 function alone<F>(fronts: Fronts<F>): Placement {
   const { responses, at, context: { pairing } } = fronts;
   const next = responses[at + 1];
-  // What could not be read behind a loss of events is no gap of its own.
+  // Unreadable bytes behind a loss of events are part of that loss, not a gap of their own.
   if (next !== undefined && (next.loss === null || pairing.reason === "lost_events")) {
     const behindRest = next.loss?.behindRest === true;
     const { reason } = pairing;
@@ -152,12 +150,12 @@ function alone<F>(fronts: Fronts<F>): Placement {
   return { drop: 0, fate: "alone", isCertain: false };
 }
 
-/** May requests be missing behind the last one, too? */
+/** May requests be missing behind the last one, by the same loss? */
 function mayBeBoth<F>({ requests, from, responses, at }: Fronts<F>): boolean {
   return (responses[at]?.loss ?? requests[from]?.loss)?.mayBeBoth === true;
 }
 
-/** Of so many responses, this one included, none can be placed. */
+/** Gives up the requests up to `to`, and `responses` responses, this one included. */
 function giveUp<F>(fronts: Fronts<F>, to: number, responses: number): Placement {
   const { requests, from, context: { pairing } } = fronts;
   const response = fronts.responses[fronts.at] as Timed<F>;
@@ -199,7 +197,7 @@ function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
   return to;
 }
 
-/** Where the newest turn begins; a part of it, when some of its requests were lost: the last one. */
+/** Index where the newest turn begins; if some of its requests were lost, that of the last part. */
 function newestTurn<F>({ requests, from }: Fronts<F>, to: number): number {
   let turn = to - 1;
   const turnNs = wholeNs(requests[turn] as Timed<F>);
@@ -216,7 +214,7 @@ function countDue<F>({ requests, roles }: Fronts<F>, from: number, to: number): 
   return due;
 }
 
-/** Index behind the next `due` requests that want an answer. */
+/** Index behind the next `due` requests that get an answer. */
 function skipDue<F>({ requests, roles }: Fronts<F>, from: number, due: number): number {
   let at = from;
   for (let left = due; left > 0; at++) {
@@ -231,8 +229,8 @@ function hasGap<F>({ requests }: Fronts<F>, from: number, to: number): boolean {
 }
 
 /**
- * Answers from the front on: up to the next turn's ("turn": one of its responses is here, and what
- * comes in order is all here), up to another gap, or as far as they have come.
+ * Counts answers from the front on: up to the next turn's ("turn": one of its responses is here, and so
+ * are all before it), up to another gap, or as far as they have come.
  */
 function countAnswers<F>(
   { responses, at, roles }: Fronts<F>,

@@ -1,11 +1,11 @@
 /**
  * Puts one direction's operations in order of their positions.
  *
- * In: data events, nearly in order: threads that share a socket may be swapped by microseconds, and
- * each operation may come in several entries. Out: bytes and gaps appended to a ByteStream. What
- * lies behind missing bytes waits a bounded time (of the events' own clock) and a bounded size, then
- * the missing bytes are a gap; at once when events were lost meanwhile, for then they will hardly come
- * and copying what waits would make us lose more. It never reorders what was handed on.
+ * In: data events, nearly in order: those of threads that share a socket may be swapped, and each
+ * operation may come in several entries. Out: bytes and gaps appended to a ByteStream. Bytes behind
+ * missing ones wait for a bounded event time and up to a bounded size; then the missing bytes are a
+ * gap. If events were lost meanwhile they are a gap at once: they will hardly come, and copying the
+ * bytes that wait would make us lose more. It never reorders bytes that were handed on.
  */
 import { Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
@@ -15,14 +15,14 @@ import { GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "./gap.ts";
 /** Missing bytes may come this much later than those behind them. */
 export const REORDER_NS = 100e6;
 const MAX_WAITING_BYTES = 1 << 20;
-/** One writer of two may be held up while the other writes on: so many small pieces wait for its own. */
+/** Pieces that wait at most: while one of two writers is held up, the other may write many small ones. */
 const MAX_WAITING_CHUNKS = 4096;
-/** A piece and its array of bytes, measured on the heap. */
+/** Memory of a chunk besides its bytes, measured on the heap. */
 const CHUNK_BYTES = 320;
-/** A jump at the very start that is larger than this is a wrong start, not a gap. */
+/** A larger jump from the told start to the first byte means a wrong start, not a gap. */
 const MAX_START_GAP = 64 << 20;
 
-/** What lies behind missing bytes; `bytes` is null for bytes known to be missing (`reason`). */
+/** A piece behind missing bytes; `bytes` is null where these are known to be missing (`reason`). */
 interface Chunk {
   position: number;
   length: number;
@@ -30,15 +30,15 @@ interface Chunk {
   reason: number;
   timeNs: number;
   owner: Owner;
-  /** Loss reports before it came. */
+  /** How many losses were reported before it came. */
   losses: number;
 }
 
-/** Counts of what one stream, or all of them, suffered. */
+/** Counts of disorder and loss, of one stream or of all. */
 export interface AssemblyStats {
   duplicateBytes: number;
   reordered: number;
-  /** Memory of what was copied aside behind missing bytes. */
+  /** Memory of what is kept behind missing bytes. */
   waitingBytes: number;
   gap(bytes: number, reason: number): void;
 }
@@ -65,7 +65,7 @@ export class Assembler {
     return this.#waiting !== null;
   }
 
-  /** Position of the next byte, from ENTRY_OPEN: believed only when the first data fits to it. */
+  /** Position of the next byte, from ENTRY_OPEN: believed only when the first data fits it. */
   hintStart(position: number, losses: number): void {
     if (this.#started) return;
     this.#startHint = position;
@@ -83,7 +83,7 @@ export class Assembler {
     const length = event.payloadLength;
     const stream = this.stream;
     if (start > stream.end && event.offset > 0 && event.cut !== 0) {
-      // Within one operation: the kernel itself says why a part of it is missing.
+      // Missing within one operation: the entry says why (`cut`).
       if (start - event.offset <= stream.end) {
         this.#gap(start - stream.end, event.cut, event.timeNs, owner);
       }
@@ -113,7 +113,7 @@ export class Assembler {
     if (this.#waiting !== null) this.expire(event.timeNs, losses);
   }
 
-  /** Gives up on missing bytes that had their time. True when the stream grew. */
+  /** Gives up on bytes that were missing for too long. True when the stream grew. */
   expire(nowNs: number, losses: number): boolean {
     let grew = false;
     while (this.#waiting !== null) {
@@ -128,14 +128,14 @@ export class Assembler {
     return grew;
   }
 
-  /** Gives up on everything missing: nothing more will come. */
+  /** Gives up on all missing bytes: no more events will come. */
   flush(losses: number): void {
     while (this.#waiting !== null) this.#giveUp(losses);
   }
 
   /**
-   * Has everything up to the final position come? TCP counts a FIN as one byte more. Of a direction
-   * that was not seen yet the position tells nothing, only whether anything `hasMoved` on it.
+   * Has everything up to the final position come? TCP counts a FIN as one byte more. While no byte of
+   * the direction was seen, the position says nothing, and `hasMoved` says whether any moved.
    */
   reached(final: { position: number; tcp: boolean }, hasMoved: boolean): boolean {
     if (this.#waiting !== null) return false;
@@ -184,8 +184,8 @@ export class Assembler {
     const clash = this.#clash(start, length);
     if (clash !== null) {
       const gap = this.#gapBefore(clash, length);
-      // Two writers at once: both positions were taken after both had moved, so that the bytes of
-      // one of them lie before where they claim to be; the further, the longer it was held up.
+      // Two writers at once: both positions were read after both had written, so the bytes of one of
+      // them belong before where they claim to be; the further, the longer it was held up.
       if (gap !== null) from = gap;
       else if (clash.position > from) left = clash.position - from;
       else left = 0;
@@ -204,13 +204,13 @@ export class Assembler {
     this.#drain();
   }
 
-  /** The first of the waiting that overlaps; they lie apart from each other. */
+  /** The first waiting piece that overlaps these bytes; waiting pieces do not overlap each other. */
   #clash(start: number, length: number): Chunk | null {
     const chunk = this.#waiting?.[this.#indexBehind(start)];
     return chunk !== undefined && chunk.position < start + length ? chunk : null;
   }
 
-  /** Index of the first of the waiting that ends behind `position`. */
+  /** Index of the first waiting piece that ends behind `position`. */
   #indexBehind(position: number): number {
     const waiting = this.#waiting ?? [];
     let [low, high] = [this.#first, waiting.length];
@@ -223,7 +223,7 @@ export class Assembler {
     return low;
   }
 
-  /** Where bytes of that length, and no more, are missing before `chunk`: the nearest such place. */
+  /** The nearest place before `chunk` where exactly `length` bytes are missing; null without one. */
   #gapBefore(chunk: Chunk, length: number): number | null {
     let end = this.stream.end;
     let gap: number | null = null;
@@ -250,7 +250,7 @@ export class Assembler {
     this.#stats.waitingBytes += sign * (copied + CHUNK_BYTES);
   }
 
-  /** Hands on what is no longer behind missing bytes. */
+  /** Hands on pieces that are no longer behind missing bytes. */
   #drain(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -265,7 +265,7 @@ export class Assembler {
       const length = chunk.length - known;
       if (chunk.bytes === null) this.#gap(length, chunk.reason, chunk.timeNs, chunk.owner);
       else this.stream.append(chunk.bytes, known, length, chunk.timeNs, chunk.owner);
-      // What was lost while it waited may be missing behind it.
+      // Events lost while it waited may have had the bytes behind it.
       this.#lossesSeen = chunk.losses;
     }
     if (this.#first === waiting.length) this.#waiting = null;

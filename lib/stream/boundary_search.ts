@@ -1,8 +1,9 @@
 /**
- * Where the next frame begins, when that is not known.
+ * Finds where the next frame begins, when that is not known.
  *
- * In: what a stream shows. Out: the stream moved to the next place where the protocol's findBoundary()
- * says that a frame may begin; what was dropped is told, and its last bytes go into the context.
+ * In: the bytes that a stream shows. Out: the stream moved to the next place where the protocol's
+ * findBoundary() says that a frame may begin; dropped bytes are reported, and the last of them go into
+ * the context.
  */
 import type { Exchange, ParseContext, Protocol } from "../../protocols/protocol.ts";
 import type { ByteStream } from "./byte_stream.ts";
@@ -14,7 +15,7 @@ const NOTHING: readonly never[] = [];
 
 export class BoundarySearch<F, S, X extends Exchange, T> {
   isOn = false;
-  /** What is in front was found so, and nothing of it was done with yet. */
+  /** The front of the stream was found by this search, and nothing of it was taken yet. */
   hasFound = false;
 
   readonly #protocol: Protocol<F, S, X, T>;
@@ -37,16 +38,16 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
     this.#front = front;
   }
 
-  /** To be looked for from that offset on. */
+  /** Begins a search from that offset on. */
   start(from: number): void {
-    // Of what was taken since, nothing is known any more.
+    // Bytes were taken since the last search: those before the front are not known.
     if (!this.hasFound) this.#context.before = NOTHING;
     this.hasFound = false;
     this.isOn = true;
     this.#from = from;
   }
 
-  /** Looks at what is shown, a window at most; is the next start in front now? */
+  /** Searches the shown bytes, one window at most; true when the next start is in front. */
   look(): boolean {
     const stream = this.#stream;
     const context = this.#context;

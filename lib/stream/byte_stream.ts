@@ -3,8 +3,8 @@
  *
  * In: bytes and gaps, each at the stream's end, with when and by whom they moved. Out: a view of the
  * bytes at the front, up to the first gap, consumed from there. Most messages are whole in one
- * operation: their bytes are looked at where they came, and only what is left of them when their
- * event is done with is copied, once, here. It never invents bytes and never waits: order is the
+ * operation: their bytes are read in the event's own buffer, and only those that are left over after
+ * the event are copied into the stream, once. It never invents bytes and never waits: order is the
  * assembler's work.
  */
 import { Cut } from "../capture/abi.ts";
@@ -19,7 +19,7 @@ export interface Owner {
   readonly container?: Container;
 }
 
-/** From `position` on bytes moved at that time. */
+/** Bytes from `position` on moved at that time, by that owner. */
 interface Mark {
   position: number;
   timeNs: number;
@@ -37,7 +37,7 @@ interface Gap {
 /** More operations than this within one message share the time of the last one marked. */
 const MAX_MARKS = 65536;
 
-/** Up to so many bytes a loop is faster than a view to copy from. */
+/** Up to so many bytes, a loop copies faster than set() with a view. */
 const SHORT = 48;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
@@ -52,9 +52,9 @@ export class ByteStream {
   lastNs = 0;
   /** Bytes still to be skipped that have not come yet. */
   skipLeft = 0;
-  /** Reasons (bit `1 << reason`) of the gaps that a skip went over; the reader resets it. */
+  /** Reasons (bit `1 << reason`) of the gaps that a skip went over; the reader resets it to 0. */
   skippedGaps = 0;
-  /** Bytes of these gaps. */
+  /** Sum of the bytes of these gaps. */
   skippedGapBytes = 0;
 
   readonly #pool: BufferPool;
@@ -73,7 +73,7 @@ export class ByteStream {
     this.#pool = pool;
   }
 
-  /** Where the stream begins; only before anything came. */
+  /** Sets the position of the first byte; only before anything came. */
   startAt(position: number): void {
     this.position = position;
     this.end = position;
@@ -109,12 +109,12 @@ export class ByteStream {
     return this.#front()?.timeNs ?? this.lastNs;
   }
 
-  /** Who moved it. */
+  /** Who moved the first byte not consumed. */
   get frontOwner(): Owner {
     return this.#front()?.owner ?? NOBODY;
   }
 
-  /** When the byte before a position moved, of those not consumed. */
+  /** When the byte before a position moved, if it is not consumed. */
   nsBefore(position: number): number {
     let mark = this.#firstMark;
     while (mark !== null && mark.next !== null && mark.next.position < position) mark = mark.next;
@@ -155,7 +155,7 @@ export class ByteStream {
     this.#tail = start + length;
   }
 
-  /** Copies what is left of borrowed bytes. */
+  /** Copies what is left of borrowed bytes, so that their buffer may change. */
   keep(): void {
     if (!this.#borrowed) return;
     const source = this.#buffer;
@@ -169,7 +169,7 @@ export class ByteStream {
     this.#tail = live;
   }
 
-  /** `length` bytes at the stream's end are missing. */
+  /** Appends a gap of `length` missing bytes. */
   appendGap(length: number, reason: number, timeNs: number, owner: Owner): void {
     this.#mark(timeNs, owner);
     const position = this.end;
@@ -200,14 +200,14 @@ export class ByteStream {
     return shown === 0 ? EMPTY : this.#buffer.subarray(this.#head, this.#head + shown);
   }
 
-  /** Is done with `length` of the shown bytes. */
+  /** Consumes `length` of the shown bytes. */
   consume(length: number): void {
     this.#head += length;
     this.#moveTo(this.position + length);
     if (this.#head === this.#tail) this.#release();
   }
 
-  /** Is done with the gap at the front. */
+  /** Consumes the gap at the front. */
   passGap(): void {
     const gap = this.#firstGap;
     if (gap === null || gap.position !== this.position) return;
@@ -216,7 +216,7 @@ export class ByteStream {
     this.#moveTo(gap.position + gap.length);
   }
 
-  /** Is done with `length` bytes from the front on: shown ones, gaps, and those still to come. */
+  /** Consumes `length` bytes from the front on: shown ones, gaps, and those still to come. */
   skip(length: number): void {
     let left = length;
     while (left > 0) {
@@ -240,7 +240,7 @@ export class ByteStream {
     this.skipLeft += left;
   }
 
-  /** Is done with everything that came, and with what was still to be skipped. */
+  /** Consumes everything that came; nothing is left to skip. */
   clear(): void {
     this.skipLeft = 0;
     this.skippedGaps = 0;
@@ -252,7 +252,7 @@ export class ByteStream {
     this.#release();
   }
 
-  /** What was passed by on our own request is not missed. */
+  /** Notes a gap that a skip went over. Bytes that we asked only to count (Cut.PASSED) are no gap. */
   #noteSkipped(reason: number, bytes: number): void {
     if (reason === Cut.PASSED) return;
     this.skippedGaps |= 1 << reason;
@@ -309,7 +309,7 @@ export class ByteStream {
 
   #makeRoom(length: number): void {
     const live = this.#tail - this.#head;
-    // Moving down is paid for by bytes consumed before, growing by as much room as there was.
+    // Linear: moving down costs no more than the bytes consumed before it, and growing doubles the room.
     if (this.#head * 4 >= live && live + length <= this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#head, this.#tail);
     } else {

@@ -1,6 +1,6 @@
 /**
- * Where a frame driver works, whom it tells, and what a plug-in is told of it. Apart from the driver:
- * nested.ts makes drivers, too.
+ * What a frame driver works with, what it reports to, and the context that its plug-in gets. In a file
+ * of its own because nested.ts makes drivers, too.
  */
 import type {
   Exchange,
@@ -14,20 +14,20 @@ import type { Pairing } from "../stitch/pairing.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { ByteStream } from "./byte_stream.ts";
 
-/** Which bytes on the wire carried a nested stream's. */
+/** Maps bytes of a nested stream to those that carried them on the wire. */
 export interface WireMap {
   /** Bytes on the wire of [from, to) of the nested stream. */
   bytesBetween(from: number, to: number): number;
 }
 
-/** Whom the driver tells; counters and connection logs stand behind it. */
+/** What the driver reports to: counters, and connection logs. */
 export interface DriverReport {
   frame(side: Side, bytes: number): void;
   invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void;
   resync(side: Side, droppedBytes: number): void;
   abandoned(side: Side, reason: IncompleteReason): void;
   gap(side: Side, bytes: number, reason: string): void;
-  /** Nobody will look at that side's bytes up to that position; null: from here on all are looked at. */
+  /** That side's bytes need only be counted up to that position; null: all are needed again. */
   pass(side: Side, until: number | null): void;
 }
 
@@ -48,7 +48,7 @@ export interface DriverPlace<F, S, X extends Exchange, T> {
   readonly nested?: { readonly id: number; readonly wire: WireMap };
 }
 
-/** What parseFrame() is told before anything came. The one datagram of a stream is all there is. */
+/** The context for parseFrame() before any byte came. `ended` for datagrams: each is shown whole. */
 export function contextOf<F, S, X extends Exchange, T>(
   { side, transport, state, pairing, nested }: DriverPlace<F, S, X, T>,
 ): ParseContext<S> {

@@ -1,15 +1,15 @@
 /**
  * The one place that loops over a stream, resyncs and counts.
  *
- * In: one side's ByteStream and a protocol. Out: whole frames with their spans, in `queue`. The
- * plug-in is trusted with nothing: a result that would not move on is invalid, lengths are checked,
- * and a frame that never ends is abandoned at a bound. It never looks into the bytes itself.
+ * In: one side's ByteStream and a protocol. Out: whole frames with their spans, in `queue`. It does not
+ * trust the plug-in: a result that makes no progress is invalid, lengths are checked, and a frame that
+ * never ends is abandoned at a bound. It never looks into the bytes itself.
  *
  *     frame      taken off the stream with the bytes skipped before it, queued
  *     inner      taken off the stream likewise; its piece of a nested stream is driven at once (nested.ts)
  *     skip       passed, also bytes still to come; gaps inside mark the frame
  *     need_more  waits; at a gap or at the end the frame is abandoned (what there is of it is queued)
- *     invalid    counted; resync from the next byte, or behind what was looked at in vain
+ *     invalid    counted; resync from the next byte, or further on (window.ts)
  *     switch     stops: both directions go on with another protocol
  *
  * Its work is linear in the bytes for any input of any plug-in: see window.ts.
@@ -57,7 +57,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** parseFrame() is not asked again before this many bytes are there. */
   #needBytes = 0;
-  /** A skip is done: the plug-in may have a frame without any further byte. */
+  /** The last result was a skip: the plug-in may have a frame without another byte. */
   #afterSkip = false;
   #ended: boolean;
   #endReason: IncompleteReason = "closed";
@@ -79,17 +79,17 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#passing = new PassingBy((until) => place.report.pass(place.side, until));
   }
 
-  /** The stream is joined in its middle: frames before the first one were not seen. */
+  /** The stream was joined in its middle: frames before the first one were not seen. */
   join(reason: IncompleteReason): void {
     this.#front.join(reason);
   }
 
-  /** Here begins no frame: the first one must be looked for. */
+  /** No frame begins at the front: the first one must be searched. */
   startResyncing(): void {
     this.#search.isOn = true;
   }
 
-  /** Nothing more will come; the next run() settles what is left. */
+  /** No more bytes will come; the next run() settles what is left. */
   end(reason: IncompleteReason): void {
     this.#ended = true;
     this.#context.ended = true;
@@ -101,17 +101,17 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return this.#front.hasBegun || this.#stream.shownBytes > 0;
   }
 
-  /** Bytes of the frame in progress that are done with. */
+  /** Bytes of the frame in progress that were taken. */
   get skippedBytes(): number {
     return this.#front.skippedBytes;
   }
 
-  /** Bytes were missing behind the last frame: there may have been more. */
+  /** Bytes are missing behind the last frame, so further frames may be. */
   get isBehindGap(): boolean {
     return this.#front.mayLack;
   }
 
-  /** Its frames will not be asked for any more. */
+  /** Frees what is kept: no more frames are needed. */
   forget(): void {
     this.#nested?.clear();
   }
@@ -124,7 +124,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #takeFrames(): void {
     const stream = this.#stream;
-    // Beyond, positions do not move by a byte any more: no kernel counts that far.
+    // From 2^53 on, adding a byte does not change a position. No kernel counts that far.
     if (stream.end > Number.MAX_SAFE_INTEGER) stream.clear();
     while (this.next === undefined) {
       if (stream.skippedGaps !== 0) this.#front.noteSkippedGaps();
@@ -151,7 +151,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     }
   }
 
-  /** What is in front, or its window; the context says what is behind. */
+  /** The bytes to show, a window at most; sets what the context says of the bytes behind them. */
   #show(shown: number, gapBytes: number): Uint8Array {
     const context = this.#context;
     const { size } = this.#window;
@@ -186,14 +186,14 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#finishFrame();
   }
 
-  /** Abandons what is in progress, for want of memory; the rest of the stream is resynced. */
+  /** Memory is short: abandons the frame in progress and drops the stream's bytes; then resyncs. */
   giveUp(): void {
     this.#abandon("truncated");
     this.#stream.clear();
     this.#startResync(0);
   }
 
-  /** False when there is nothing more to do for now. */
+  /** Acts on a result; false when there is nothing more to do for now. */
   #apply(result: ParseResult<F>, bytes: Uint8Array, shown: number, gapBytes: number): boolean {
     switch (result.kind) {
       case "frame":
@@ -207,7 +207,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       case "inner":
         return this.#takeInner(result, bytes, shown);
       case "skip":
-        // A body that ends with the connection may be skipped without an end.
+        // The length may be Infinity: a body that ends with the connection.
         if (!(result.length > 0) || result.length % 1 > 0) return this.#invalid(NO_PROGRESS, bytes);
         this.#begin();
         this.#afterSkip = true;
@@ -237,7 +237,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     if (result.next !== undefined) this.next = result.next;
   }
 
-  /** One unit of the wire carried a piece of a nested stream. */
+  /** Takes a unit that carries a piece of a nested stream. */
   #takeInner(result: Inner, bytes: Uint8Array, shown: number): boolean {
     const { length } = result;
     if (!isLength(length, shown) || (length === 0 && !this.#front.hasBegun)) {
@@ -252,7 +252,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       place.pool,
       (id, stream, wire) => new FrameDriver({ ...place, stream, nested: { id, wire } }),
     );
-    // Before the unit's own bytes are given back: the piece may be a view of them.
+    // Before the unit's bytes are consumed: the piece may be a view of them.
     const isTaken = nested.add(result, {
       wireBytes: end - front.startPosition,
       owner: front.owner,
@@ -292,7 +292,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     }
     this.#needBytes = need;
     if (this.#search.hasFound && seen === shown && shown < SURE_BYTES) {
-      // Where a frame may start is told by few bytes, where one does by more: alike however they come.
+      // Found on few bytes, and with more it is no start: so the result is alike for any chunks.
       this.#protocol.abandon(this.#context);
       this.#finishFrame();
       this.#search.isOn = true;
@@ -314,7 +314,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     return true;
   }
 
-  /** Ends the frame in progress; all that is shown belonged to it. */
+  /** Ends the frame in progress, to which all shown bytes belong. */
   #abandon(reason: IncompleteReason): void {
     const stream = this.#stream;
     const shown = stream.shownBytes;
@@ -342,7 +342,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#nested?.breakOff(this.#front.gapReason);
   }
 
-  /** Of a nested stream: bytes of unknown number are missing behind those that came. */
+  /** For a nested stream: an unknown number of bytes is missing behind those that came. */
   breakOff(reason: IncompleteReason): void {
     this.#front.gapReason = reason;
     this.#abandon(reason);
@@ -365,7 +365,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     }
   }
 
-  /** The byte in front is a frame's first one, or belongs to the one that has begun. */
+  /** Begins a frame with the byte in front, unless one has begun. */
   #begin(): void {
     if (this.#front.hasBegun) return;
     this.#search.hasFound = false;

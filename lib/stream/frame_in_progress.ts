@@ -1,21 +1,21 @@
 /**
- * The frame that a driver is at work on: where it began, what is missing from it, and what was lost
+ * The frame that a driver is working on: where it began, what is missing from it, and what was lost
  * before it.
  *
- * In: what the driver does with its stream, and the stream's gaps. Out: the frame with its span, as
- * it is queued. It takes gaps off the stream, but never bytes, and does not look at them.
+ * In: calls as the driver takes bytes off its stream, and the stream's gaps. Out: the frame with its
+ * span, for the queue. It takes gaps off the stream, but no bytes, and does not look at them.
  */
 import type { IncompleteReason, Loss, Side, Timed } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
 import type { DriverReport, WireMap } from "./driver_place.ts";
 import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
 
-/** A FIN that was counted with the bytes. */
+/** A gap of one byte may be a FIN that was counted with the bytes. */
 const FIN_BYTES = 1;
 const NOTHING: readonly never[] = [];
 const NOBODY: Owner = { pid: 0, fd: -1, comm: "" };
 
-/** What it needs of a driver's place. */
+/** The part of DriverPlace that it needs. */
 export interface Span {
   readonly stream: ByteStream;
   readonly side: Side;
@@ -24,16 +24,16 @@ export interface Span {
 }
 
 export class FrameInProgress {
-  /** Bytes of it are done with; where and when the first one was, and whose it was. */
+  /** Bytes of the frame were taken; where and when its first one was. */
   hasBegun = false;
   startPosition = 0;
   startNs = 0;
-  /** Bytes were missing behind the last frame: there may have been more. */
+  /** Bytes are missing behind the last frame. */
   isBehindGap = false;
-  /** Why they were missing. */
+  /** Why they are missing. */
   gapReason: IncompleteReason = "gap";
   #gapBytes = 0;
-  /** As in Loss. */
+  /** For Loss.mayBeBoth, isWhole and isJoin. */
   #mayBeBoth = false;
   #isWhole = true;
   #isJoin = false;
@@ -41,13 +41,13 @@ export class FrameInProgress {
   readonly #stream: ByteStream;
   readonly #side: Side;
   readonly #report: DriverReport;
-  /** Of a nested stream: which bytes on the wire carried it. */
+  /** For a nested stream: which bytes on the wire carried it; else null. */
   readonly #wire: WireMap | null;
   #owner: Owner | null = null;
   #reasons: IncompleteReason[] | null = null;
-  /** When the last byte moved that no frame begins with. */
+  /** When the last dropped byte moved. */
   #droppedNs = -Infinity;
-  /** What was dropped before the frame came with it. */
+  /** Bytes dropped before the frame moved in the same operation as its first byte. */
   #behindRest = false;
 
   constructor({ stream, side, report, nested }: Span) {
@@ -57,12 +57,12 @@ export class FrameInProgress {
     this.#wire = nested === undefined ? null : nested.wire;
   }
 
-  /** Whose its first byte was. */
+  /** Who moved its first byte. */
   get owner(): Owner {
     return this.#owner ?? NOBODY;
   }
 
-  /** What is missing from it so far; null when nothing is. */
+  /** Why parts of it are missing so far; null when none is. */
   get reasons(): readonly IncompleteReason[] | null {
     return this.#reasons;
   }
@@ -72,12 +72,12 @@ export class FrameInProgress {
     return this.isBehindGap && this.#gapBytes !== FIN_BYTES;
   }
 
-  /** Bytes that are done with. */
+  /** Bytes of the frame that were taken. */
   get skippedBytes(): number {
     return this.hasBegun ? this.#stream.position - this.startPosition : 0;
   }
 
-  /** The byte in front is its first one, unless it has begun. */
+  /** Begins the frame with the byte in front, unless it has begun. */
   begin(): void {
     if (this.hasBegun) return;
     const stream = this.#stream;
@@ -88,19 +88,19 @@ export class FrameInProgress {
     this.#behindRest = this.isBehindGap && this.#droppedNs === this.startNs;
   }
 
-  /** Something is missing from the bytes that came last. */
+  /** Notes that a part of the frame is missing. */
   note(reason: IncompleteReason): void {
     if (this.#reasons === null) this.#reasons = [reason];
     else if (!this.#reasons.includes(reason)) this.#reasons.push(reason);
   }
 
-  /** Bytes were passed that belong to no frame. */
+  /** Notes that bytes of no frame were dropped. */
   noteDropped(): void {
     this.#isWhole = false;
     this.#droppedNs = this.#stream.lastNs;
   }
 
-  /** Nothing of the stream was seen before this one, and why. */
+  /** Nothing of the stream before this frame was seen, for that reason. */
   join(reason: IncompleteReason): void {
     this.isBehindGap = true;
     this.gapReason = reason;
@@ -108,7 +108,7 @@ export class FrameInProgress {
     this.#isWhole = false;
   }
 
-  /** The stream is at a gap. Losses of ours go before all other causes: they can be mended. */
+  /** Notes the gap at the front. "lost_events" hides other reasons: the operator can do something. */
   noteGap(): void {
     const { gapReason, gapBytes } = this.#stream;
     this.#gapBytes += gapBytes;
@@ -117,7 +117,7 @@ export class FrameInProgress {
     if (this.gapReason !== "lost_events") this.gapReason = incompleteOfGap(gapReason);
   }
 
-  /** The gap in front lies between frames: tells it, and takes it off the stream. */
+  /** The gap at the front lies between frames: reports it, and takes it off the stream. */
   passGap(): void {
     const stream = this.#stream;
     this.noteGap();
@@ -125,7 +125,7 @@ export class FrameInProgress {
     stream.passGap();
   }
 
-  /** Notes the gaps that were skipped inside it, and tells them. */
+  /** Notes and reports the gaps that a skip inside the frame went over. */
   noteSkippedGaps(): void {
     const stream = this.#stream;
     const names: string[] = [];
@@ -139,7 +139,7 @@ export class FrameInProgress {
     stream.skippedGapBytes = 0;
   }
 
-  /** As it is queued, all of its bytes being done with. `unfoldedBytes` is not known of half a frame. */
+  /** The frame for the queue, once all its bytes were taken. Half a frame has no `unfoldedBytes`. */
   timed<F>(
     frame: F,
     redacted: readonly string[] | undefined,
@@ -180,7 +180,7 @@ export class FrameInProgress {
     };
   }
 
-  /** It was queued: nothing is missing before the next one. */
+  /** The frame was queued: nothing is missing before the next one so far. */
   closeGap(): void {
     this.isBehindGap = false;
     this.gapReason = "gap";
@@ -189,10 +189,10 @@ export class FrameInProgress {
     this.#isWhole = true;
   }
 
-  /** The next byte in front is another one's first. */
+  /** The next byte in front belongs to another frame. */
   finish(): void {
     this.hasBegun = false;
-    // It may have broken off: of what is missing behind it, a part was seen.
+    // If it broke off, a part of what is missing behind it was seen.
     if (this.#reasons !== null) this.#isWhole = false;
     this.#reasons = null;
   }

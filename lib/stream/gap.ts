@@ -2,20 +2,20 @@
 import { Cut, CUTS } from "../capture/abi.ts";
 import type { IncompleteReason } from "../record/record.ts";
 
-/** Index is enum cut (0 stands for no known reason); then what only user space can tell. */
+/** By enum cut (0: no known reason); then reasons that only user space knows. */
 export const GAP_REASONS: readonly string[] = ["unseen", ...CUTS.slice(1), "lost_events", "unseen"];
 
 export const GAP_UNSEEN: number = Cut.UNSEEN;
 export const GAP_LOST: number = CUTS.length;
-/** Bytes that no event tells of: why is not known, and perhaps will be told later. */
+/** No event had the bytes: the reason is not known yet, and a report of lost events may follow. */
 export const GAP_MISSING: number = CUTS.length + 1;
 
-/** May it be a loss of events, which are lost of both directions? */
+/** May the gap be a loss of events? The other direction's events may be lost, too, then. */
 export function isUntoldGap(reason: number): boolean {
   return reason === GAP_LOST || reason === GAP_MISSING;
 }
 
-/** What a message says that has lost bytes for that reason. */
+/** What a record says (`incomplete`) whose message lacks bytes for that reason. */
 export function incompleteOfGap(reason: number): IncompleteReason {
   if (reason === Cut.SNAPLEN || reason === Cut.PASSED) return "truncated";
   return reason === GAP_LOST ? "lost_events" : "gap";

@@ -1,22 +1,22 @@
 /**
- * The nested streams of one side: what units of the wire carry inside them (ParseResult "inner").
+ * The nested streams of one side, which units on the wire carry inside them (ParseResult "inner").
  *
  * In: pieces of nested streams, each with the unit that carried it. Out: their frames, in the side's
- * own queue, with the units' times and, of their bytes, those of the wire. It knows no protocol, and
- * decompresses nothing.
+ * own queue, with the units' times and sizes on the wire. It knows no protocol, and decompresses
+ * nothing.
  */
 import type { Handover, IncompleteReason, Inner } from "../../protocols/protocol.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { ByteStream, type Owner } from "./byte_stream.ts";
 
-/** Nested streams of a side at the same time; a piece of one more is not looked at. */
+/** Nested streams of a side at the same time; pieces of further ones are invalid. */
 const MAX_NESTED = 4096;
 
 /** The unit of the wire that a piece came in. */
 export interface Unit {
   readonly wireBytes: number;
   readonly owner: Owner;
-  /** Of its first byte and of its last. */
+  /** When its first byte moved, and its last. */
   readonly startNs: number;
   readonly endNs: number;
 }
@@ -28,18 +28,18 @@ export interface PieceResult {
   readonly next: Handover | undefined;
 }
 
-/** Which bytes of the wire carried a nested stream's: piece by piece, evenly within each. */
+/** Maps a nested stream's bytes to those on the wire: piece by piece, evenly within each. */
 export class WireMap {
-  /** Ends of the pieces, in the nested stream and on the wire; the first is where all begins. */
+  /** Ends of the pieces, in the nested stream and on the wire; the first entry is the beginning. */
   #pieces: { end: number; wireEnd: number }[] = [{ end: 0, wireEnd: 0 }];
 
-  /** The next piece of `bytes` came in a unit of `wireBytes`. */
+  /** Adds a piece of `bytes` that came in a unit of `wireBytes`. */
   add(bytes: number, wireBytes: number): void {
     const last = this.#pieces[this.#pieces.length - 1] as { end: number; wireEnd: number };
     this.#pieces.push({ end: last.end + bytes, wireEnd: last.wireEnd + wireBytes });
   }
 
-  /** Bytes on the wire of [from, to); what is before `from` is not asked for again. */
+  /** Bytes on the wire of [from, to); later calls ask only for bytes from `from` on. */
   bytesBetween(from: number, to: number): number {
     const bytes = this.#wireAt(to) - this.#wireAt(from);
     const done = this.#pieces.findIndex(({ end }) => end >= to);
@@ -99,7 +99,7 @@ export class NestedStreams {
     const { owner, startNs, endNs } = unit;
     wire.add(bytes.length, unit.wireBytes);
     if (bytes.length === 0) return true;
-    // It is whole with the unit's last byte, however early that began.
+    // The piece is whole when the unit's last byte has moved, so its last byte gets that time.
     const early = startNs === endNs ? 0 : bytes.length - 1;
     if (early > 0) stream.append(bytes, 0, early, startNs, owner);
     stream.append(bytes, early, bytes.length - early, endNs, owner);
@@ -126,12 +126,12 @@ export class NestedStreams {
     };
   }
 
-  /** Units of the wire were lost: what they carried is missing from every nested stream. */
+  /** Units on the wire were lost: bytes may be missing from every nested stream. */
   breakOff(reason: IncompleteReason): void {
     for (const { driver } of this.#nests.values()) driver.breakOff(reason);
   }
 
-  /** Nothing more will come; how many frames that made whole. */
+  /** No more pieces will come; the number of frames that this completed. */
   end(reason: IncompleteReason): number {
     let frames = 0;
     for (const { driver, stream } of this.#nests.values()) {

@@ -1,13 +1,13 @@
 /**
- * What is to be skipped for long need not even be sent: up to where nobody will look at a stream.
+ * Bytes of a long skip need not even be sent to user space: the position up to which that holds.
  *
- * In: where the stream ends, and how much of what is to come is skipped. Out: a position to tell the
- * source of the events; null once all is looked at again.
+ * In: where the stream ends, and how many bytes behind that are skipped. Out: a position for the source
+ * of the events; null once all bytes are needed again.
  */
 
-/** Less is not worth telling the kernel. */
+/** For fewer bytes the kernel side is not told. */
 const MIN_PASS = 256 << 10;
-/** Told at once, at most: the kernel compares positions modulo 2^32. */
+/** Most bytes at a time: the kernel side compares positions modulo 2^32. */
 const MAX_PASS = 1 << 30;
 
 export class PassingBy {
@@ -26,7 +26,7 @@ export class PassingBy {
     this.#tell(this.#until);
   }
 
-  /** Nothing is skipped any more. */
+  /** The skip has ended. */
   end(): void {
     if (this.#until === null) return;
     this.#until = null;

@@ -1,27 +1,27 @@
 /**
- * How much of a stream a plug-in is shown of what is in front, so that its work is linear in the
- * bytes, whatever they are and however often it looks at them.
+ * How many bytes at the front of a stream a plug-in is shown, so that its work is linear in the bytes,
+ * whatever they are and however often it looks at them.
  *
- * In: what became of the frames in front. Out: a size that doubles as the frame asks for more, begins
- * small behind garbage, and grows again with every frame. What asked beyond one window after the other
- * and was no frame then costs these bytes, unless as many were got through before. All of it follows
- * from positions and from what the plug-in asked for, never from how the bytes were cut.
+ * In: what became of the frames in front. Out: a size that doubles when a frame asks for more, begins
+ * small behind garbage, and grows again with every frame. If a start asks for several windows and then
+ * is no frame, all these bytes are given up with it, unless as many were taken before. The size follows
+ * from positions and from what the plug-in asked for, never from how the bytes were chunked.
  */
 
-/** A read or two: nothing is to be seen of it in usual traffic. */
+/** First window in usual traffic: so large that it makes no difference there. */
 export const LARGEST_FIRST = 64 << 10;
-/** Just behind garbage. */
+/** First window just behind garbage. */
 const SMALLEST_FIRST = 256;
-/** Bytes that may be looked at in vain without having got through as many. */
+/** Bytes that may be looked at in vain before as many must have been taken. */
 const FREE_BYTES = 64 << 10;
 
 export class Window {
-  /** Bytes that are shown of what is in front. */
+  /** How many bytes at the front are shown. */
   size = LARGEST_FIRST;
   #first = LARGEST_FIRST;
-  /** What was shown of the frame in front, and was not enough. */
+  /** Bytes that were shown of the frame in front, and were not enough. */
   #vain = 0;
-  /** The same of former ones that cost a byte only. */
+  /** Sum of these over former starts that were no frame and cost one byte only. */
   #vainSum = 0;
 
   /** The frame in front needs so many bytes. */
@@ -32,7 +32,7 @@ export class Window {
     }
   }
 
-  /** Another frame, or another part of it, is in front. */
+  /** Another frame, or another part of one, is in front. */
   restart(): void {
     this.size = this.#first;
     this.#vain = 0;
@@ -43,7 +43,7 @@ export class Window {
     if (this.#first < LARGEST_FIRST) this.#first *= 2;
   }
 
-  /** There was none: how many bytes are given up with it, `passed` ones having been got through? */
+  /** There was no frame: how many bytes are given up, when `passed` bytes were taken before. */
   bad(passed: number): number {
     this.#first = SMALLEST_FIRST;
     const vain = this.#vain;

@@ -3,7 +3,7 @@
 /** Linux's AF_INET; the other family is AF_INET6. */
 const AF_INET = 2;
 
-/** IPv4-mapped IPv6 prints as IPv4; `offset` points at 4 (AF_INET) or 16 (AF_INET6) bytes. */
+/** "10.0.0.1:80" also for ::ffff:10.0.0.1; `offset` points at 4 (AF_INET) or 16 (AF_INET6) bytes. */
 export function formatAddress(
   family: number,
   bytes: Uint8Array,

@@ -2,8 +2,8 @@
  * A cursor over the bytes of one message.
  *
  * In: a range of bytes. Out: numbers and text in wire order; a number is big endian unless its name
- * says otherwise. A read past the end gives zero or "" and sets `failed`, once and for all; it never
- * throws and never copies the bytes.
+ * says otherwise. A read past the end gives 0 or "" and sets `failed`, and so does every later read; it
+ * never throws and never copies the bytes.
  */
 import { formatIpv4, formatIpv6 } from "./address.ts";
 import { exactNumber } from "./number.ts";
@@ -55,13 +55,13 @@ export class ByteReader {
     return high * TWO_32 + this.u32();
   }
 
-  /** As records show it: digits where a number is not exact. */
+  /** A number, or its decimal digits as a string from 2^53 on, where numbers are not exact. */
   u64(): number | string {
     const high = this.u32();
     return unsigned64(high, this.u32());
   }
 
-  /** As u64(). */
+  /** A number, or digits, as u64(). */
   i64(): number | string {
     const high = this.i32();
     return signed64(high, this.u32());
@@ -117,7 +117,7 @@ export class ByteReader {
     this.take(length);
   }
 
-  /** UTF-8; fails where it is not. */
+  /** UTF-8; fails on bytes that are not. */
   text(length: number): string {
     const at = this.take(length);
     if (at < 0) return "";
@@ -141,7 +141,7 @@ export class ByteReader {
     return at < 0 ? "" : base64(this.bytes, at, at + length);
   }
 
-  /** `length` bytes, the rest zero. */
+  /** An address of which only the first `length` bytes are there; the others are zero. */
   ipv4(length = 4): string {
     const at = this.take(length <= 4 ? length : TOO_LONG);
     if (at < 0) return "";
@@ -159,7 +159,7 @@ export class ByteReader {
     return "";
   }
 
-  /** Offset of the next `length` bytes, which are passed; -1 where they are not all there. */
+  /** Steps over `length` bytes and returns their offset; -1 where they are not all there. */
   protected take(length: number): number {
     if (this.failed || length > this.end - this.at || length < 0) {
       this.failed = true;
@@ -182,7 +182,7 @@ export class ByteReader {
   }
 }
 
-/** BigInt is for those alone that a number does not hold. */
+/** Uses BigInt only for values that a number cannot hold. */
 function unsigned64(high: number, low: number): number | string {
   if (high < 0x200000) return high * TWO_32 + low;
   return exactNumber(BigInt(high) * BigInt(TWO_32) + BigInt(low));

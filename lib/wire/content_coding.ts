@@ -1,8 +1,8 @@
 /**
  * Content codings (RFC 9110 section 8.4.1): gzip, deflate, br, zstd.
  *
- * In: coded bytes, all of them or their beginning, and the names of their codings. Out: as
- * lib/wire/decompress.ts. Never throws on traffic.
+ * In: coded bytes, all of them or their beginning, and the names of their codings. Out: what
+ * decompress() returns. Never throws on traffic.
  */
 import {
   type Compression,
@@ -12,7 +12,7 @@ import {
   workFor,
 } from "./decompress.ts";
 
-/** Codings that may be stacked on one body. */
+/** Most codings that are removed from one body. */
 const MAX_CODINGS = 4;
 /**
  * The codings of Content-Encoding or Transfer-Encoding values in the order they were applied, lower

@@ -1,9 +1,9 @@
 /**
  * Compressed bytes, by the name of their format.
  *
- * In: compressed bytes, all of them or their beginning. Out: the beginning of what they unfold to, at
- * most as much as asked for, and how much there is of it where that is cheap to know. Never throws on
- * traffic. What it decodes is bounded by what it is given: a few bytes may stand for gigabytes.
+ * In: compressed bytes, all of them or their beginning. Out: the first decoded bytes, at most as many as
+ * asked for, and how many there are in all if that is cheap to know. Never throws on traffic. It decodes
+ * only so many bytes for each coded one, since a few coded bytes may stand for gigabytes.
  */
 import { decodeBrotli } from "./brotli/decode.ts";
 import { readDictionary } from "./brotli/dictionary.ts";
@@ -11,7 +11,7 @@ import { readDictionary } from "./brotli/dictionary.ts";
 /** RFC 1952, 1950, 1951, 7932 and 8878. */
 export type Compression = "gzip" | "zlib" | "deflate_raw" | "br" | "zstd";
 
-/** What node:zlib's streams are made of: they stop when a buffer is full, where its functions fail. */
+/** The handle inside node:zlib's streams: it stops when a buffer is full, where zlib's functions fail. */
 interface Handle {
   writeSync(
     flush: number,
@@ -40,7 +40,7 @@ interface Zlib {
   brotliDecompressSync: (content: Uint8Array) => Uint8Array;
 }
 
-// A built-in module costs milliseconds to load: only traffic that needs it does.
+// The built-in module takes milliseconds to load: not before traffic needs it.
 let zlib: Zlib | undefined;
 function loaded(): Zlib {
   return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
@@ -51,30 +51,30 @@ function dictionary(): Uint8Array {
   return words ??= readDictionary(loaded().brotliDecompressSync);
 }
 
-/** Flush at the end of what is there, and at the end of all, as zlib.h and zstd.h number them. */
+/** Flush values of zlib.h and zstd.h for the beginning of content and for whole content. */
 const ZLIB_FLUSH = { beginning: 2, whole: 4 };
 const ZSTD_FLUSH = { beginning: 1, whole: 2 };
 /** zlib.h: the input ended before the content did. */
 const Z_BUF_ERROR = -5;
 
-/** A coded byte is decoded to so many at most, unless more are to be shown: usual text has 3 to 20. */
+/** Bytes decoded for each coded one, unless more are to be shown: usual text has 3 to 20. */
 const MAX_RATIO = 32;
-/** So much is decoded of however little, and of however much. */
+/** Bytes that are decoded at least, of however short content, and at most. */
 const MIN_WORK = 16 * 1024;
 const MAX_WORK = 8 * 1024 * 1024;
-/** Decoded at once. */
+/** Bytes decoded in one call. */
 const PIECE = 64 * 1024;
-/** Buffers of the stream's own are not used: the smallest that it makes. */
+/** Size of the stream's own buffer, which is not used: the smallest that there is. */
 const CHUNK_SIZE = 64;
 
 export interface Decoded {
-  /** The beginning. */
+  /** The first decoded bytes. */
   bytes: Uint8Array;
-  /** So many bytes were decoded. */
+  /** How many bytes were decoded. */
   decodedBytes: number;
   /**
-   * These are all. Of zstd that was given as whole content, and is cut nevertheless, the decoder does
-   * not tell.
+   * The content has no more bytes than these. Wrongly true of zstd that was given as whole and is cut:
+   * its decoder does not tell.
    */
   complete: boolean;
 }
@@ -82,7 +82,7 @@ export interface Decoded {
 /** Why nothing was decoded. */
 export type DecodeFailure = "unknown_coding" | "corrupt" | "too_short";
 
-/** How many bytes may be decoded of so many, so that `maxBytes` can be shown. */
+/** How many bytes to decode at most of `codedBytes`, when `maxBytes` are to be shown. */
 export function workFor(codedBytes: number, maxBytes: number): number {
   const work = Math.min(MAX_WORK, Math.max(MIN_WORK, MAX_RATIO * codedBytes));
   // One more tells whether those are all.
@@ -116,7 +116,7 @@ export function decompress(
   }
 }
 
-/** Those of zlib, which tells what is wrong. */
+/** gzip, zlib and deflate: zlib's handle tells what is wrong. */
 function inflate(
   open: Open,
   bytes: Uint8Array,
@@ -142,12 +142,12 @@ function unfoldBrotli(
   const complete = whole && end === "whole" && leftBytes === 0;
   if (end === "corrupt" || (end === "cut" && bytes.length === 0 && whole)) return "corrupt";
   if (bytes.length === 0 && !complete) return end === "whole" ? "corrupt" : "too_short";
-  // What was unfolded to count it is not kept.
+  // Bytes that were decoded only to be counted are not kept.
   const kept = bytes.length > maxBytes ? bytes.slice(0, maxBytes) : bytes;
   return { bytes: kept, decodedBytes: bytes.length, complete };
 }
 
-/** It gives what it has of an input that was cut, and stops where one is wrong. */
+/** zstd: its handle gives what it has of a cut input, and stops at invalid bytes without telling why. */
 function unpackZstd(
   open: Open,
   bytes: Uint8Array,
@@ -172,7 +172,7 @@ interface Ran {
   /** The decoder had nothing more to give. */
   isAtEnd: boolean;
   leftBytes: number;
-  /** zlib's number of what is wrong, or 1; 0: nothing. */
+  /** zlib's error number, or 1 without one; 0: no failure. */
   failure: number;
 }
 
@@ -185,7 +185,7 @@ function run(
   work: number,
 ): Ran {
   const stream = open({ chunkSize: CHUNK_SIZE });
-  // Not of this runtime: nothing can be decoded.
+  // A runtime whose streams have no such handle: nothing can be decoded.
   if (!isStream(stream)) {
     return { bytes: input, decodedBytes: 0, isAtEnd: false, leftBytes: input.length, failure: 1 };
   }

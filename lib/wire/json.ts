@@ -1,16 +1,16 @@
 /**
- * Values as JSON in bytes. In: what JSON.stringify() takes, but for toJSON(). Out: the same text as
- * UTF-8, behind what the buffer holds. It never makes one long string of it.
+ * Values as JSON in bytes. In: what JSON.stringify() takes, but for toJSON(). Out: the same text in
+ * UTF-8, appended to the buffer. It never makes one long string of it.
  *
- * Copying known bytes costs the same few nanoseconds for 10 as for 500 of them, a call of the
- * engine's encoder as much as 40 characters one by one. So keys are kept as bytes, with the value
- * that they last had twice ("version":"1.1"); short plain strings are written character by
- * character; and of an object that comes again the bytes are kept.
+ * Copying known bytes costs the same few nanoseconds for 10 as for 500 of them, and a call of the
+ * engine's encoder as much as writing 40 characters one by one. So the bytes of keys are kept, with
+ * the value that they had twice in a row ("version":"1.1"); short plain strings are written character
+ * by character; and the bytes of objects that come again are kept.
  */
 
 /** Longer strings go through the engine's own escaping and encoder. */
 const SHORT_STRING = 48;
-/** Characters that stand for themselves: 1. */
+/** 1 for characters that JSON writes as they are. */
 const PLAIN = new Uint8Array(128).fill(1, 0x20, 0x7f);
 PLAIN[0x22] = 0;
 PLAIN[0x5c] = 0;
@@ -19,7 +19,7 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
-/** A UTF-16 unit is at most this many bytes of UTF-8. */
+/** Most bytes of UTF-8 that a UTF-16 unit becomes. */
 const MAX_UNIT_BYTES = 3;
 
 const encoder = new TextEncoder();
@@ -31,7 +31,7 @@ const EMPTY = new Uint8Array(0);
 
 const KEPT = Symbol("kept JSON");
 
-/** The bytes of an object that does not change any more. */
+/** The bytes of an object that will not change. */
 class KeptJson {
   readonly of: object;
   /** The only field that copies of the object have beyond its own. */
@@ -50,15 +50,15 @@ interface MayBeKept {
 }
 
 /**
- * Promises that `value` does not change any more, so that its bytes can be kept. They also serve
- * copies that are made as `{ ...value, [more]: … }`, and of no other kind.
+ * Promises that `value` will not change, so that its bytes can be kept. They are also used for copies
+ * made as `{ ...value, [more]: … }`; other copies must not be made.
  */
 export function keepJson(value: object, more = ""): void {
   const object: MayBeKept = value;
   object[KEPT] ??= new KeptJson(value, more);
 }
 
-/** Was that promised? */
+/** Was keepJson() called for the value? */
 export function isJsonKept(value: object): boolean {
   const object: MayBeKept = value;
   return object[KEPT] !== undefined;
@@ -68,9 +68,9 @@ export function isJsonKept(value: object): boolean {
 class Key {
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** The one that last followed. */
+  /** The key that followed it last time. */
   next: Key;
-  /** The value that it last had, and the bytes of both once it had that twice. */
+  /** The value that it had last, and the bytes of key and value once it had that twice. */
   value: unknown = undefined;
   pair: Uint8Array = EMPTY;
 
@@ -90,7 +90,7 @@ class Key {
 
 /** Longer pairs of key and value are not kept. */
 const MAX_PAIR = 8192;
-/** Keys come from traffic, too (header names): no more of them are kept. */
+/** Traffic chooses keys, too (header names): no more than these are kept. */
 const MAX_KEYS = 4096;
 
 /** Bytes that grow as JSON is written to them. */
@@ -100,7 +100,7 @@ export class JsonBuffer {
   length = 0;
   readonly #usualBytes: number;
   readonly #keys = new Map<string, Key>();
-  /** What an object's first key follows, and what one follows behind bytes that were kept. */
+  /** Stand-ins for a key before: of an object's first key, and of one behind kept bytes. */
   readonly #noKey = new Key("");
   readonly #lastKey = new Key("");
 
@@ -109,15 +109,15 @@ export class JsonBuffer {
     this.bytes = new Uint8Array(usualBytes);
   }
 
-  /** Forgets what was written, and the room that only a large value had asked for. */
+  /** Empties the buffer, and gives back room that only a large value needed. */
   clear(): void {
     this.length = 0;
     if (this.bytes.length > 4 * this.#usualBytes) this.bytes = new Uint8Array(this.#usualBytes);
   }
 
   /**
-   * As JSON.stringify(): undefined is left out of objects and null in lists. `depth` counts the
-   * values around this one: of inner objects, whose keys traffic may have chosen, no values are kept.
+   * As JSON.stringify(): undefined is left out of objects, and null in lists. `depth`: how many values
+   * are around this one; the values of inner objects, whose keys traffic may choose, are not kept.
    */
   value(value: unknown, depth = 0): void {
     switch (typeof value) {
@@ -163,7 +163,7 @@ export class JsonBuffer {
     }
     if (this.length === start) this.raw(NO_FIELDS);
     else {
-      // The first key's comma.
+      // The first key wrote its comma there.
       this.bytes[start] = OPEN;
       this.byte(CLOSE);
     }
@@ -216,14 +216,14 @@ export class JsonBuffer {
     this.length += count;
   }
 
-  /** Text as it is. */
+  /** Appends text unescaped. */
   text(text: string): void {
     const most = text.length * MAX_UNIT_BYTES;
     if (this.length + most > this.bytes.length) this.#grow(most);
     this.length += encoder.encodeInto(text, this.bytes.subarray(this.length)).written;
   }
 
-  /** Bytes as they are. */
+  /** Appends bytes. */
   raw(bytes: Uint8Array): void {
     if (this.length + bytes.length > this.bytes.length) this.#grow(bytes.length);
     this.bytes.set(bytes, this.length);

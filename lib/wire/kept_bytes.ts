@@ -1,21 +1,21 @@
 /**
  * The first bytes of something that comes in pieces.
  *
- * In: pieces. Out: as many of their bytes, from the first on, as the limit allows. It copies, grows by
- * doubling, and never beyond the limit.
+ * In: pieces. Out: a copy of their first bytes, as many as the limit allows. Its memory grows by
+ * doubling, never beyond the limit.
  */
 
-/** Memory that is not left to the collector. */
+/** Memory of this size and more is freed at once, not left to the collector. */
 const LARGE_BYTES = 2048;
 
 export class KeptBytes {
-  /** Those kept are the first `length` of these. */
+  /** The first `length` of these are kept. */
   bytes = new Uint8Array(0);
   length = 0;
 
   constructor(public limit: number) {}
 
-  /** Nothing more is kept. */
+  /** The limit is reached: add() keeps nothing more. */
   get isFull(): boolean {
     return this.length >= this.limit;
   }
@@ -25,7 +25,7 @@ export class KeptBytes {
     return this.bytes.length;
   }
 
-  /** The next bytes: [start, end). */
+  /** Adds the bytes [start, end) of `from`. */
   add(from: Uint8Array, start: number, end: number): void {
     const take = Math.min(end - start, this.limit - this.length);
     if (take <= 0) return;
@@ -34,13 +34,13 @@ export class KeptBytes {
     this.length += take;
   }
 
-  /** Begins anew, in the same memory. */
+  /** Forgets the bytes and keeps the memory. */
   reset(limit: number): void {
     this.length = 0;
     this.limit = limit;
   }
 
-  /** Forgets them and gives the memory back; a view of it is empty then. */
+  /** Forgets the bytes and frees the memory; views of it become empty. */
   release(): void {
     if (this.bytes.length >= LARGE_BYTES) this.bytes.buffer.transfer(0);
     this.bytes = new Uint8Array(0);
@@ -50,7 +50,7 @@ export class KeptBytes {
   #reserve(needBytes: number): void {
     if (needBytes <= this.bytes.length) return;
     const sizeBytes = Math.min(this.limit, Math.max(needBytes, this.bytes.length * 2));
-    // What was kept before is let go of at once, and not left to the collector.
+    // transfer() frees the old memory at once, which the collector would do later.
     this.bytes = new Uint8Array(this.bytes.buffer.transfer(sizeBytes));
   }
 }

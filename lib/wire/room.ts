@@ -1,7 +1,8 @@
 /**
- * How much may be shown of one message: of each value, of all of them, and how many.
+ * How much of one message may be shown: bytes of each value, bytes of all values, number of values.
  *
- * In: what was shown. Out: what may be, and whether all was. It keeps numbers, no values.
+ * In: sizes of what is shown. Out: how much more may be, and whether anything was left out. It keeps
+ * no values.
  */
 export class Room {
   /** Something was not shown, or not as a whole. */
@@ -20,7 +21,7 @@ export class Room {
     return Math.max(0, Math.min(this.maxValueBytes, this.maxBytes - this.bytes));
   }
 
-  /** Takes the place of one value; false when there are enough. */
+  /** Counts one more value; false when there are enough already. */
   addValue(): boolean {
     if (this.values < this.maxValues) {
       this.values++;
@@ -30,12 +31,12 @@ export class Room {
     return false;
   }
 
-  /** `bytes` are shown. */
+  /** Counts `bytes` as shown. */
   use(bytes: number): void {
     this.bytes += bytes;
   }
 
-  /** Of `sizeBytes` so many are shown. */
+  /** How many bytes of a value of `sizeBytes` are shown; counts them. */
   take(sizeBytes: number): number {
     const bytes = Math.min(sizeBytes, this.next);
     if (bytes < sizeBytes) this.isCut = true;
@@ -43,7 +44,7 @@ export class Room {
     return bytes;
   }
 
-  /** For the next message. */
+  /** Begins the next message. */
   reset(): void {
     this.isCut = false;
     this.values = 0;
@@ -51,7 +52,7 @@ export class Room {
   }
 }
 
-/** Rows of a table: those that there is room for, and the number of all. */
+/** Rows of a table: the first ones, as far as there is room, and the number of all. */
 export class Rows<T> {
   readonly shown: T[] = [];
   count = 0;
@@ -61,7 +62,7 @@ export class Rows<T> {
     this.#room = room;
   }
 
-  /** There is one more. True: it is to be decoded, and added to `shown`. */
+  /** Counts one more row. True: the caller decodes it and adds it to `shown`. */
   next(): boolean {
     this.count++;
     if (this.#room.next === 0) this.#room.isCut = true;

@@ -7,7 +7,7 @@
 import type { Room } from "./room.ts";
 import { base64, utf8, utf8CutBefore } from "./text.ts";
 
-/** Inside a list or a document. */
+/** A value inside a list or a document. */
 export type ListedBytes = string | { base64: string };
 
 /** A field of its own: NAME or NAME_base64, NAME_truncated where it is cut, NAME_bytes. */
@@ -24,7 +24,7 @@ export interface ShownNames<N extends string> {
   sizeBytes: `${N}_bytes`;
 }
 
-/** The text, without a character that is cut; null when it is none. */
+/** The bytes as text, without a character cut at the end; null when they are no UTF-8. */
 export function shownText(
   bytes: Uint8Array,
   start: number,
@@ -34,7 +34,7 @@ export function shownText(
   return utf8(bytes, start, isCut ? utf8CutBefore(bytes, start, end) : end);
 }
 
-/** A value in a list, as much of it as `room` has left; how much was cut `room.isCut` alone tells. */
+/** A value in a list, as much of it as `room` has left; only `room.isCut` tells that it was cut. */
 export function listedBytes(
   bytes: Uint8Array,
   start: number,
@@ -56,7 +56,7 @@ export function shownNames<N extends string>(name: N): ShownNames<N> {
   };
 }
 
-/** Writes a field of its own; its true size only where `sizeBytes` gives it. */
+/** Writes a field of its own; its size on the wire only where `sizeBytes` is given. */
 export function showField<N extends string>(
   into: ShownField<N>,
   names: ShownNames<N>,

@@ -1,6 +1,6 @@
 /**
- * Few places for what belongs to many ids: one that comes again finds what it left, unless another
- * took its place. In: ids of connections. Out: values; the caller proves whose they are.
+ * A small cache by connection id: 1024 slots, each with the value that was set last by any id of that
+ * slot. In: ids of connections. Out: values; the caller checks that a value is that connection's.
  */
 const SLOTS = 1024;
 
@@ -20,7 +20,7 @@ export class Slots<T> {
   }
 }
 
-/** Ids count up; those of the syscall way in steps of 4096, with the CPU below. */
+/** Ids count up; those of the syscall way in steps of 4096, with the CPU in the low 12 bits. */
 function slotOf(id: number): number {
   const low = id | 0;
   return (low ^ (low >>> 12)) & (SLOTS - 1);

@@ -1,7 +1,6 @@
 /**
- * Bytes of traffic as text, and compared. In: a range of bytes. Out: strings, or null where the bytes
- * are no text.
- * Never throws on traffic, never keeps the bytes.
+ * Bytes of traffic as text, and comparing them. In: a range of bytes. Out: strings, or null where the
+ * bytes are no text. Never throws on traffic, never keeps the bytes.
  */
 
 interface Slicer {
@@ -20,7 +19,7 @@ function loaded(): Slicer {
   return slicer = buffer.Buffer.prototype;
 }
 
-/** Loads what the first text would otherwise wait for. */
+/** Loads Buffer now, so that the first text from traffic does not wait for it. */
 export function prepareText(): void {
   const bytes = new Uint8Array(LONG_TEXT);
   utf8(bytes, 0, bytes.length);
@@ -43,7 +42,7 @@ function shortText(bytes: Uint8Array, start: number, end: number, highest: numbe
   return String.fromCharCode.apply(null, room);
 }
 
-/** One character a byte. */
+/** A string with a character for each byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return shortText(bytes, start, end, 0xff) ??
     (slicer ?? loaded()).latin1Slice.call(bytes, start, end);
@@ -58,7 +57,8 @@ export function hasAt(
 ): boolean {
   const end = start + length;
   if (end > bytes.length || length > known.length) return false;
-  // This way round: Deno 2.9 holds the end of the other's range against this one's length, too.
+  // `bytes` compares itself with `known`, not the reverse: Deno 2.9 also checks the end of the target's
+  // range against the source's length.
   return (slicer ?? loaded()).compare.call(bytes, known, 0, length, start, end) === 0;
 }
 
@@ -68,16 +68,16 @@ export function utf8(bytes: Uint8Array, start: number, end: number): string | nu
   const short = shortText(bytes, start, end, 0x7f);
   if (short !== null) return short;
   const text = (slicer ?? loaded()).utf8Slice.call(bytes, start, end);
-  // What is not valid is replaced by this character; but it may also have been sent.
+  // Invalid bytes become this character, but the traffic may also have had it.
   return text.includes("\ufffd") ? utf8Checked(bytes, start, end) : text;
 }
 
-/** From this many bytes on it is faster to look for others than ASCII first. */
+/** From this many bytes on it is faster to look first whether all are ASCII. */
 const LONG_TEXT = 256;
 
 let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
 
-/** The last long text, for the same one is often sent again; kept once its length came twice. */
+/** The last long text, since the same is often sent again; kept once two in a row had its length. */
 const last: { length: number; text: string | null; bytes: Uint8Array } = {
   length: 0,
   text: null,

@@ -1,22 +1,22 @@
 /**
- * How much memory a value takes. In: plain data, as frames are. Out: bytes, reckoned from how V8 lays
- * things out, and rather too many than too few. It follows every reference, so that what two frames
- * share counts twice, and looks into no private field.
+ * How much memory a value takes. In: plain data, such as frames. Out: bytes, estimated from V8's
+ * layouts, rather too many than too few. It follows every reference, so that what two frames share
+ * counts twice; it sees no private fields.
  */
 
-/** A string's own words; its characters may take two bytes. */
+/** A string without its characters; each of these may take two bytes. */
 const STRING_BYTES = 32;
 const CHARACTER_BYTES = 2;
 /** An object or list, and each of its fields. */
 const OBJECT_BYTES = 48;
 const FIELD_BYTES = 24;
-/** Larger objects are tables, of which three quarters may be empty, and have their names for themselves. */
+/** Objects with more fields are hash tables, up to three quarters empty, with names of their own. */
 const MAX_FIELDS = 32;
 const ENTRY_BYTES = 96 + STRING_BYTES;
 const SLOT_BYTES = 8;
-/** An array of bytes with its buffer, on both heaps. */
+/** A Uint8Array with its buffer, without the bytes. */
 const VIEW_BYTES = 192;
-/** No frame has as many parts: what is in a circle ends here. */
+/** No frame has so many parts: where references make a circle, counting ends here. */
 const MAX_PARTS = 1 << 20;
 
 /** Bytes that `value` takes, with all that it refers to. */
@@ -31,7 +31,7 @@ export function weigh(value: unknown): number {
   return bytes;
 }
 
-/** Its own bytes; what it refers to is added to `left`. */
+/** The object's own bytes; adds what it refers to to `left`. */
 function weighObject(value: object, left: unknown[]): number {
   if (ArrayBuffer.isView(value)) return VIEW_BYTES + value.byteLength;
   if (Array.isArray(value)) {

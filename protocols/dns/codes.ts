@@ -134,12 +134,12 @@ const RCODES = [
   "BADCOOKIE",
 ];
 
-/** Unknown ones as "TYPE65280" (RFC 3597 section 5). */
+/** "A"; "TYPE65280" for an unknown type (RFC 3597 section 5). */
 export function typeName(type: number): string {
   return TYPES.get(type) ?? `TYPE${type}`;
 }
 
-/** Unknown ones as "CLASS42" (RFC 3597 section 5). */
+/** "IN"; "CLASS42" for an unknown class (RFC 3597 section 5). */
 export function className(value: number): string {
   return CLASSES.get(value) ?? `CLASS${value}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The OPT pseudo record (RFC 6891). In: its class and ttl, and a reader on its options.
- * Out: what both ends tell each other about the message. Option data that does not fit is base64.
+ * The OPT pseudo record (RFC 6891). In: its class and ttl, and a reader on its options. Out: DnsEdns.
+ * The data of an option that does not have its code's format is shown as base64.
  */
 import type { DataReader } from "./reader.ts";
 import type { DnsEdns, DnsOption } from "./types.ts";
@@ -90,7 +90,7 @@ function optionFields(code: number, part: DataReader): Fields | null {
   }
 }
 
-/** RFC 7871 section 6: the address is cut behind its prefix. */
+/** RFC 7871 section 6: of the address only the bytes of its prefix are sent. */
 function clientSubnet(part: DataReader): Fields {
   const family = part.u16();
   const source_prefix = part.u8();

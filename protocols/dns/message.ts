@@ -12,14 +12,14 @@ import { decodeData } from "./rdata.ts";
 import { DataReader } from "./reader.ts";
 import type { DnsFlags, DnsMessage, DnsQuestion, DnsRecord } from "./types.ts";
 
-/** Questions and records kept of one message; behind them only OPT is looked for. */
+/** Questions and records kept of one message; of further records only OPT is read. */
 const MAX_QUESTIONS = 64;
 const MAX_RECORDS = 512;
 const IN = 1;
-/** mDNS's use of the class's top bit (RFC 6762 sections 5.4 and 10.2). */
+/** In mDNS the top bit of a class is a flag (RFC 6762 sections 5.4 and 10.2). */
 const MDNS_BIT = 0x8000;
 
-/** The message in bytes `start` to `end`; null when not even a header and its questions are there. */
+/** Decodes bytes [start, end); null when not even a header and its questions are there. */
 export function decodeMessage(
   bytes: Uint8Array,
   start: number,

@@ -15,7 +15,7 @@ export const dns: Plugin = definePlugin({
   name: "dns",
   ports: [53, 5353, 5355],
   transports: ["datagram", "stream"],
-  requestTimeoutMs: 5000, // resolvers ask again after so long
+  requestTimeoutMs: 5000, // a resolver's usual time-out: it then sends the query again
   probe,
   createTrace,
   createState,

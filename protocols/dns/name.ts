@@ -11,14 +11,14 @@ const DOT = 46;
 const BACKSLASH = 92;
 const ZERO = 48;
 
-// The text of the name being read, so that it becomes a string at once; an octet takes four at most.
+// The text of the name being read, made a string in one call; an octet takes four ("\007") at most.
 const text = new Uint8Array(4 * MAX_NAME_BYTES);
 
 /** Reads the names of one message: the bytes from `origin`, where pointers count from, to `end`. */
 export class NameReader {
   /** Offset behind the name read last. */
   after = 0;
-  // Most records repeat one owner by a bare pointer: the last one's target and its name.
+  // The last bare pointer's target and its name: most records repeat their owner by the same pointer.
   private target = -1;
   private pointed = "";
 
@@ -75,7 +75,7 @@ export class NameReader {
   }
 }
 
-/** With "\." "\\" and "\DDD" for what is not visible ASCII (RFC 1035 section 5.1). */
+/** Writes a label with "\." "\\" and "\DDD" for octets that are no visible ASCII (RFC 1035 5.1). */
 function writeLabel(bytes: Uint8Array, start: number, end: number, to: number): number {
   for (let i = start; i < end; i++) {
     const c = bytes[i] as number;
@@ -95,7 +95,7 @@ function writeLabel(bytes: Uint8Array, start: number, end: number, to: number): 
 }
 
 /**
- * Offset behind the name at `offset`, judged by its shape alone: pointers are not followed.
+ * Offset behind the name at `offset`, found without following pointers.
  * -1 when it is no name; `limit` + 1 when it is cut at `limit`.
  */
 export function skipName(bytes: Uint8Array, offset: number, limit: number): number {

@@ -2,7 +2,7 @@
 import type { Outline } from "../protocol.ts";
 import type { DnsExchange } from "./types.ts";
 
-/** Answers that are no failure (RFC 2136 section 2.2 names those of updates). */
+/** Response codes that are no error (those of UPDATE are in RFC 2136 section 2.2). */
 const OK = new Set(["NOERROR", "NXDOMAIN", "YXDOMAIN", "YXRRSET", "NXRRSET"]);
 
 export function outline({ request, response }: DnsExchange): Outline {

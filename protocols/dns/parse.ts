@@ -3,7 +3,7 @@
  *
  * In: bytes of one side. Out: one frame a message; over a stream each has two bytes of length in
  * front (RFC 1035 section 4.2.2). It never keeps bytes: of a message with a gap it keeps what it
- * decoded before the gap, until the rest went by.
+ * decoded before the gap, until the message's last byte has passed.
  */
 import { weigh } from "../../lib/wire/weight.ts";
 import type {
@@ -21,17 +21,17 @@ import type { Transfer } from "./transfer.ts";
 import type { DnsFrame, DnsMessage } from "./types.ts";
 
 const PREFIX_BYTES = 2;
-/** A record of a zone transfer. */
+/** Estimated bytes of memory of a record of a zone transfer. */
 const RECORD_BYTES = 1024;
 
 export interface DnsState {
   maxDataBytes: number;
   /** What is known of a message whose other bytes are missing, by side. */
   partial: { request: DnsFrame | null; response: DnsFrame | null };
-  /** Zone transfers under way, by message id. */
+  /** Zone transfers that have not ended, by message id. */
   transfers: Map<number, Transfer>;
   isDatagram: boolean;
-  /** Queries that were sent again, and may yet be answered themselves. */
+  /** Queries that were sent again, and may still get an answer of their own (repeated.ts). */
   repeated: Timed<DnsFrame>[];
 }
 
@@ -49,7 +49,7 @@ export function createState(options: ProtocolOptions): DnsState {
   };
 }
 
-/** Messages that lack bytes, queries sent again, and zone transfers under way. */
+/** Bytes of messages that lack bytes, of queries sent again, and of unended zone transfers. */
 export function heldBytes({ partial, transfers, repeated }: DnsState): number {
   if (partial.request === null && partial.response === null && transfers.size === 0) {
     return repeated.length === 0 ? 0 : weigh(repeated);
@@ -69,7 +69,7 @@ export function parseFrame(
   return context.state.isDatagram ? parseDatagram(bytes, context) : parseStream(bytes, context);
 }
 
-/** A datagram is one message, whole or cut by the capture; never more. */
+/** A datagram is one message, whole or cut by the capture, never several. */
 function parseDatagram(
   bytes: Uint8Array,
   context: ParseContext<DnsState>,
@@ -103,7 +103,7 @@ function parseStream(
   return frameOf(message, length);
 }
 
-/** The shape that a probe wants, or a lone header, which a probe must not take for proof. */
+/** Has the message the shape that the probe wants, or is it a lone header, too little for the probe? */
 function isPlausible(bytes: Uint8Array, size: number): boolean {
   if (bytes.length < PREFIX_BYTES + 4) return true;
   const side = sideOf(bytes, PREFIX_BYTES);
@@ -116,7 +116,7 @@ function sideOf(bytes: Uint8Array, at: number): Side {
   return (bytes[at + 2] as number) > 127 ? "response" : "request";
 }
 
-/** The rest of the message is not here: it comes, or is lost in a gap, or by the end of the stream. */
+/** A message whose rest is not here: it will come, or is lost in a gap or at the stream's end. */
 function parseCut(
   bytes: Uint8Array,
   length: number,
@@ -143,7 +143,7 @@ function newFrame(message: DnsMessage): DnsFrame {
   return { key: keyOf(message), message, messages: 1, retransmitted: 0 };
 }
 
-/** What a response repeats: an id alone is only 16 bits, and soon used again. */
+/** Id and first question, which a response repeats: an id alone has 16 bits and is soon used again. */
 function keyOf(message: DnsMessage): string {
   const question = message.questions[0];
   return question === undefined
@@ -151,7 +151,7 @@ function keyOf(message: DnsMessage): string {
     : `${message.id} ${question.type} ${question.name.toLowerCase()}`;
 }
 
-/** Over a stream: a length and a message of that side which fits it. A datagram has no second start. */
+/** Over a stream, a length with a message of that side that fits it; a datagram has no other start. */
 export function findBoundary(
   bytes: Uint8Array,
   from: number,

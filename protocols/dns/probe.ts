@@ -1,14 +1,15 @@
 /**
  * Does this look like DNS? Judged by the header and the first entry behind it.
  *
- * In: the first bytes of a direction. Out: yes, likely, no or unsure, growing heads never going back. It
- * decodes nothing and allocates nothing. bpf/infer/dns.bpf.h holds the same rules for the kernel.
+ * In: the first bytes of a direction. Out: yes, likely, no or unsure; with more bytes a yes never
+ * becomes a no, and a no stays. It decodes nothing and allocates nothing. bpf/infer/dns.bpf.h has the
+ * same rules for the kernel.
  */
 import type { Probe, Side } from "../protocol.ts";
 import { Opcode, Type } from "./codes.ts";
 import { skipName } from "./name.ts";
 
-/** Of the second two bytes: must be zero, and is not always (RFC 1035 section 4.1.1). */
+/** Z in the header's flags: it must be zero, and is not always (RFC 1035 section 4.1.1). */
 export const Z_BIT = 0x40;
 
 export const HEADER_BYTES = 12;
@@ -28,7 +29,7 @@ export function probe(head: Uint8Array, side: Side): Probe {
   return stream === "no" ? bare : stream;
 }
 
-/** A length and a message that fits into it at `at`. */
+/** Does a length stand at `at`, and behind it a message that fits into it? */
 export function streamShape(bytes: Uint8Array, at: number, side: Side): Probe {
   if (bytes.length - at < 2) return "unsure";
   const size = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
@@ -36,7 +37,7 @@ export function streamShape(bytes: Uint8Array, at: number, side: Side): Probe {
   return messageShape(bytes, at + 2, bytes.length, size, side);
 }
 
-/** A message of `size` bytes (at most) at `at`, as far as the bytes up to `end` show. */
+/** Does a message of at most `size` bytes stand at `at`, as far as the bytes up to `end` show? */
 export function messageShape(
   bytes: Uint8Array,
   at: number,
@@ -66,7 +67,7 @@ export function messageShape(
   return entry === "yes" ? yes : entry;
 }
 
-/** A name, a type and a class that exists (RFC 1035 sections 4.1.2 and 4.1.3). */
+/** Do a name, a type and a class that exists stand there (RFC 1035 sections 4.1.2 and 4.1.3)? */
 function entryShape(
   bytes: Uint8Array,
   at: number,

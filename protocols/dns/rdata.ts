@@ -2,7 +2,7 @@
  * The data of resource records, by type.
  *
  * In: a reader on exactly the record's data. Out: a string, a list or fields in the words of the
- * type's RFC; null for a type that is not decoded. Whether the data fitted, `reader.failed` says.
+ * type's RFC; null for a type that is not decoded. `reader.failed` says that the data did not fit.
  */
 import { isoTime } from "../../lib/wire/number.ts";
 import { typeName } from "./codes.ts";
@@ -144,7 +144,7 @@ const zonemd: Decode = (r) => ({
   digest: r.hex(r.left),
 });
 
-/** RFC 8945 section 4.2. The code itself proves a secret and is not shown. */
+/** RFC 8945 section 4.2. The MAC itself proves knowledge of a secret and is not shown. */
 const tsig: Decode = (r) => {
   const algorithm = r.name();
   const time_signed = date(r, r.u48());

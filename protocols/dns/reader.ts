@@ -1,7 +1,7 @@
 /**
  * A cursor over the data of one record.
  *
- * In: a range of a message. Out: what lib/wire/byte_reader.ts reads, and names and character strings.
+ * In: a range of a message. Out: numbers and bytes (lib/wire/byte_reader.ts), names, character strings.
  */
 import { ByteReader } from "../../lib/wire/byte_reader.ts";
 import type { NameReader } from "./name.ts";
@@ -11,7 +11,7 @@ export class DataReader extends ByteReader {
     super(bytes, at, end);
   }
 
-  /** Compression is followed wherever it stands, also where RFC 3597 forbids it. */
+  /** A name; compression pointers are followed also where RFC 3597 forbids them. */
   name(): string {
     if (this.failed) return "";
     const name = this.names.read(this.at);
@@ -20,7 +20,7 @@ export class DataReader extends ByteReader {
     return name;
   }
 
-  /** A length byte and as much text (RFC 1035 section 3.3, <character-string>). */
+  /** A length byte and so many bytes of text (RFC 1035 section 3.3, <character-string>). */
   string(): string {
     return this.text(this.u8());
   }

@@ -1,9 +1,9 @@
 /**
  * Queries that were sent again because no answer came.
  *
- * In: both queues of a datagram socket. Out: of the queries that one answer settles the first stays,
- * and says how often it was sent again. The others are kept aside for a while: each may get an answer
- * of its own, and then is an exchange of its own.
+ * In: both queues of a datagram socket. Out: of equal queries with one answer the first stays in the
+ * queue, and says how often it was sent again. The others are kept aside for a while: each may still
+ * get an answer, and is then an exchange of its own.
  */
 import type { StitchContext, Timed } from "../protocol.ts";
 import type { DnsState } from "./parse.ts";
@@ -11,7 +11,7 @@ import type { DnsFrame } from "./types.ts";
 
 type Queue = Timed<DnsFrame>[];
 
-/** Queries kept aside; beyond it the oldest are forgotten. */
+/** Most queries kept aside; the oldest are forgotten. */
 const MAX_ASIDE = 64;
 
 export function gatherRepeated(
@@ -28,7 +28,7 @@ export function gatherRepeated(
   const asked = new Map<string, Queue>();
   for (const request of requests) {
     const { key, message } = request.frame;
-    // mDNS has no ids: there whoever asks the same is no less of an asker (RFC 6762 section 18.1).
+    // mDNS has no ids (RFC 6762 section 18.1): equal queries may be of several hosts.
     if (message.isResponse || message.id === 0 || !answers.has(key)) continue;
     const same = asked.get(key);
     if (same === undefined) asked.set(key, [request]);
@@ -57,7 +57,7 @@ function countAnswers(responses: Queue): Map<string, number> {
   return answers;
 }
 
-/** Queries kept aside to which an answer came that nobody else waits for. */
+/** Puts queries kept aside back into the queue when an answer came that no other query waits for. */
 function takeBack(requests: Queue, answers: Map<string, number>, state: DnsState): void {
   const waiting = new Set(requests.map(({ frame }) => frame.key));
   state.repeated = state.repeated.filter((request) => {

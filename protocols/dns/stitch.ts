@@ -37,7 +37,7 @@ export function stitch(requests: Queue, responses: Queue, context: StitchContext
   return out;
 }
 
-/** A response need not repeat the question (errors, mDNS): then the id and the name answered decide. */
+/** A response without a question (errors, mDNS) takes the key of a query with its id and answered name. */
 function adoptKeys(responses: Queue, requests: Queue): void {
   let keys: Map<string, string> | null = null;
   for (const { frame } of responses) {
@@ -49,7 +49,7 @@ function adoptKeys(responses: Queue, requests: Queue): void {
   }
 }
 
-/** Of the oldest request of each id, and of each id and name. */
+/** The key of the oldest request of each id, and of each id and name. */
 function keysOf(requests: Queue): Map<string, string> {
   const keys = new Map<string, string>();
   for (const { frame: { key, message } } of requests) {
@@ -87,7 +87,7 @@ function gatherTransfers(requests: Queue, responses: Queue, state: DnsState, out
   requests.length = left;
 }
 
-/** The requests for transfers by their ids, the oldest last. */
+/** The requests for zone transfers by id, the oldest last. */
 function askedTransfers(requests: Queue): Map<number, Queue> {
   const asked = new Map<number, Queue>();
   for (let at = requests.length - 1; at >= 0; at--) {
@@ -101,7 +101,7 @@ function askedTransfers(requests: Queue): Map<number, Queue> {
   return asked;
 }
 
-/** True when the response was taken into a transfer under way. */
+/** True when the response belongs to a transfer that has begun. */
 function continues(response: Timed<DnsFrame>, { transfers }: DnsState, out: Out): boolean {
   const { message, key } = response.frame;
   const under = transfers.get(message.id);
@@ -132,7 +132,7 @@ function begins(
   return true;
 }
 
-/** A transfer that stalls, or whose connection ends, is handed over as far as it came. */
+/** Ends transfers that stall or whose connection ended: what came of them is the exchange. */
 function endTransfers(context: StitchContext<DnsState>, out: Out): void {
   for (const [id, { request, response }] of context.state.transfers) {
     const late = context.nowNs - response.endNs >= context.requestTimeoutNs;

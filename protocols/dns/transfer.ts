@@ -9,7 +9,7 @@ import type { Timed } from "../protocol.ts";
 import type { DnsFrame, DnsMessage, DnsRecord } from "./types.ts";
 
 const MAX_RECORDS = 512;
-/** Transfers of one connection at once; more are paired like any other message. */
+/** Transfers of one connection at a time; messages of further ones are paired like any others. */
 export const MAX_TRANSFERS = 32;
 
 export interface Transfer {
@@ -28,7 +28,7 @@ export function isTransfer(message: DnsMessage): boolean {
   return type === "AXFR" || type === "IXFR";
 }
 
-/** A transfer that its first message opens, or null when that message is all there is. */
+/** The transfer that begins with this response; null when this response is all of it. */
 export function openTransfer(
   request: Timed<DnsFrame>,
   response: Timed<DnsFrame>,
@@ -42,7 +42,7 @@ export function openTransfer(
   return transfer;
 }
 
-/** Takes one more message in; true when it was the last. */
+/** Adds one more message; true when it was the last. */
 export function continueTransfer(transfer: Transfer, next: Timed<DnsFrame>): boolean {
   const { response } = transfer;
   const { message } = response.frame;
@@ -67,7 +67,7 @@ export function continueTransfer(transfer: Transfer, next: Timed<DnsFrame>): boo
   return transfer.seen >= transfer.due || more.rcode !== 0;
 }
 
-/** The second record tells an incremental transfer: it is the SOA of an older version. */
+/** Counts records; if the second one is an SOA, of an older version, the transfer is incremental. */
 function count(transfer: Transfer, records: DnsRecord[]): void {
   for (const record of records) {
     const serial = serialOf(record);

@@ -1,4 +1,4 @@
-/** What a DNS message becomes: the typed halves of an exchange, and the frame the parser hands on. */
+/** What a DNS message becomes: the typed halves of an exchange, and the parser's frame. */
 
 /** One entry of the question section. `class` is absent for IN. */
 export interface DnsQuestion {
@@ -27,7 +27,7 @@ export interface DnsRecord {
   /** Seconds. */
   ttl: number;
   data?: DnsData;
-  /** Of a type that is not decoded here, or data that does not fit its type. */
+  /** The data of a type that is not decoded, or data that does not fit its type. */
   data_base64?: string;
   /** True size of data that was cut at --max-body. */
   data_bytes?: number;
@@ -59,7 +59,7 @@ export interface DnsFlags {
   recursion_available?: true;
   authentic_data?: true;
   checking_disabled?: true;
-  /** Z, which is to be zero. */
+  /** Z, which must be zero. */
   reserved?: true;
 }
 
@@ -78,7 +78,7 @@ export interface DnsRequest extends DnsFlags, DnsSections {
   questions: DnsQuestion[];
   prerequisites?: DnsRecord[];
   updates?: DnsRecord[];
-  /** So often it was sent again before the answer came. */
+  /** How often it was sent again before the answer came. */
   retransmitted?: number;
   /** Why the rest of the message could not be read. */
   malformed?: string;
@@ -114,7 +114,7 @@ export interface DnsMessage {
   authorities: DnsRecord[];
   additionals: DnsRecord[];
   edns: DnsEdns | null;
-  /** Records of all sections that are not kept. */
+  /** How many records of all sections are not kept. */
   dropped: number;
   /** Records of the answer section, kept or not. */
   answerCount: number;
@@ -127,7 +127,7 @@ export interface DnsFrame {
   message: DnsMessage;
   /** Messages gathered into this frame (a zone transfer). */
   messages: number;
-  /** Of a request: so many others like it were gathered into it. */
+  /** Of a request: how many repetitions of it are gathered in this frame. */
   retransmitted: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What can be odd about a message that is shown all the same: the values of `anomalies`. Several of
- * them make two parsers see two different messages (request smuggling).
+ * The values of `anomalies`: what is odd about a message that is shown nevertheless. Because of some of
+ * them two parsers may read two different messages (request smuggling).
  */
 export type Anomaly =
   // Lengths (RFC 9112 section 6).
@@ -11,7 +11,7 @@ export type Anomaly =
   | "duplicate_transfer_encoding" // more than one field line
   | "transfer_encoding_not_chunked" // chunked is not the last coding: the body ends with the stream (not for "identity")
   | "transfer_encoding_in_http_1_0"
-  | "framing_without_body" // a length announced where no body can be (204, 101, CONNECT)
+  | "framing_without_body" // Content-Length where no body can be (204, 101, CONNECT)
   | "space_in_chunk_size"
   | "bare_lf_in_chunk"
   | "corrupt_content_coding" // the body is not what Content-Encoding says; shown as it is
@@ -29,7 +29,7 @@ export type Anomaly =
   | "header_without_colon" // the line is not shown
   | "empty_header_name" // the line is not shown
   | "invalid_header_name" // not a token
-  | "numeric_header_name" // does not stand in its place in `headers`
+  | "numeric_header_name" // "42": not in its place in `headers` (types.ts, HeaderFields)
   | "too_many_headers" // of names that no parser knows, lines beyond the 1,000th are not shown
   | "missing_host" // in HTTP/1.1
   | "duplicate_host";

@@ -1,9 +1,9 @@
 /**
  * Bodies: the part that is kept, and how it is shown.
  *
- * In: pieces of a body, transfer coding removed. Out: the body's fields of a message. A body of any
- * size is kept up to a bound only; with a content coding the bound is of coded bytes, because only
- * the beginning can be decoded from a beginning.
+ * In: pieces of a body, transfer coding removed. Out: the body's fields of a message. Only the
+ * beginning of a body is kept, up to a bound; with a content coding the bound counts coded bytes, of
+ * which the first decoded ones can be made.
  */
 import type { ProtocolOptions } from "../protocol.ts";
 import { codingsOf, decodeContent } from "../../lib/wire/content_coding.ts";
@@ -25,7 +25,7 @@ export class Body {
   sizeBytes = 0;
   readonly codings: readonly string[];
   readonly #kept: KeptBytes;
-  /** What comes now does not follow what is kept. */
+  /** Bytes after those kept were not seen: what comes now cannot be joined to them. */
   #isBroken = false;
 
   constructor(head: Head, options: ProtocolOptions) {
@@ -37,7 +37,7 @@ export class Body {
     );
   }
 
-  /** More of it would be kept. */
+  /** Would more bytes be kept? */
   get wantsMore(): boolean {
     return !this.#isBroken && !this.#kept.isFull;
   }
@@ -47,20 +47,20 @@ export class Body {
     return this.#kept.heldBytes;
   }
 
-  /** The next bytes of the body: [start, end). */
+  /** Adds the next bytes of the body: [start, end) of `bytes`. */
   add(bytes: Uint8Array, start: number, end: number): void {
     this.sizeBytes += end - start;
     if (!this.#isBroken) this.#kept.add(bytes, start, end);
   }
 
-  /** The next `length` bytes are not seen. */
+  /** Counts the next `length` bytes, which are not seen. */
   pass(length: number): void {
     if (length === 0) return;
     this.sizeBytes += length;
     this.#isBroken = true;
   }
 
-  /** Writes the body's fields and forgets what is kept; the number of its own bytes that are shown, -1 when decoded. */
+  /** Writes the body's fields and forgets the bytes; how many bytes are shown, -1 when decoded. */
   show(into: HttpContent, head: Head, options: ProtocolOptions): number {
     const { bytes, length } = this.#kept;
     const { codings, sizeBytes } = this;
@@ -96,7 +96,7 @@ export function showWhole(
   return showBody(into, head, options, codings, bytes, start, shown, end - start);
 }
 
-/** `sizeBytes` of body, of which [start, end) is there. */
+/** Writes the fields of a body of `sizeBytes`, of which [start, end) is there. */
 function showBody(
   into: HttpContent,
   head: Head,

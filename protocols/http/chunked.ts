@@ -28,7 +28,7 @@ export type Step = typeof Step[keyof typeof Step];
 
 /** Written by readChunked(). */
 export interface Progress {
-  /** DONE: end of the body. MORE: bytes before it are done with; may lie ahead. */
+  /** DONE: where the body ends. MORE: bytes before it are taken; it may lie beyond those shown. */
   at: number;
   /** INVALID: why. */
   reason: string;
@@ -74,7 +74,7 @@ export function readChunked(
   }
 }
 
-/** The chunk goes on behind what is shown: over a gap, or unseen when enough is kept. */
+/** Takes a chunk that goes on behind what is shown: over a gap, or unseen when enough is kept. */
 function passData(gapBytes: number, reader: Reader, body: Body, progress: Progress): Step {
   if (gapBytes === 0 && body.wantsMore) return Step.MORE;
   body.pass(reader.remaining);
@@ -166,7 +166,7 @@ function readTrailers(
   const end = trailersEnd(bytes, at, reader);
   if (end < 0) {
     if (bytes.length - at > MAX_TRAILERS) return invalid(progress, "trailers_too_large");
-    // Looked at from `at` on the next time.
+    // Counted from `at`, where the bytes of the next call begin.
     reader.scanned = Math.max(0, bytes.length - at - 3);
     return Step.MORE;
   }
@@ -181,7 +181,7 @@ function readTrailers(
   return Step.DONE;
 }
 
-/** -1 when it is not there; `reader.scanned` counts from `at`. */
+/** Offset behind the trailers; -1 when that is not there. `reader.scanned` counts from `at`. */
 function trailersEnd(bytes: Uint8Array, at: number, reader: Reader): number {
   if (bytes[at] === LF) return at + 1;
   if (bytes[at] === CR && bytes[at + 1] === LF) return at + 2;

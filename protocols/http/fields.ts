@@ -12,7 +12,7 @@ import { withholdField, withholdValues } from "./withhold.ts";
 import { COLON, CR, HT, isToken, LF, SP } from "./shape.ts";
 import type { HeaderFields } from "./types.ts";
 
-/** Fields of names that are not known, of one message. */
+/** Most fields of unknown names of one message. */
 const MAX_UNUSUAL = 1000;
 
 /** The lines of a field section. */
@@ -163,7 +163,7 @@ function noteControl(bytes: Uint8Array, at: number, head: Head): void {
   } else if (byte !== HT) head.note("control_character");
 }
 
-/** The value that begins at `start`; `ended` is what lineEnd() said. */
+/** The value that begins at `start`; `ended`: the result of lineEnd(). */
 function fieldValue({ bytes, text, base }: FieldBlock, start: number, ended: number): string {
   let end = ended < 0 ? ~ended : ended;
   if (end > start && bytes[end - 1] === CR) end--;
@@ -182,7 +182,7 @@ function unusualName(
     head.note("empty_header_name");
     return "";
   }
-  // Servers stop at some hundred; each name of its own costs more than its bytes.
+  // Servers allow some hundred fields; each new name takes more memory than its bytes.
   if (++head.unusual > MAX_UNUSUAL) {
     head.note("too_many_headers");
     return "";

@@ -1,6 +1,6 @@
 /**
- * Frames of messages. In: a head, and the reader that took it off the stream. Out: what is queued for
- * stitching; of a head the protocol that it hands over to.
+ * Makes frames of messages. In: a head, and the reader that took it off the stream. Out: the frame, and
+ * the protocol that a head hands over to.
  */
 import type { Head } from "./head.ts";
 import { Name } from "./names.ts";
@@ -30,7 +30,7 @@ export function toFrame(
   return { side: "response", message, complete, wireBytes, shownBytes };
 }
 
-/** After 101 the protocol that was agreed on. */
+/** The protocol that a 101 response agrees to; null when none of ours. */
 export function upgradedTo(head: Head): string | null {
   const upgrade = head.has(Name.UPGRADE) ? head.headers["upgrade"] : undefined;
   return typeof upgrade === "string" && upgrade.toLowerCase() === "websocket" ? "websocket" : null;

@@ -1,8 +1,8 @@
 /**
  * A head: what its first line and its fields say, and what they say about the body.
  *
- * In: what read_head.ts reads, a piece after the other. Out: the same, with what was odd or withheld
- * named. Never looks at bytes.
+ * In: what read_head.ts reads, piece by piece. Out: the same, with the names of anomalies and of what
+ * was withheld. Never looks at bytes.
  */
 import type { Side } from "../protocol.ts";
 import { weigh } from "../../lib/wire/weight.ts";
@@ -11,9 +11,9 @@ import type { HeaderFields } from "./types.ts";
 
 const NOTHING: readonly never[] = [];
 
-/** A head without its texts. */
+/** Estimated memory of a head without its texts. */
 const HEAD_BYTES = 256;
-/** Memory of known fields, in multiples of their bytes. */
+/** Estimated memory of remembered fields, in multiples of their bytes. */
 const MEMO_FACTOR = 8;
 
 /** A head, and how its body is delimited. */
@@ -30,7 +30,7 @@ export class Head {
   anomalies: Anomaly[] | null = null;
   /** Bit 1 << Name.X: the field is there. */
   seen = 0;
-  /** Fields of names that are not known. */
+  /** Number of fields of unknown names. */
   unusual = 0;
   /** Value of Content-Length; -1 when absent or not usable. */
   contentLength = -1;
@@ -49,7 +49,7 @@ export class Head {
     else if (!this.anomalies.includes(anomaly)) this.anomalies.push(anomaly);
   }
 
-  /** Bytes of memory, as they were when first asked for. */
+  /** Bytes of memory, estimated when first asked for. */
   get heldBytes(): number {
     if (this.#heldBytes === 0) {
       this.#heldBytes = HEAD_BYTES + weigh([this.method, this.path, this.reason, this.headers]);
@@ -66,13 +66,13 @@ export class Head {
 export class HeadMemo {
   /** Null when there is nothing to go by. */
   head: Head | null = null;
-  /** What stands behind the head's first line. */
+  /** The head's text behind its first line. */
   fields = "";
-  /** As the fields alone left them: a body or trailers may add to the head's own. */
+  /** Those of the fields alone: a body or trailers may add to the head's own lists. */
   anomalies: readonly Anomaly[] = NOTHING;
   redacted: readonly string[] = NOTHING;
 
-  /** Bytes of memory: fields are short, and each has its place in a table. */
+  /** Bytes of memory, a multiple of the text: short fields each take a place in a hash table. */
   get heldBytes(): number {
     return MEMO_FACTOR * this.fields.length;
   }

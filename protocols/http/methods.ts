@@ -1,11 +1,11 @@
 /**
- * The methods of requests that wait for their response, as far as they decide whether it has a body.
- * In: methods, in order. Out: the oldest, the newest. A few bytes for each, whatever it was called.
+ * A queue of the methods of unanswered requests: HEAD and CONNECT decide whether the response has a
+ * body. In: methods, in order. Out: the oldest, the newest. It keeps a few bytes for each.
  */
 
-/** Beyond so many the oldest is forgotten. */
+/** With more than these the oldest is forgotten. */
 const MAX_METHODS = 1 << 20;
-/** So many that were taken are kept at most, unless more are still waiting. */
+/** Taken methods that stay in the array at most, unless more are still waiting. */
 const SLACK = 64;
 
 /** "": another method, whose responses have bodies. */

@@ -42,7 +42,7 @@ export const NAMES: readonly string[] = [
   "x-trace-id x-xss-protection",
 ].join(" ").split(" ");
 
-/** By index: their values are secrets. */
+/** By index into NAMES: is the value a secret? */
 export const SECRET: readonly boolean[] = NAMES.map(isSecretName);
 
 const SLOTS = 1024;
@@ -56,7 +56,7 @@ for (const [index, name] of spelled.entries()) {
   slots[slot] = index + 1;
 }
 
-/** Of length, first, middle and last letters, blind to case. */
+/** A hash of the name's length and its first, middle and last letters, whatever their case. */
 function hash(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   const first = (bytes[start] as number) | 32;

@@ -1,9 +1,9 @@
 /**
  * The HTTP/1.0 and 1.1 parser (RFC 9112).
  *
- * In: one side's bytes from the first that no frame had yet. Out: one frame a message, interim
- * responses merged into the final one. Heads are waited for, bodies are not: what is shown is kept,
- * the rest is skipped. It never buffers a body, never throws, never loops over messages.
+ * In: one side's bytes, from the first that belongs to no frame yet. Out: one frame a message, interim
+ * responses merged into the final one. It waits for whole heads, not for bodies: it keeps the part of a
+ * body that is shown and skips the rest. It never throws and never loops over messages.
  */
 import { weigh } from "../../lib/wire/weight.ts";
 import { ANY, type Frame, type ParseContext, type ParseResult, type Remains } from "../protocol.ts";
@@ -35,9 +35,9 @@ import type { HttpFrame } from "./types.ts";
 const MAX_HEAD = 256 * 1024;
 /** Interim responses that are listed. */
 const MAX_INTERIM = 16;
-/** So much of an unfinished first line is judged before its end is there. */
+/** An unfinished first line of so many bytes is judged before its end is there. */
 const EARLY_BYTES = 512;
-/** "HTTP/1.": a response that starts where a body was thinkable. */
+/** Length of "HTTP/1.", by which peek() knows a response. */
 const PEEK_BYTES = 7;
 
 type Result = ParseResult<HttpFrame>;
@@ -56,7 +56,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   return result;
 }
 
-/** The frame of a message that came before, to the byte. */
+/** The frame of an equal message that came before (repeated.ts). */
 function recall(bytes: Uint8Array, reader: Reader, { state, side }: Context): Result | null {
   if (reader.last?.isAt(bytes) !== true) {
     const found = state.repeated.find(bytes, side);
@@ -79,7 +79,7 @@ export function abandon(context: Context): Remains<HttpFrame> | null {
   if (head !== null) {
     const message = startMessage(head);
     const shown = body === null ? 0 : body.show(message, head, state.options);
-    // The body that was announced did not come to its end, whatever of it is shown.
+    // The announced body did not come to its end, even if all that is shown of it came.
     if (reader.phase !== Phase.UNTIL_CLOSE) message.body_truncated = true;
     const frame = toFrame(head, message, reader, reader.doneBytes, shown, false);
     remains = { frame, redacted: head.redacted };
@@ -93,7 +93,7 @@ function needMore(bytes: Uint8Array): Result {
   return { kind: "need_more", minBytes: bytes.length + 1 };
 }
 
-/** Is done with `length` bytes, for now: more are to come. */
+/** Takes `length` bytes of a message that goes on. */
 function goOn(bytes: Uint8Array, reader: Reader, length: number): Result {
   return length > 0 ? skip(reader, length) : needMore(bytes);
 }
@@ -122,7 +122,7 @@ function parseHead(bytes: Uint8Array, reader: Reader, context: Context): Result 
   return begin(bytes, end, reader, head, context);
 }
 
-/** Goes on behind a head. */
+/** Goes on behind a head, which ends at `end`. */
 function begin(
   bytes: Uint8Array,
   end: number,
@@ -141,13 +141,13 @@ function begin(
     : beginResponse(bytes, end, reader, head, context);
 }
 
-/** Text in a body may look like a request line, but for its target. */
+/** Is the target one that clients send? Text in a body may look like a request line otherwise. */
 function hasUsualTarget({ method, path }: Head): boolean {
   if (path.includes(" ")) return false;
   return path.startsWith("/") || path.startsWith("http") || path === "*" || method === "CONNECT";
 }
 
-/** No head ends here yet: may it still? */
+/** The result where no head ends in the bytes: more are needed, or it is none. */
 function partialHead(
   bytes: Uint8Array,
   start: number,
@@ -161,7 +161,7 @@ function partialHead(
     : statusLineShape(bytes, start);
   if (shape === "no") return invalid(reader, side === "request" ? "request_line" : "status_line");
   if (end >= 0 || bytes.length - start > MAX_HEAD) {
-    // Once: what is looked for behind it may look like a beginning in every line.
+    // Not while resyncing: there every line may look like the start of a head, and only one is kept.
     if (!reader.isJoining) keepCut(bytes, start, reader, context);
     return invalid(reader, "head_too_large");
   }
@@ -169,7 +169,7 @@ function partialHead(
   return needMore(bytes);
 }
 
-/** What is shown of a head that is too large: abandon() hands it over. */
+/** Keeps the first lines of a head that is too large: abandon() hands them over. */
 function keepCut(bytes: Uint8Array, start: number, reader: Reader, context: Context): void {
   const { side, state } = context;
   const end = bytes.lastIndexOf(LF, start + MAX_HEAD) + 1;
@@ -193,7 +193,7 @@ function beginRequest(
   pushMethod(context.state, head.method);
   let phase: Phase = Phase.LENGTH;
   if (head.isChunked) phase = Phase.CHUNK_SIZE;
-  // A server cannot tell where such a request ends: it must refuse it and close.
+  // Transfer-Encoding without chunked: nothing tells where the request ends, so a server must close.
   else if (head.hasTransferEncoding) phase = Phase.UNTIL_CLOSE;
   else reader.remaining = Math.max(0, head.contentLength);
   return beginBody(bytes, end, reader, head, phase, context);
@@ -214,7 +214,7 @@ function beginResponse(
   }
   const { state } = context;
   const method = takeMethod(state);
-  // A client that waits for leave to send its body sends none where it is refused (RFC 9110, 10.1.1).
+  // A client that expects "100 Continue" sends no body after a final response (RFC 9110, 10.1.1).
   if (state.methods.length === 0) state.request.isRefused = state.request.awaitsLeave;
   const isTunnel = status === 101 || (method === "CONNECT" && status < 300);
   if (isTunnel || method === "HEAD" || status === 204 || status === 304) {
@@ -236,7 +236,7 @@ function beginResponse(
   return beginBody(bytes, end, reader, head, Phase.PEEK, context);
 }
 
-/** The head is done: with a body that is not all here, its bytes are let go of at once. */
+/** Begins the body behind a head; if the body is not all here, the head's bytes are skipped at once. */
 function beginBody(
   bytes: Uint8Array,
   end: number,
@@ -283,7 +283,7 @@ function parseBody(
 }
 
 /**
- * The request was not seen, it may have been HEAD: if the next response starts right here, it was.
+ * The response's request was not seen and may have been HEAD: it was if the next response starts here.
  */
 function peek(
   bytes: Uint8Array,
@@ -299,7 +299,7 @@ function peek(
   }
   if (shape === "unsure" && context.gapBytes === 0) {
     if (!context.ended) return goOn(bytes, reader, at);
-    // Nothing more comes: a body that was only announced is taken for the answer to HEAD.
+    // Nothing more comes: without a byte of its body this is taken for the response to HEAD.
     if (there === 0) return finish(bytes, at, at, reader, head, context, false);
   }
   reader.phase = reader.next;
@@ -362,14 +362,14 @@ function parseChunks(
     case Step.DONE:
       return finish(bytes, at, progress.at, reader, head, context, false);
     case Step.INVALID:
-      // What is before the bad bytes belonged to the message, however they came.
+      // Bytes before the bad ones belong to the message, in whatever chunks they came.
       return progress.at > 0 ? skip(reader, progress.at) : invalid(reader, progress.reason);
     default:
       return goOn(bytes, reader, progress.at);
   }
 }
 
-/** The message ends at `end`; its body, if no Body has it, begins at `bodyStart`. */
+/** Makes the frame of a message that ends at `end`; its body, if no Body has it, is [bodyStart, end). */
 function finish(
   bytes: Uint8Array,
   bodyStart: number,

@@ -1,9 +1,9 @@
 /**
  * Is this HTTP/1, and where does the next message start?
  *
- * In: the first bytes of a direction, or bytes from anywhere in it. Out: a verdict, or an offset.
- * It never needs more of a line than PROBE_BYTES when the method is a known one: an unmatched
- * connection's payload stops early in the kernel.
+ * In: the first bytes of a direction, or bytes from anywhere in it. Out: a verdict, or an offset. Of a
+ * line with a known method it needs PROBE_BYTES at most, since the kernel side sends only 256 bytes of
+ * a connection that is not recognised yet.
  */
 import type { ParseContext, Probe, Side } from "../protocol.ts";
 import { disturb, type HttpState } from "./state.ts";
@@ -26,7 +26,7 @@ import {
 
 /** A known method and so many bytes of a request target are enough. */
 const PROBE_BYTES = 200;
-/** No line is longer, as servers have it. */
+/** Servers accept no longer lines. */
 const PROBE_LINE = 16 * 1024;
 
 export function probe(head: Uint8Array, side: Side): Probe {
@@ -44,7 +44,7 @@ export function probe(head: Uint8Array, side: Side): Probe {
   return isLongTarget(head, start, enough) ? "likely" : "unsure";
 }
 
-/** A word, and a path that is too long to see its end: the other side tells it from other text. */
+/** Do a word and a path without an end come? The other side must then confirm that it is HTTP. */
 function isLongTarget(head: Uint8Array, start: number, end: number): boolean {
   const target = spacesEnd(head, tokenEnd(head, start, end), end);
   return head[target] === 0x2f && isPlain(head, target, end) &&
@@ -75,7 +75,7 @@ function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): numb
   while (line < bytes.length) {
     const found = bytes.indexOf(LF, line);
     const end = found < 0 ? bytes.length : found;
-    // All starts within one line share its end, so one look at the end spares the whole line.
+    // All starts in one line need the same end: without "HTTP/x.y" there the line is passed at once.
     if (found < 0 || endsInVersion(bytes, line, end)) {
       const start = findInLine(bytes, line, end, found >= 0, line > from || startsLine);
       if (start >= 0) return start;
@@ -85,7 +85,7 @@ function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): numb
   return bytes.length;
 }
 
-/** The shortest line that fits is asked for: "M / HTTP/1.1". */
+/** Does the line end like "M / HTTP/1.1", the shortest there is? */
 function endsInVersion(bytes: Uint8Array, line: number, lineFeed: number): boolean {
   const end = bytes[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed;
   return end - line >= 12 && bytes[end - 9] === SP && bytes[end - 8] === 0x48;
@@ -115,17 +115,17 @@ function findInLine(
   return -1;
 }
 
-/** No request line goes over a control character. */
+/** Where a request line can begin: behind the line's last control character. */
 function afterControls(bytes: Uint8Array, line: number, end: number): number {
-  // The CR of a line end is none, nor is one that may become so.
+  // A CR at the end is, or may become, part of the line end.
   let at = bytes[end - 1] === CR ? end - 1 : end;
   while (at > line && (bytes[at - 1] as number) >= SP) at--;
   return at;
 }
 
 /**
- * As knownMethod(), of any method in capitals where a line may start. 0 when a known one is in it,
- * which is then the likelier start: the line began with the end of a body.
+ * As knownMethod(), for any method in capitals at a possible start of a line. 0 when a known one is in
+ * it, as in "XYZGET": there the end of a body and a request share a line.
  */
 function anyMethod(bytes: Uint8Array, at: number, end: number): number {
   const known = knownMethod(bytes, at, end);
@@ -146,7 +146,7 @@ function isCapital(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
 }
 
-/** Origin form, asterisk form, the "h" of an absolute one, or what CONNECT names. */
+/** Does a target start there: "/", "*", the "h" of a URL, or a host behind CONNECT? */
 function startsTarget(bytes: Uint8Array, method: number, target: number): boolean {
   const byte = bytes[target] as number;
   if (byte === 0x2f || byte === 0x2a || byte === 0x68) return true;

@@ -1,8 +1,8 @@
 /**
  * Heads: first line, fields, and what they say about the body.
  *
- * In: the bytes of a whole head. Out: a Head. Nothing is decided by a regular expression, and what
- * is odd is named in `anomalies` instead of refused.
+ * In: the bytes of a whole head. Out: a Head. No regular expressions; what is odd is named in
+ * `anomalies`, not refused.
  */
 import type { Side } from "../protocol.ts";
 import { keepJson } from "../../lib/wire/json.ts";
@@ -24,7 +24,7 @@ import { HeaderFields } from "./types.ts";
 import { withholdTarget } from "./withhold.ts";
 
 const NOTHING: readonly never[] = [];
-/** Longer heads are read anew each time. */
+/** Heads with more bytes are read anew each time. */
 const MAX_MEMO = 4096;
 
 /** Reads the head in [start, end), its empty line included; null when its first line is not HTTP's. */
@@ -59,13 +59,13 @@ export function readHead(
     memo.redacted = head.redacted;
   }
   if (side === "request" && !showSecrets) withholdTarget(head);
-  // Anomalies of the first line are not the fields'.
+  // The memo is for fields alone: not with anomalies of this first line.
   memo.head = isOdd || text.length > MAX_MEMO ? null : head;
   memo.fields = memo.head === null ? "" : fields;
   return head;
 }
 
-/** What the same fields said last time. The headers themselves are shared: nobody changes them. */
+/** Takes over what equal fields gave last time. Both heads share `headers`, which nobody changes. */
 function recallFields(head: Head, known: Head, memo: HeadMemo): void {
   keepJson(known.headers);
   head.headers = known.headers;
@@ -157,13 +157,13 @@ function readTransferEncoding(head: Head, value: string | string[] | undefined):
   const last = text.substring(text.lastIndexOf(",") + 1).trim();
   head.isChunked = last === "chunked";
   if (!head.isChunked) head.note("transfer_encoding_not_chunked");
-  // It was never more than a word for "none" (RFC 2616, section 3.6), and servers take it for that.
+  // "identity" meant "none" (RFC 2616, section 3.6), and servers still take it so.
   if (text.split(",").every((coding) => coding.trim() === "identity")) {
     head.hasTransferEncoding = false;
   }
 }
 
-/** -1 when the value cannot be used; of differing values the first counts. */
+/** The value of Content-Length; -1 when it cannot be used. Of differing values the first counts. */
 function readLength(head: Head, value: string | string[] | undefined): number {
   if (value === undefined) return -1;
   if (typeof value === "string") {

@@ -1,31 +1,31 @@
 /**
- * Messages that come again to the byte: polls, health checks, a page that everybody asks for.
+ * Remembers messages that come again byte for byte: polls, health checks, a page that many ask for.
  *
- * In: the bytes in front of a parser. Out: the frame that the same bytes made before, on whatever
- * connection of the trace. Nobody changes it. It knows nothing of framing: parse.ts asks only where a
- * message depends on its own bytes alone.
+ * In: the bytes in front of a parser. Out: the frame that equal bytes gave before, on any connection of
+ * the run; nobody changes it. It knows nothing of framing: parse.ts asks it only where a message
+ * depends on its own bytes alone.
  */
 import { keepJson } from "../../lib/wire/json.ts";
 import { hasAt } from "../../lib/wire/text.ts";
 import type { Frame, Side } from "../protocol.ts";
 import type { HttpFrame, HttpResponse } from "./types.ts";
 
-/** Messages that are kept, at most; one that comes more often takes the place of another. */
+/** Most messages that are kept; one that comes more often takes the place of another. */
 const SLOTS = 256;
-/** Longer ones are read anew each time. */
+/** Messages with more bytes are not kept. */
 const MAX_BYTES = 4096;
-/** So are those whose body unfolds to more text than this: it would be kept, too, and as JSON. */
+/** Nor are those whose decoded body is longer: its text and JSON would be kept, too. */
 const MAX_SHOWN = 8192;
-/** So many bytes of a message choose its slot. */
+/** Bytes of a message that its hash, and so its slot, is made of. */
 const SAMPLES = 16;
-/** Of messages that differ between those bytes, so many are let pass before another one is kept. */
+/** How many other messages of the same slot pass before a kept one is replaced. */
 const MIN_PATIENCE = 16;
 const MAX_PATIENCE = 4096;
 
 /** A message that came twice. */
 export class Repeated {
   readonly result: Frame<HttpFrame>;
-  /** Of a request. */
+  /** Method of a request; "" for a response. */
   readonly method: string;
   readonly #bytes: Uint8Array;
 
@@ -40,7 +40,7 @@ export class Repeated {
   isAt(bytes: Uint8Array): boolean {
     const own = this.#bytes;
     const { length } = own;
-    // Most others differ here, and a call costs more than a look.
+    // Most other messages differ in one of these two bytes, and the call of hasAt() costs more.
     return bytes.length >= length && bytes[length - 1] === own[length - 1] &&
       bytes[length >> 1] === own[length >> 1] && hasAt(bytes, 0, own, length);
   }
@@ -48,7 +48,7 @@ export class Repeated {
 
 const TIME = "time_to_first_byte_ns" satisfies keyof HttpResponse;
 
-/** The frame for all that are like it: but for their time, their messages are the same. */
+/** The frame that all equal messages share: without what differs between them, the times. */
 function shared(frame: HttpFrame): HttpFrame {
   if (frame.side === "request") {
     const message = { ...frame.message };
@@ -60,16 +60,16 @@ function shared(frame: HttpFrame): HttpFrame {
   return { ...frame, message };
 }
 
-/** One place of the memory. */
+/** A place for one kept message. */
 interface Slot {
   hash: number;
   repeated: Repeated | null;
-  /** Others that came to this place since it was last of use, and how many may. */
+  /** How many others came to this slot since its message came last, and how many may. */
   others: number;
   patience: number;
 }
 
-/** What came before, of all connections of a trace. */
+/** Messages that came before, on all connections of a run. */
 export class RepeatedMessages {
   readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => ({
     hash: 0,
@@ -78,7 +78,7 @@ export class RepeatedMessages {
     patience: MIN_PATIENCE,
   }));
 
-  /** The message that `bytes` are, to the last one. */
+  /** The kept message that is equal to `bytes`. */
   find(bytes: Uint8Array, side: Side): Repeated | null {
     if (bytes.length > MAX_BYTES) return null;
     const hash = hashOf(bytes, bytes.length);
@@ -91,7 +91,7 @@ export class RepeatedMessages {
     return repeated;
   }
 
-  /** The first bytes are that message: it is kept the second time that it comes. */
+  /** Notes the message at the beginning of `bytes`, which is kept the second time that it comes. */
   note(bytes: Uint8Array, result: Frame<HttpFrame>): void {
     const { length } = result;
     const { body, body_base64 } = result.frame.message;
@@ -106,7 +106,7 @@ export class RepeatedMessages {
       slot.patience = MIN_PATIENCE;
       return;
     }
-    // What was kept was of no use.
+    // A message that is replaced was of no use: the next one stays longer.
     if (slot.repeated !== null) slot.patience = Math.min(2 * slot.patience, MAX_PATIENCE);
     slot.repeated = new Repeated(bytes.slice(0, length), result);
   }

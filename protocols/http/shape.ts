@@ -1,5 +1,5 @@
 /**
- * The shapes of first lines: what probe, resync and parser agree on.
+ * The shapes of first lines, which probe, resync and parser share.
  *
  * In: ranges of bytes. Out: verdicts and offsets. It never looks further than the line.
  */
@@ -17,10 +17,10 @@ export const MAX_METHOD = 32;
 
 /** "HTTP/1." */
 const VERSION = new Uint8Array([0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e]);
-/** Where its first digit stands. */
+/** Where its first digit stands: "HTTP/" may be followed by any digit. */
 const MAJOR = 5;
 
-/** tchar of RFC 9110 section 5.6.2: 1. */
+/** 1 for a tchar of RFC 9110 section 5.6.2. */
 const TOKEN = new Uint8Array(256);
 for (const range of ["!!", "#'", "*+", "-.", "09", "AZ", "^z", "||", "~~"]) {
   TOKEN.fill(1, range.charCodeAt(0), range.charCodeAt(1) + 1);
@@ -72,9 +72,9 @@ function isStatusByte(nth: number, byte: number): boolean {
 }
 
 /**
- * Does a request line ("TOKEN SP target SP HTTP/1.x") start at `at`? It is looked for up to `end`:
- * without a line end before it, the answer is "no" or "unsure". Lenient as servers are: spaces more
- * than one, a version that is none of HTTP/1's, control characters within the target.
+ * Does a request line ("TOKEN SP target SP HTTP/1.x") start at `at`? Without a line end before `end`
+ * the answer is "no" or "unsure". As lenient as servers are: it takes several spaces, other versions,
+ * and control characters within the target.
  */
 export function requestLineShape(bytes: Uint8Array, at: number, end: number): Shape {
   const space = tokenEnd(bytes, at, Math.min(end, at + MAX_METHOD + 1));
@@ -99,7 +99,7 @@ export function isRequestLine(bytes: Uint8Array, at: number, lineFeed: number): 
   if (space === at || bytes[space] !== SP || isPreface(bytes, at, space)) return false;
   const target = spacesEnd(bytes, space, version);
   if (target >= version || (bytes[target] as number) <= SP) return false;
-  // As requestLineShape() says of the line's beginning: no server takes it.
+  // No server takes a NUL in the target: requestLineShape() refuses it, too.
   return !bytes.subarray(target, version).includes(0);
 }
 
@@ -124,7 +124,7 @@ function isPreface(bytes: Uint8Array, at: number, space: number): boolean {
   return space - at === 3 && bytes[at] === 0x50 && bytes[at + 1] === 0x52 && bytes[at + 2] === 0x49;
 }
 
-/** Has no byte of [from, end) any business in text but as a part of it? */
+/** Are all bytes of [from, end) characters of text, without control characters? */
 export function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
   for (let i = from; i < end; i++) {
     const byte = bytes[i] as number;
@@ -167,7 +167,8 @@ export function skipEmptyLines(bytes: Uint8Array, from: number): number {
 
 /**
  * Offset behind the empty line that ends a head, -1 when it is not there. `start` is the head's
- * first byte, `from` where to look on. Every second byte is enough to meet two line feeds.
+ * first byte, `from` where the search goes on. It looks at every second byte: of two line feeds in a
+ * row it meets one.
  */
 export function findHeadEnd(bytes: Uint8Array, start: number, from: number): number {
   const end = bytes.length;

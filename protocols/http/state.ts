@@ -23,31 +23,31 @@ export const Phase = {
 } as const;
 export type Phase = typeof Phase[keyof typeof Phase];
 
-/** Memory of a connection that is idle, with the parts that drive its parser; and of a method in its list. */
+/** Memory of an idle connection's state with the parts that drive its parser; and of a queued method. */
 const STATE_BYTES = 4608;
 const METHOD_BYTES = 8;
 
 /** One side's message in progress. */
 export class Reader {
   phase: Phase = Phase.HEAD;
-  /** Phase behind Phase.PEEK. */
+  /** The phase that follows Phase.PEEK. */
   next: Phase = Phase.HEAD;
   head: Head | null = null;
   body: Body | null = null;
   /** Bytes of the body, or of the chunk, still to come. */
   remaining = 0;
-  /** Where to look on for the end of a head: bytes before it were looked at. */
+  /** Where the search for a head's end goes on: bytes before it were searched. */
   scanned = 0;
-  /** Bytes of this unit that were already done with. */
+  /** Bytes of this message that were skipped. */
   doneBytes = 0;
   /** Status codes of interim responses before the one in progress. */
   interim: number[] | null = null;
-  /** A final response came while the client waited for leave to send its body: perhaps none follows. */
+  /** A final response came before "100 Continue": perhaps no body of the request follows. */
   isRefused = false;
-  /** The next head was looked for, not expected: it must look the part. */
+  /** The next head was found by findBoundary(), so its target must look like one, too. */
   isJoining = false;
   readonly memo = new HeadMemo();
-  /** The last message that came again. */
+  /** The kept message that came last: the next one is compared with it first. */
   last: Repeated | null = null;
 
   /** The request in progress has asked for "100 Continue", and nothing of its body came yet. */
@@ -84,7 +84,7 @@ export class HttpState {
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
   readonly methods = new Methods();
-  /** The queue may not be in step with the responses: joined mid-stream, or after a loss. */
+  /** `methods` may not fit the responses: the connection was joined mid-stream, or bytes were lost. */
   uncertain = false;
   /** The client was seen to send a request before the last one was answered. */
   pipelined = false;
@@ -95,12 +95,12 @@ export class HttpState {
   }
 }
 
-/** Heads and the kept part of bodies in progress, the last fields, and methods. */
+/** Bytes of heads and kept bodies in progress, of the last fields, and of methods. */
 export function heldBytes({ request, response, methods }: HttpState): number {
   return STATE_BYTES + request.heldBytes + response.heldBytes + METHOD_BYTES * methods.length;
 }
 
-/** What the connections of a trace share. */
+/** What the connections of a run share. */
 export interface HttpTrace {
   readonly options: ProtocolOptions;
   readonly repeated: RepeatedMessages;
@@ -114,7 +114,7 @@ export function createState(trace: HttpTrace): HttpState {
   return new HttpState(trace);
 }
 
-/** Does what the next message of `side` is depend on its own bytes alone? */
+/** Does the next frame of `side` depend on the message's own bytes alone? */
 export function standsAlone(state: HttpState, side: Side): boolean {
   const { doneBytes, interim, isJoining } = state[side];
   if (doneBytes > 0 || interim !== null || isJoining) return false;
@@ -123,7 +123,7 @@ export function standsAlone(state: HttpState, side: Side): boolean {
   return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
 }
 
-/** Bytes of `side` were lost: what was half read is forgotten, and the methods are doubted. */
+/** Bytes of `side` were lost: forgets its half-read message, and no longer trusts `methods`. */
 export function disturb(state: HttpState, side: Side): void {
   state[side].reset();
   state[side].isJoining = true;
@@ -136,7 +136,7 @@ export function pushMethod(state: HttpState, method: string): void {
   methods.push(method);
 }
 
-/** Method of the request that the response at hand answers; null when it is not known. */
+/** Takes the method of the request that the next response answers; null when it is not known. */
 export function takeMethod(state: HttpState): MethodKind | null {
   const { methods } = state;
   if (methods.length === 0) {
@@ -145,11 +145,11 @@ export function takeMethod(state: HttpState): MethodKind | null {
   }
   if (!state.uncertain) return methods.take();
   if (state.pipelined) {
-    // Perhaps another one's: where it matters, what follows the head tells more (Phase.PEEK).
+    // It may be another request's. For HEAD and CONNECT the bytes behind the head decide (PEEK).
     const method = methods.take();
     return method === "HEAD" || method === "CONNECT" ? null : method;
   }
-  // Out of step: without pipelining only the newest can be unanswered.
+  // The queue does not fit: without pipelining only the newest request can be unanswered.
   state.uncertain = false;
   const { newest } = methods;
   methods.clear();

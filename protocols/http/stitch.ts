@@ -2,7 +2,7 @@
  * Pairs requests with responses by order, as RFC 9112 section 9.3.2 has it.
  *
  * In: both queues of a connection. Out: exchanges. A response waits while its request is still being
- * sent; behind a loss, also until it is known whose it is (lib/stitch/realign.ts).
+ * sent; behind a loss, also until it is known which request it answers (lib/stitch/realign.ts).
  */
 import { joinHalves } from "../../lib/stitch/halves.ts";
 import { nothingToPair, pairInOrder } from "../../lib/stitch/in_order.ts";
@@ -14,7 +14,7 @@ import type { HttpExchange, HttpFrame, HttpRequest, HttpResponse } from "./types
 type Queue = Timed<HttpFrame>[];
 type Context = StitchContext<HttpState>;
 
-/** Responses that wait for the end of a request that is under way. */
+/** Most responses that wait for the end of a request in progress. */
 const MAX_HELD = 64;
 
 export function stitch(
@@ -28,7 +28,7 @@ export function stitch(
   const held = heldBack(requests, responses, context);
   pairInOrder(requests, responses, context, (request, response, reason) => {
     const one = exchangeOf(request, response, reason);
-    // The first push() into an empty list makes room for 17.
+    // The first push() into an empty list would allocate room for 17.
     if (out.length === 0) out = [one];
     else out.push(one);
   });
@@ -89,7 +89,7 @@ function answeredAfter(response: HttpResponse, waitedNs: number): HttpResponse {
   return response;
 }
 
-/** Of a message that broke off, less came than the parser had asked to skip. */
+/** Corrects the sizes of a message that broke off: the parser had counted bytes that never came. */
 function settle(frame: HttpFrame, wireBytes: number): void {
   const { message } = frame;
   const missing = Math.max(0, frame.wireBytes - wireBytes);

@@ -1,6 +1,6 @@
 /**
- * What the HTTP/1 plug-in hands over: one request and one response, in the words of RFC 9110 and
- * RFC 9112. Key order here is key order in the output; absent when unknown.
+ * The halves of an HTTP/1 exchange, in the words of RFC 9110 and RFC 9112, and the parser's frames. Key
+ * order here is key order in the output; a field that is not known is absent.
  */
 
 import type { Anomaly } from "./anomalies.ts";
@@ -30,7 +30,7 @@ export interface HttpContent {
   /** Text when what is shown is valid UTF-8, content codings removed; else body_base64. */
   body?: string;
   body_base64?: string;
-  /** What is shown is not all. */
+  /** Not all of the body is shown. */
   body_truncated?: true;
   /** What is odd about the message. */
   anomalies?: Anomaly[];
@@ -59,11 +59,11 @@ export interface HttpResponse extends HttpContent {
 export type HttpFrame = HttpRequestFrame | HttpResponseFrame;
 
 interface FrameFacts {
-  /** False when it ended before its end. */
+  /** False when the message broke off. */
   complete: boolean;
-  /** Bytes of the whole unit, had everything come that the parser asked to skip. */
+  /** Bytes of the whole message, counting skipped bytes that have not come yet. */
   wireBytes: number;
-  /** Bytes of the body that are shown; -1 when they are not the body's own (decoded). */
+  /** Bytes of the body that are shown; -1 when decoded bytes are shown. */
   shownBytes: number;
 }
 

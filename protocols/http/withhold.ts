@@ -1,8 +1,8 @@
 /**
- * Secrets of a message that stand inside its fields: in the request target, in values, in form bodies.
+ * Secrets inside a message's parts: in the request target, in field values, in form bodies.
  *
- * In: what the parser read. Out: the same without them, their names in `head.redacted`. What is
- * secret lib/secrets/ knows; here is where HTTP has it.
+ * In: what the parser read. Out: the same without secrets, their names in `head.redacted`. lib/secrets/
+ * says what is a secret; this file knows where HTTP has secrets.
  */
 import { secretsInForm } from "../../lib/secrets/forms.ts";
 import { mayHoldSecrets, nameSecrets, withoutSecrets } from "../../lib/secrets/text.ts";
@@ -11,11 +11,11 @@ import type { Head } from "./head.ts";
 import { isToken } from "./shape.ts";
 import type { HeaderFields } from "./types.ts";
 
-/** Their whole value is one URL, with whatever characters. */
+/** Fields whose whole value is one URL, with whatever characters. */
 const URL_FIELDS: ReadonlySet<string> = new Set(["location", "referer", "content-location"]);
-/** They offer schemes, and have no credentials of their own. */
+/** Fields that offer authentication schemes, without credentials. */
 const CHALLENGES: ReadonlySet<string> = new Set(["www-authenticate", "proxy-authenticate"]);
-/** Browsers can send credentials with a WebSocket as the name of a subprotocol only. */
+/** Browsers can send credentials with a WebSocket only as the name of a subprotocol. */
 const SUBPROTOCOL = "sec-websocket-protocol";
 const CREDENTIAL_WORDS = /bearer|auth|token|jwt|secret|pass|key|credential|eyj/i;
 /** Registered subprotocols have shorter names. */
@@ -23,10 +23,10 @@ const MAX_SUBPROTOCOL = 40;
 const SCHEMES = ["bearer ", "basic ", "negotiate ", "ntlm "] as const;
 /** A JSON Web Token begins with {" in base64. */
 const JWT = "eyJ";
-/** Longest name of a field that is no token: it may be the secret itself. */
+/** What `redacted` calls a field whose name is no token, since the name may be the secret itself. */
 const ODD_NAME = "invalid_name";
 
-/** Names a field that is not shown. */
+/** Adds a field that is not shown to `head.redacted`. */
 export function withholdField(head: Head, place: "headers" | "trailers", name: string): void {
   const withheld = `${head.side}.${place}.${isName(name) ? name : ODD_NAME}`;
   if (!head.redacted.includes(withheld)) head.redacted = [...head.redacted, withheld];
@@ -47,7 +47,8 @@ export function withholdTarget(head: Head): void {
   if (names.length > 0) head.redacted = [...names, ...head.redacted];
 }
 
-/** Takes the secrets out of the values of fields. Only when all lines are joined is it clear what they are. */
+/** Takes the secrets out of the values of fields; called when all lines are read, since folded lines
+ * and repeated fields are joined by then. */
 export function withholdValues(
   head: Head,
   fields: HeaderFields,
@@ -75,7 +76,7 @@ function withholdWhole(
   withholdField(head, place, name);
 }
 
-/** Is the value one, whatever the field is called? */
+/** Is the value a credential, whatever the field's name is? */
 function isCredential(name: string, value: string): boolean {
   if (name === SUBPROTOCOL) {
     return CREDENTIAL_WORDS.test(value) ||
@@ -104,7 +105,7 @@ function shown(
   return text;
 }
 
-/** A body of that type, [start, end) of `bytes`, without the secrets of a form. */
+/** The body [start, end) of `bytes`, without the secrets of a form of the head's media type. */
 export function withholdForm(
   head: Head,
   bytes: Uint8Array,

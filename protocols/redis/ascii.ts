@@ -1,4 +1,4 @@
-/** Classes of bytes. In: one byte, or undefined behind the end. Out: what it is. */
+/** Classes of bytes. In: one byte, or undefined behind the end. Out: whether it is of the class. */
 
 /** 0-9. */
 export function isDigit(byte: number | undefined): boolean {
@@ -11,7 +11,7 @@ export function isLetter(byte: number | undefined): boolean {
   return (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
 }
 
-/** What a command's name is made of: "JSON.SET", "RESTORE-ASKING", "SORT_RO". */
+/** A byte of a command's name: "JSON.SET", "RESTORE-ASKING", "SORT_RO". */
 export function isNameByte(byte: number | undefined): boolean {
   return isLetter(byte) || isDigit(byte) || byte === 0x2e || byte === 0x2d || byte === 0x5f;
 }

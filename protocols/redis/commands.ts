@@ -1,6 +1,6 @@
 /**
- * What is known of commands by name: whether one exists, how it is answered, and what its reply may
- * be. In: requests. Out: facts. (What of them is secret: secrets.ts.)
+ * What is known of commands by name: whether one exists, how it is answered, and of which type its
+ * reply may be. In: requests. Out: facts. (Which arguments are secret: secrets.ts.)
  */
 import type { RedisState } from "./state.ts";
 import { Kind, type RedisReply, type RedisRequest, type Value } from "./types.ts";
@@ -29,7 +29,7 @@ ZINTER ZINTERCARD ZINTERSTORE ZLEXCOUNT ZMPOP ZMSCORE ZPOPMAX ZPOPMIN ZRANDMEMBE
 ZRANGEBYSCORE ZRANGESTORE ZRANK ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE
 ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION ZUNIONSTORE`;
 
-/** Typed by hand on other text protocols, too (memcached, SMTP, FTP, POP3, NATS, IRC). */
+/** Commands that other text protocols have, too (memcached, SMTP, FTP, POP3, NATS, IRC). */
 const SHARED = new Set(
   "APPEND AUTH DECR ECHO GET INCR INFO MOVE PING QUIT SET TIME TOUCH TYPE DEBUG MONITOR RESET"
     .split(
@@ -62,7 +62,7 @@ export function isSubscription(name: string): boolean {
   return name.length >= 9 && VERBS.has(name); // most names are shorter: no hash for them
 }
 
-/** How a command is answered; follows CLIENT REPLY, which a queued command does not change. */
+/** How a command is answered. Also keeps track of CLIENT REPLY; one that MULTI queues has no effect. */
 export function answerKind(request: RedisRequest, state: RedisState): Kind {
   const { command, args } = request;
   const silent = state.replyMode !== "on";

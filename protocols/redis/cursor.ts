@@ -1,9 +1,9 @@
 /**
- * Where a reader stands in the bytes it is shown, and why it stopped. In: nothing. Out: offsets and
- * reasons, for the parse result. It never looks beyond one line.
+ * Where a reader stands in the bytes that it is shown, and why it stopped. In: nothing. Out: offsets
+ * and reasons, of which the parse result is made. It never looks beyond one line.
  */
 
-/** A line up to here must be whole; a longer `+` or `-` line is taken piece by piece. */
+/** Longest line that is waited for as a whole; a longer `+` or `-` line is taken piece by piece. */
 export const MAX_LINE = 1024;
 const CR = 13;
 const LF = 10;
@@ -15,14 +15,14 @@ export enum Step {
   More,
   /** See Cursor.reason. */
   Bad,
-  /** Go on. */
+  /** Nothing stops the reader: the next step follows. */
   Next,
 }
 
 export class Cursor {
-  /** Bytes taken in this call. */
+  /** Bytes taken of those shown in this call. */
   pos = 0;
-  /** Bytes to take besides, beyond those shown. */
+  /** Bytes taken beyond those shown: they pass without being looked at. */
   leap = 0;
   /** Bytes needed from `pos` on before anything can be decided. */
   need = 1;
@@ -39,7 +39,7 @@ export class Cursor {
   }
 }
 
-/** Offset of the CR that ends the line at `pos`; -1 not there yet, -2 too long, -3 malformed. */
+/** Offset of the CR that ends the line at `pos`; -1: not there yet, -2: too long, -3: malformed. */
 export function lineEnd(bytes: Uint8Array, pos: number): number {
   const last = Math.min(bytes.length, pos + MAX_LINE);
   for (let i = pos + 1; i < last; i++) {

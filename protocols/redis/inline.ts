@@ -2,7 +2,7 @@
  * Inline commands: a line of words, as typed by hand (https://redis.io/docs/reference/protocol-spec,
  * "Inline commands"; quoting as the server's sdssplitargs() does it).
  *
- * In: bytes. Out: the words of one line. Never takes a line that a person or script would not send.
+ * In: bytes. Out: the words of one line. A line with control bytes or too many words is refused.
  */
 import type { Invalid, NeedMore } from "../protocol.ts";
 import { isLetter, isNameByte } from "./ascii.ts";
@@ -12,19 +12,19 @@ import { stringValue } from "./values.ts";
 /** The server's PROTO_INLINE_MAX_SIZE. */
 const MAX_INLINE = 64 * 1024;
 const MAX_WORDS = 1000;
-/** A longer first word is no command. */
+/** A longer first word is no command's name. */
 const MAX_NAME = 64;
 const LF = 10;
 const CR = 13;
 
-/** A whole line of `length` bytes. */
+/** A whole line of `length` bytes, as a command's arguments. */
 export interface InlineLine {
   kind: "line";
   args: Value[];
   length: number;
 }
 
-/** `scanned` bytes of the line were looked at before, and its end was not among them. */
+/** `scanned`: how many bytes of the line were searched before, without finding its end. */
 export function parseInline(
   bytes: Uint8Array,
   maxBytes: number,
@@ -58,7 +58,7 @@ function isStart(byte: number | undefined): boolean {
   return byte === CR || byte === LF || isLetter(byte);
 }
 
-/** Words parted by blanks; "…" with escapes, '…' with \' only. Null when a quote is not closed. */
+/** Words between blanks, "…" with escapes, '…' with \' only. Null when a quote is not closed. */
 export function splitWords(line: Uint8Array, maxBytes: number): Value[] | null {
   const words: Value[] = [];
   const word = new Uint8Array(line.length);

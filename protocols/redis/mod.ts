@@ -2,7 +2,7 @@
  * Redis and Valkey: RESP2, RESP3 and inline commands (https://redis.io/docs/reference/protocol-spec).
  *
  * In: the bytes of both directions. Out: one exchange a command, and one with a null request for
- * everything the server sends unasked. See types.ts for how values look, stitch.ts for pairing.
+ * everything that the server sends unasked. types.ts says how values look, stitch.ts how they pair.
  */
 import { definePlugin, type Plugin } from "../protocol.ts";
 import { abandon, findBoundary, parseFrame } from "./parse.ts";

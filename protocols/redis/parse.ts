@@ -19,7 +19,7 @@ import { Resp, scalar, smallInteger } from "./values.ts";
 
 const CR = 13;
 const LF = 10;
-/** Commands of more arguments take the general way. */
+/** readWhole() leaves commands of more arguments to the ValueReader. */
 const FAST_ARGS = 64;
 
 type Context = ParseContext<RedisState>;
@@ -47,7 +47,7 @@ export function abandon(context: Context): Remains<RedisFrame> | null {
   return isReply(value) ? { frame: replyFrame(value, context) } : null;
 }
 
-/** What the bytes taken, or the lack of them, mean to the driver. */
+/** The parse result of a reader that has no whole frame. */
 function unfinished(step: Step, reader: ValueReader): ParseResult<RedisFrame> {
   const taken = reader.at.pos + reader.at.leap;
   if (taken > 0) return { kind: "skip", length: taken };
@@ -81,7 +81,7 @@ function parseLine(bytes: Uint8Array, context: Context): ParseResult<RedisFrame>
   return framed(toRequest(line.args, line.args.length), line.length, state);
 }
 
-/** Offset behind the empty lines at `from`: a frame for each would cost more than it says. */
+/** Offset behind the empty lines at `from`: all of them make one frame, which costs less than many. */
 function emptyLinesEnd(bytes: Uint8Array, from: number): number {
   let at = from;
   while (true) {
@@ -99,7 +99,7 @@ function framed(request: RedisRequest, length: number, state: RedisState): Frame
   return result;
 }
 
-/** A command that is there as a whole and shown as a whole, without the general way. */
+/** Reads a command whose bytes are all there and all shown, faster than the ValueReader can. */
 function readWhole(bytes: Uint8Array, state: RedisState): Frame<RedisFrame> | null {
   let pos = lineEnd(bytes, 1);
   if (pos < 0) return null;
@@ -128,7 +128,7 @@ function readWhole(bytes: Uint8Array, state: RedisState): Frame<RedisFrame> | nu
   return framed({ command, args }, pos, state);
 }
 
-/** Offset of the CR of a short line, -1 when it is not there with its LF. */
+/** Offset of the CR of a short line; -1 when CR and LF are not both there. */
 function lineEnd(bytes: Uint8Array, from: number): number {
   const last = Math.min(bytes.length - 1, from + 16);
   for (let i = from; i < last; i++) {
@@ -137,7 +137,7 @@ function lineEnd(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** From the parts that were kept of a command of `count` parts. */
+/** The request of a command of `count` parts, of which `items` were kept. */
 function toRequest(items: Value[], count: number): RedisRequest {
   const first = items[0];
   const args = items.slice(1);
@@ -150,7 +150,7 @@ function toRequest(items: Value[], count: number): RedisRequest {
   return request;
 }
 
-/** No command is longer than its shown part or anything but ASCII: such a name is shown as it came. */
+/** The command in upper case; as it came when it is cut or not ASCII, as no command's name is. */
 function commandName(value: Value | undefined): string {
   if (typeof value === "string") return upper(value);
   if (!isReply(value) || !("value" in value || "value_base64" in value)) return "";
@@ -162,7 +162,7 @@ function upper(text: string): string {
   return text.toUpperCase();
 }
 
-/** Replaces secrets by null; the names of what was replaced, if any. */
+/** Replaces secret arguments by null; the names of those, if any. */
 function withhold(request: RedisRequest, state: RedisState): string[] | undefined {
   if (state.options.showSecrets || !isNotable(request)) return undefined;
   const positions = request.command_truncated ? withholdAll(request) : withholdArgs(request);
@@ -192,7 +192,7 @@ function parseResponse(bytes: Uint8Array, context: Context): ParseResult<RedisFr
   if (!reader.active) {
     const quick = readScalar(bytes, context.state);
     if (quick !== null) return quick;
-    // A primary sends empty lines while it makes the database file.
+    // A primary sends its replica empty lines while it prepares the database file.
     if (bytes[0] === LF) return frame(nothing(), emptyLinesEnd(bytes, 1));
     if (bytes[0] === CR) return bytes.length < 2 ? needTwo() : emptyLine(bytes);
   }
@@ -212,7 +212,7 @@ function emptyLine(bytes: Uint8Array): Frame<RedisFrame> | Invalid {
   return { kind: "invalid", reason: "bad_type" };
 }
 
-/** +OK and :1 without the general way. */
+/** Reads +OK and :1, faster than the ValueReader can. */
 function readScalar(bytes: Uint8Array, state: RedisState): Frame<RedisFrame> | null {
   const type = bytes[0];
   if (type === Resp.Integer) {
@@ -244,7 +244,7 @@ function replyFrame(reply: RedisReply, { state }: Context): RedisFrame {
   return { kind, request: null, reply };
 }
 
-/** Commands consist of nothing else: these may be parts of one, on a connection taken the wrong way round. */
+/** Bulk strings and arrays: if client and server were confused, these may be a command. */
 function mayBeCommand({ type }: RedisReply): boolean {
   return type === "bulk_string" || type === "array";
 }
@@ -273,7 +273,7 @@ function listKind(items: Value[], other: Kind, published: Kind): Kind {
   return counted && isSubscription(verb.toUpperCase()) ? Kind.Confirmation : other;
 }
 
-/** "1339518083.107412 [0 127.0.0.1:60866] …" (MONITOR). */
+/** Is it a line of MONITOR: "1339518083.107412 [0 127.0.0.1:60866] …"? */
 function isMonitorLine(text: string): boolean {
   const dot = text.indexOf(".");
   const bracket = text.indexOf(" [");
@@ -285,7 +285,7 @@ function isMonitorLine(text: string): boolean {
   return true;
 }
 
-/** "FULLRESYNC <40 hex digits> <offset>" (PSYNC). */
+/** Is it the reply to PSYNC, "FULLRESYNC <40 hex digits> <offset>"? */
 function isFullResync(text: string): boolean {
   if (text.length < 53 || !text.startsWith("FULLRESYNC ") || text.charAt(51) !== " ") return false;
   for (let i = 52; i < text.length; i++) {
@@ -331,7 +331,7 @@ function endsLine(last: readonly number[]): boolean {
   return lf === LF && cr === CR;
 }
 
-/** The bytes at `at` begin, as far as they are there, as a frame of that side does. */
+/** Do the bytes at `at`, as far as they are there, begin like a frame of that side? */
 function isCandidate(bytes: Uint8Array, at: number, side: "request" | "response"): boolean {
   const type = bytes[at];
   if (type === undefined) return false;

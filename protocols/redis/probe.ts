@@ -12,14 +12,14 @@ type Answer = Probe;
 
 const CR = 13;
 const LF = 10;
-/** This many lines of a shape that others have, too, are believed. */
+/** Lines that other protocols have, too: so many of them are believed. */
 const MAX_LINES = 16;
 const MAX_INLINE = 256;
-/** A command of an unknown name, or words of replies, that hold this long are believed. */
+/** A command of unknown name, or a reply's words, are believed when so many bytes have the shape. */
 const ENOUGH = 1024;
-/** A string of this length is not waited for. */
+/** A bulk string so long is believed by its beginning. */
 const LONG_STRING = 64;
-/** What a server sends to subscribers: to who joins late a list of words like a command. */
+/** First words of what a server sends to subscribers: a list of strings that looks like a command. */
 const PUBLISHED: ReadonlySet<string> = new Set(["message", "pmessage", "smessage"]);
 
 export function probe(head: Uint8Array, side: Side): Answer {
@@ -48,9 +48,9 @@ function probeRequest(head: Uint8Array): Answer {
     const name = latin1(head, first.end, end);
     if (PUBLISHED.has(name)) return "no";
     const command = name.toUpperCase();
-    // A confirmation repeats the command's name, and ends in a number.
+    // A confirmation of SUBSCRIBE begins with the command's name, too, but ends with a number.
     if (isSubscription(command)) return areStrings(head, end + 2, size.value - 1);
-    // A reply may be a list of words, too: only a command's name, or a second command, decides.
+    // A reply may be a list of strings, too: a known command's name or a second list decides.
     if (line > 0 || isKnownCommand(command)) return "yes";
     const next = skipStrings(head, end + 2, size.value - 1);
     if (next === null) return "no";
@@ -61,8 +61,8 @@ function probeRequest(head: Uint8Array): Answer {
 }
 
 /**
- * Behind what a server passes over before a command: empty lines, and lists of nothing (`isNothing`:
- * there was one).
+ * Offset behind what a server ignores before a command: empty lines and empty lists (`isNothing`:
+ * there was an empty list).
  */
 function skipNothing(head: Uint8Array): { end: number; isNothing: boolean } {
   let [end, isNothing] = [0, false];
@@ -78,7 +78,7 @@ function skipNothing(head: Uint8Array): { end: number; isNothing: boolean } {
   return { end, isNothing };
 }
 
-/** Behind `count` bulk strings; the end of what is there when it is cut; null when there are none. */
+/** Offset behind `count` bulk strings, or the head's end if that comes first; null when one is none. */
 function skipStrings(head: Uint8Array, from: number, count: number): number | null {
   let pos = from;
   for (let i = 0; i < count && pos < head.length; i++) {
@@ -91,7 +91,7 @@ function skipStrings(head: Uint8Array, from: number, count: number): number | nu
   return Math.min(pos, head.length);
 }
 
-/** Are there `count` bulk strings? */
+/** Do `count` bulk strings follow? */
 function areStrings(head: Uint8Array, from: number, count: number): Answer {
   let pos = from;
   for (let i = 0; i < count; i++) {
@@ -109,7 +109,7 @@ interface CountLine {
   end: number;
 }
 
-/** `type` number CRLF. */
+/** Reads the line `type` number CRLF. */
 function countLine(head: Uint8Array, at: number, type: number): CountLine | "no" | "unsure" {
   if (at >= head.length) return "unsure";
   if (head[at] !== type) return "no";
@@ -124,7 +124,7 @@ function countLine(head: Uint8Array, at: number, type: number): CountLine | "no"
   return value === value ? { value, end: i + 2 } : "no";
 }
 
-/** A line of a known command word. Others have such lines, too: the server's answer tells. */
+/** An inline command of a known name. Other protocols have such lines, too: then the answer decides. */
 function probeInline(head: Uint8Array): Answer {
   let end = 0;
   while (end < head.length && isNameByte(head[end])) end++;
@@ -153,7 +153,7 @@ function probeResponse(head: Uint8Array): Answer {
     if (type === Resp.Simple || type === Resp.Error) {
       const verdict = probeText(head, pos);
       if (typeof verdict === "string") return verdict;
-      pos = verdict.end; // +OK and -ERR are said elsewhere, too
+      pos = verdict.end; // other protocols say +OK and -ERR, too
       continue;
     }
     return probeTyped(head, pos, type);
@@ -186,7 +186,7 @@ const TELLING = new Set([
   "-MISCONF",
 ]);
 
-/** One `+` or `-` line: telling, possible (its end), or not Redis. */
+/** One `+` or `-` line: "yes", "no", "unsure", or its end when other protocols have it, too. */
 function probeText(head: Uint8Array, at: number): Answer | { end: number } {
   const last = Math.min(head.length, at + MAX_INLINE);
   let end = at + 1;
@@ -207,7 +207,7 @@ function probeText(head: Uint8Array, at: number): Answer | { end: number } {
   return text.length > 1 && isNameByte(head[at + 1]) ? { end: end + 2 } : "no";
 }
 
-/** Errors every server knows. */
+/** "yes" for error messages that only Redis has; else the line's end. */
 function telling(text: string, end: number): Answer | { end: number } {
   const known = text.startsWith("-ERR unknown command") || text.startsWith("-ERR value is not") ||
     text.startsWith("-ERR wrong number of arguments") || text.startsWith("-ERR syntax error");
@@ -242,7 +242,7 @@ function probeTyped(head: Uint8Array, at: number, type: number): Answer {
   }
 }
 
-/** `pattern` has no part that can match in two ways. */
+/** Does `pattern` match at `at`? It must have no part that can match in two ways (backtracking). */
 function shape(head: Uint8Array, at: number, pattern: RegExp, longest: number): Answer {
   const text = latin1(head, at, Math.min(head.length, at + longest));
   if (pattern.test(text)) return "yes";
@@ -256,7 +256,7 @@ function probeString(head: Uint8Array, at: number, type: number): Answer {
   const line = countLine(head, at, type);
   if (typeof line === "string") return line;
   if (line.value < 0) return line.value === -1 && type === Resp.Bulk ? "yes" : "no";
-  // The beginning of a long one is enough, and no later byte may take that back.
+  // One byte of a long string is enough, since its end is not waited for and nothing may undo a yes.
   if (line.value >= LONG_STRING) return head.length > line.end ? "yes" : "unsure";
   const end = line.end + line.value;
   if (end + 2 > head.length) return "unsure";
@@ -286,7 +286,7 @@ function probeList(head: Uint8Array, at: number, type: number): Answer {
   const line = countLine(head, at, type);
   if (typeof line === "string") return line;
   if (line.value < -1 || (line.value === -1 && type !== Resp.Array)) return "no";
-  // A client may say so, too.
+  // A client may send an empty array, too.
   if (line.value < 1) return type === Resp.Array ? "likely" : "yes";
   const first = head[line.end];
   if (first === undefined) return "unsure";

@@ -1,9 +1,9 @@
 /**
  * Reads one RESP value after another, however its bytes are cut.
  *
- * In: the bytes behind those already taken. Out: DONE with a value, or how much was taken and what
- * is missing. Every byte is looked at once: what was read is kept here as a value under
- * construction, bounded in count and bytes. Never keeps the bytes, never trusts a length, never recurses.
+ * In: the bytes behind those already taken. Out: Done with a value, or how much was taken and what
+ * is missing. Every byte is looked at once: what was read is kept here as the value in progress,
+ * bounded in count and bytes. Never keeps the bytes, never trusts a length, never recurses.
  *
  *     value     = +text CRLF | -text CRLF | :int CRLF | _ CRLF | #t CRLF | ,double CRLF | (int CRLF
  *               | $len CRLF bytes CRLF | !len … | =len … | $? CRLF *(;len CRLF bytes CRLF) ;0 CRLF
@@ -26,9 +26,9 @@ import {
 import { Room } from "../../lib/wire/room.ts";
 import { latin1 } from "../../lib/wire/text.ts";
 
-/** Values kept of one message; the rest is read and counted. */
+/** Values kept of one message; further ones are read and counted. */
 export const MAX_VALUES = 1000;
-/** Aggregates inside one another. */
+/** How deep aggregates may be inside one another. */
 export const MAX_DEPTH = 128;
 /** Bytes of text kept of one message, in multiples of what is kept of one string. */
 const TEXT_FACTOR = 16;
@@ -43,7 +43,7 @@ interface Level {
   attributes: [Value, Value][] | null;
 }
 
-/** A value beside its text. */
+/** Estimated memory of a value without its text. */
 const VALUE_BYTES = 128;
 
 export class ValueReader {
@@ -65,7 +65,7 @@ export class ValueReader {
     this.string = new StringReader(this.room, this.at);
   }
 
-  /** Half a value has been taken. */
+  /** A value is in progress: bytes of it were taken. */
   get active(): boolean {
     return this.string.part !== Part.None || this.stack.length > 0 || this.attributes !== null;
   }
@@ -75,7 +75,7 @@ export class ValueReader {
     return this.string.heldBytes + VALUE_BYTES * this.room.values;
   }
 
-  /** A string here may be a plain one. */
+  /** A string here may be shown as a plain string: it is inside an aggregate, without attributes. */
   private get bare(): boolean {
     return this.stack.length > 0 && this.attributes === null;
   }
@@ -100,7 +100,7 @@ export class ValueReader {
     }
   }
 
-  /** Closes what was read so far as if it ended here; null when there is nothing to show. */
+  /** Ends the value in progress where it is; null when there is nothing to show. */
   abandon(): Value {
     let value = this.string.abandon(this.bare);
     for (let level = this.stack.pop(); level !== undefined; level = this.stack.pop()) {
@@ -302,21 +302,21 @@ export class ValueReader {
   }
 }
 
-/** Attributes of a value that has several: nothing is copied once there are enough of them. */
+/** Joins attributes of a value that has several maps of them, up to MAX_VALUES pairs. */
 function joinedPairs(first: [Value, Value][] | null, more: [Value, Value][]): [Value, Value][] {
   if (first === null) return more;
   for (const pair of more) if (first.length < MAX_VALUES) first.push(pair);
   return first;
 }
 
-/** A streamed aggregate whose end was not seen: its true count is unknown. */
+/** An aggregate that was cut: of a streamed one the true count is not known. */
 function cutList(level: Level): ListReply {
   const type = level.type === "attribute" ? "map" : level.type;
   const value = type === "map" ? pairs(level.items) : level.items;
   return { type, value, value_truncated: true };
 }
 
-/** Objects of RedisReply, as opposed to plain values. */
+/** Is the value a RedisReply, not a plain string, number, boolean, null or list? */
 export function isReply(value: Value | undefined): value is RedisReply {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

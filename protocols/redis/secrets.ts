@@ -2,8 +2,8 @@
  * Which arguments of a command are secret, and which replies tell secrets.
  *
  * In: commands as they were sent, also where the server repeats them (MONITOR, SLOWLOG, errors, the
- * replication stream), and replies. Out: the same with null where a secret was. A name that is cut
- * short may be any: what goes with it is withheld, too.
+ * replication stream), and replies. Out: the same with null where a secret was. A command or setting
+ * whose name is cut may be any, so its arguments or its value are withheld, too.
  */
 import { isSecretName } from "../../lib/secrets/names.ts";
 import { splitWords } from "./inline.ts";
@@ -11,14 +11,14 @@ import { isReply } from "./reader.ts";
 import type { ErrorReply, RedisReply, RedisRequest, StringReply, Value } from "./types.ts";
 import { word } from "./word.ts";
 
-/** Settings, and the one field of ACL GETUSER. */
+/** Names of secret settings, and "passwords", a field of ACL GETUSER's reply. */
 const SETTINGS: ReadonlySet<string> = new Set(
   ("requirepass masterauth primaryauth tls-key-file-pass tls-client-key-file-pass auth-pass " +
     "sentinel-pass passwords").split(" "),
 );
 /**
- * Commands whose arguments can be secret. Settings are none, but an answer of CONFIG GET looks like
- * one on a connection that is taken the wrong way round.
+ * Commands whose arguments can be secret. Settings are no commands, but if client and server were
+ * confused, the reply of CONFIG GET looks like a command with the setting's name.
  */
 const COMMANDS: ReadonlySet<string> = new Set([
   ..."AUTH HELLO CONFIG ACL MIGRATE SENTINEL".split(" "),
@@ -33,14 +33,14 @@ const MAX_DEPTH = 4;
 /** Words of a MONITOR line are not longer than the line. */
 const MAX_LINE = 1 << 20;
 
-/** Has the command, or the reply to it, anything to do with secrets? The usual ones are short. */
+/** Can the command or its reply have secrets? Told by the name's length first: usual ones are short. */
 export function isNotable({ command, command_truncated }: RedisRequest): boolean {
   if (command_truncated) return true;
   if (command.length < 4) return command === "ACL";
   return NOTABLE.has(command);
 }
 
-/** Replaces secret arguments by null; their positions. */
+/** Replaces secret arguments by null; returns their positions. */
 export function withholdArgs(request: RedisRequest): number[] {
   if (!COMMANDS.has(request.command)) return [];
   if (SETTINGS.has(request.command.toLowerCase())) return withholdAll(request);
@@ -49,14 +49,14 @@ export function withholdArgs(request: RedisRequest): number[] {
   return positions;
 }
 
-/** Replaces all arguments of a command whose name is not whole. */
+/** Replaces all arguments by null, as of a command whose name is cut; returns their positions. */
 export function withholdAll(request: RedisRequest): number[] {
   const positions = request.args.map((_, i) => i);
   request.args.fill(null);
   return positions;
 }
 
-/** The positions in `args` of passwords and their hashes; `sent` counts those not kept, too. */
+/** Positions in `args` of passwords and their hashes; `sent`: how many arguments there were in all. */
 function secretArgs(command: string, args: readonly Value[], sent = args.length): number[] {
   const first = word(args[0]);
   switch (command) {
@@ -65,7 +65,7 @@ function secretArgs(command: string, args: readonly Value[], sent = args.length)
     case "HELLO":
       return options(args, 0, 2);
     case "MIGRATE":
-      // host port key db timeout come first, and may be called anything.
+      // host port key db timeout come first; a key named AUTH is no option.
       return options(args, args.length > 5 ? 5 : 0, 1);
     case "CONFIG":
       return first === "SET" || first === "" ? settings(args, 1) : [];
@@ -95,7 +95,7 @@ function options(args: readonly Value[], from: number, distance: 1 | 2): number[
     if (keyword === "SETNAME") i++;
     if (keyword !== "AUTH" && keyword !== "AUTH2") continue;
     const at = i + (keyword === "AUTH" ? distance : 2);
-    // Where the user is left out, the next one is the password.
+    // Fewer arguments follow than the option takes, as without a user: all of them are withheld.
     if (at >= args.length) return [...out, ...range(i + 1, args.length)];
     out.push(at);
     i = at;
@@ -103,19 +103,19 @@ function options(args: readonly Value[], from: number, distance: 1 | 2): number[
   return out;
 }
 
-/** name value [name value …] from `from` on. */
+/** Positions of secret values in "name value [name value …]" from `from` on. */
 function settings(args: readonly Value[], from: number): number[] {
   const out: number[] = [];
   for (let i = from; i + 1 < args.length; i += 2) if (isSecretSetting(args[i])) out.push(i + 1);
   return out;
 }
 
-/** Any whose name is not whole may be one. */
+/** Is the setting secret? One whose name is cut may be any, and counts as secret. */
 function isSecretSetting(name: Value | undefined): boolean {
   return typeof name !== "string" || SETTINGS.has(name.toLowerCase()) || isSecretName(name);
 }
 
-/** ACL rules: >password <password #hash !hash. */
+/** Positions of secret ACL rules: >password <password #hash !hash. */
 function aclRules(args: readonly Value[]): number[] {
   const out: number[] = [];
   for (let i = 2; i < args.length; i++) {
@@ -125,7 +125,7 @@ function aclRules(args: readonly Value[]): number[] {
   return out;
 }
 
-/** A command among the arguments of another. */
+/** Secret positions of a command that stands among the arguments of another, from `at` on. */
 function inner(args: readonly Value[], at: number): number[] {
   return secretArgs(word(args[at]), args.slice(at + 1)).map((position) => position + at + 1);
 }
@@ -141,7 +141,7 @@ export function withholdStrings(reply: RedisReply): boolean {
   return true;
 }
 
-/** Can the reply to it tell secrets, in whatever place? (EXEC: as the commands before it.) */
+/** Can the reply have secrets somewhere? (That of EXEC if those of the queued commands can.) */
 export function mayTellSecrets({ command, command_truncated, args }: RedisRequest): boolean {
   if (command_truncated) return true;
   switch (command) {
@@ -158,7 +158,7 @@ export function mayTellSecrets({ command, command_truncated, args }: RedisReques
   }
 }
 
-/** Is the whole reply to it secret? */
+/** Is the whole reply secret? */
 export function asksForSecrets({ command, command_truncated, args }: RedisRequest): boolean {
   if (command !== "ACL") return command_truncated === true;
   const what = word(args[0]);
@@ -186,7 +186,7 @@ export function withholdReply(
   return Array.isArray(reply.value) && mayRepeat(request) && withholdList(reply.value, 0);
 }
 
-/** Replies that tell settings, users or commands; a request that was not seen may be any. */
+/** Can the reply repeat settings, users or commands? Yes if the request was not seen. */
 function mayRepeat(request: RedisRequest | null): boolean {
   switch (request?.command) {
     case undefined:
@@ -201,7 +201,7 @@ function mayRepeat(request: RedisRequest | null): boolean {
   }
 }
 
-/** A list is a command, or names and values, or a list of those; all are looked for. */
+/** Withholds in a list that may be a command, pairs of name and value, or a list of such lists. */
 function withholdList(values: Value[], depth: number): boolean {
   const name = word(values[0]);
   let found = false;
@@ -231,10 +231,10 @@ function isShown(value: Value | undefined): boolean {
   return value !== undefined && value !== null && value !== "";
 }
 
-/** `1339518083.107412 [0 127.0.0.1:60866] "AUTH" "hunter2"` (MONITOR): "AUTH" "". */
+/** Of MONITOR's line `1339518083.107412 [0 127.0.0.1:60866] "AUTH" "hunter2"` leaves "AUTH" "". */
 function withholdLine(reply: StringReply): boolean {
   if (typeof reply.value !== "string") {
-    // No server sends such a line; one who does may have put anything into it.
+    // No server sends a line of MONITOR that is no UTF-8, so it may hold anything.
     const isOdd = reply.value_base64 !== undefined && atob(reply.value_base64).includes('] "');
     if (isOdd) {
       delete reply.value_base64;
@@ -272,7 +272,7 @@ function quotedWords(line: string, from: number): { text: string; start: number;
   return out;
 }
 
-/** Errors repeat arguments in quotes; so does that of a command which the server does not know. */
+/** Error messages repeat arguments in quotes, as those of a command that the server does not know. */
 function withholdError(request: RedisRequest | null, reply: ErrorReply): boolean {
   const unknown = /^unknown command [\'`"](\w+)/i.exec(reply.message)?.[1]?.toUpperCase();
   const hasSecrets = request?.args.includes(null) === true || /^Error in ACL/i.test(reply.message);

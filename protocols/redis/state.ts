@@ -1,6 +1,6 @@
 /**
  * What is kept of a Redis connection between its frames: a reader for each direction, the modes that
- * its commands switch, and what was granted on it.
+ * its commands switch, and what the server has granted (a subscription, MONITOR, replication).
  */
 import type { ProtocolOptions } from "../protocol.ts";
 import { ValueReader } from "./reader.ts";
@@ -8,19 +8,19 @@ import { ValueReader } from "./reader.ts";
 /** One direction's parser. */
 export interface SideState {
   reader: ValueReader;
-  /** Bytes of an unfinished line that were already looked at. */
+  /** Bytes of an unfinished inline line that were searched for its end already. */
   scanned: number;
 }
 
 /** What CLIENT REPLY asked for; "skip" holds for the next command. */
 export type ReplyMode = "on" | "off" | "skip";
 
-/** What was granted on a connection and changes what its replies are; only the stitcher writes it. */
+/** What the server has granted, which changes what it sends; only the stitcher writes it. */
 export interface Granted {
   subscribed: boolean;
   monitoring: boolean;
   replica: boolean;
-  /** Confirmations of `verb` still to come for the subscription paired last. */
+  /** How many confirmations of `verb` are still to come for the subscription paired last. */
   due: number;
   verb: string;
 }
@@ -31,13 +31,13 @@ export interface RedisState {
   response: SideState;
   replyMode: ReplyMode;
   inMulti: boolean;
-  /** Since MULTI, or the last EXEC, a command asked for secrets, or was not seen. */
+  /** Since MULTI or the last EXEC a command asked for secrets, or was not seen. */
   queueAsks: boolean;
-  /** One side sent what only it can send: a command, or a reply that is none. */
+  /** Which side is the server is certain: a command came, or a reply that can be no command. */
   isServerKnown: boolean;
-  /** A command that was seen may tell secrets, or one was not seen. */
+  /** The reply to a command may have secrets, or a command was not seen. */
   mayTell: boolean;
-  /** What is read of the server may be the inside of a reply; until pairing is aligned again. */
+  /** Bytes of the server may be the inside of a reply, until pairing is aligned again. */
   isInside: boolean;
   granted: Granted;
 }
@@ -46,10 +46,10 @@ export function createTrace(options: ProtocolOptions): ProtocolOptions {
   return options;
 }
 
-/** Memory of a connection that is idle, with the parts that drive its parser. */
+/** Memory of an idle connection's state and of the parts that drive its parser. */
 const STATE_BYTES = 3072;
 
-/** Values in progress, too. */
+/** Bytes of the state with the values in progress. */
 export function heldBytes({ request, response }: RedisState): number {
   return STATE_BYTES + request.reader.heldBytes + response.reader.heldBytes;
 }

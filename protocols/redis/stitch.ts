@@ -10,8 +10,8 @@
  * | its other confirmations                         | request null, "one_way"                         |
  * | the database file, the replication stream       | request null, "one_way"; type "rdb", "command"  |
  *
- * After loss, and on a connection older than the trace, the first replies belong to commands that
- * were not seen: a reply of a type that the command never gives is one of those.
+ * After loss, and on a connection older than the trace, the first replies may answer commands that were
+ * not seen. A reply of a type that the command at the front never gives is one of these.
  */
 import { joinHalves } from "../../lib/stitch/halves.ts";
 import { nothingToPair, pairInOrder } from "../../lib/stitch/in_order.ts";
@@ -43,7 +43,7 @@ export function stitch(
   let out: Stitched<RedisExchange>[] = [];
   pairInOrder(requests, responses, context, (request, response, reason) => {
     const one = exchangeOf(request, response, reason, state);
-    // The first push() into an empty list makes room for 17.
+    // The first push() into an empty list would allocate room for 17.
     if (out.length === 0) out = [one];
     else out.push(one);
   }, new RedisRoles(state));
@@ -62,7 +62,7 @@ class RedisRoles implements Roles<RedisFrame> {
   due({ kind, request }: RedisFrame): Due {
     if (kind === Kind.Nothing) return "nothing";
     if (kind === Kind.OneWay) {
-      if (request?.command === "REPLCONF") this.#granted.replica = true; // ACK: a link that is up
+      if (request?.command === "REPLCONF") this.#granted.replica = true; // REPLCONF ACK: it is up
       return "never";
     }
     return kind === Kind.Subscription ? "many" : "once";
@@ -98,7 +98,7 @@ class RedisRoles implements Roles<RedisFrame> {
     return reply === null || request === null || isPlausible(request, reply);
   }
 
-  /** Commands that change what comes next, once they have been granted. */
+  /** Keeps what a reply granted: SUBSCRIBE, MONITOR and PSYNC change what the server sends next. */
   paired({ kind, reply }: RedisFrame, { request }: RedisFrame): void {
     const granted = this.#granted;
     granted.due = 0;
@@ -106,7 +106,7 @@ class RedisRoles implements Roles<RedisFrame> {
     const { command, args } = request;
     if (kind === Kind.Confirmation && command === verbOf(reply)) {
       const left = channelsLeft(reply);
-      granted.due = args.length > 0 ? args.length - 1 : left; // without channels: every one there is
+      granted.due = args.length > 0 ? args.length - 1 : left; // UNSUBSCRIBE alone: of every channel
       granted.verb = command;
       granted.subscribed = left > 0;
     } else if (reply.type === "simple_string" && typeof reply.value === "string") {
@@ -163,7 +163,7 @@ function itemsOf(reply: RedisReply | null): readonly Value[] {
   return reply !== null && "value" in reply && Array.isArray(reply.value) ? reply.value : [];
 }
 
-/** A primary sends commands to its replica, as arrays. */
+/** The part of what a primary sends to its replica: commands, as arrays. */
 function replicated({ frame }: Response): Part {
   const { reply } = frame;
   if (reply?.type === "array" && reply.value !== null) {
@@ -199,7 +199,7 @@ function exchangeOf(
 
 const NOTHING: readonly string[] = [];
 
-/** Takes the secrets out of a reply; the names of what it was. */
+/** Takes the secrets out of a reply; the names of the fields that were withheld. */
 function withholdFrom(
   response: Timed<RedisFrame>,
   reply: RedisReply,

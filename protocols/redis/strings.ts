@@ -2,8 +2,8 @@
  * One string of RESP, however its bytes are cut: a body of known length, a streamed one, a long line,
  * or a database file.
  *
- * In: the bytes behind its header. Out: DONE and the value, or how much was taken. Keeps its first
- * bytes only, up to a limit; the rest is counted and passed over. Never keeps the bytes it is shown.
+ * In: the bytes behind its header. Out: Done and the value, or how much was taken. It copies the first
+ * bytes, up to a limit, and counts the rest; it never keeps the bytes that it is shown.
  */
 import { KeptBytes } from "../../lib/wire/kept_bytes.ts";
 import type { Room } from "../../lib/wire/room.ts";
@@ -20,12 +20,12 @@ const CR = 13;
 const LF = 10;
 const EMPTY = new Uint8Array(0);
 
-/** What of the string comes next. */
+/** The part of the string that comes next. */
 export enum Part {
   None,
   Body,
   BodyEnd,
-  /** Of the string's end, which lay in a gap. */
+  /** The CRLF behind a body, which lies in a gap. */
   Passed,
   Chunk,
   Line,
@@ -44,7 +44,7 @@ export class StringReader {
   private total = 0;
   private left = 0;
   private streamed = false;
-  // What is shown of a string that is done.
+  // The bytes to show of a string that is done: source[from, to).
   private source: Uint8Array = EMPTY;
   private from = 0;
   private to = 0;
@@ -106,7 +106,7 @@ export class StringReader {
     }
   }
 
-  /** The value that is done. `bare`: plain if possible. */
+  /** The value of a string that is done. `bare`: a plain string if possible. */
   take(bare: boolean): Value {
     const value = this.isRdb ? this.rdb() : this.value(this.source, this.from, this.to, bare);
     this.source = EMPTY;
@@ -114,7 +114,7 @@ export class StringReader {
     return value;
   }
 
-  /** What there is of a string that ends too early; null when nothing of it was seen. */
+  /** The value of a string that ends too early; null when nothing of it was seen. */
   abandon(bare: boolean): Value {
     const { part } = this;
     if (part === Part.None || (part === Part.Chunk && this.head.length === 0)) return null;
@@ -156,7 +156,7 @@ export class StringReader {
     if (this.head.length === 0 && !this.streamed && !this.maybeRdb && end + 2 <= bytes.length) {
       if (bytes[end] === CR && bytes[end + 1] === LF) { // the whole string at once
         const start = this.at.pos;
-        // Bytes of it may already have been passed over, when none of them are kept.
+        // If none of its bytes are kept, some may have passed before.
         const shown = this.left === this.total ? Math.min(this.total, this.head.limit) : 0;
         this.at.pos = end + 2;
         return this.finish(bytes, start, start + shown);
@@ -182,7 +182,7 @@ export class StringReader {
 
   private readBodyEnd(bytes: Uint8Array, gapBytes: number): Step {
     const there = bytes.length - this.at.pos;
-    if (there === 0 && gapBytes >= 2) { // lost with the body, but its place is known
+    if (there === 0 && gapBytes >= 2) { // the CRLF lies in the gap: where it ends is known
       this.at.leap = 2;
       this.part = Part.Passed;
       return this.at.more(1);

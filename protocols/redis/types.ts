@@ -3,8 +3,8 @@
  *
  * Inside arrays, maps and arguments the common values are plain JSON: a whole UTF-8 string is a
  * string, a safe integer a number, a boolean a boolean, a whole array a list. Every other value, and
- * the reply itself, is an object whose `type` says what the server sent. Plain strings do not tell a
- * nested simple string from a nested bulk string; nothing else is lost.
+ * the reply itself, is an object whose `type` says what the server sent. One thing is lost: a plain
+ * string may have been a simple string or a bulk string.
  */
 import type { Exchange } from "../protocol.ts";
 
@@ -51,7 +51,7 @@ export interface ListReply {
   value_truncated?: true;
   attributes?: [Value, Value][];
 }
-/** The database file a primary sends to a replica: its size only. */
+/** The database file that a primary sends to a replica: its size only. */
 export interface RdbReply {
   type: "rdb";
   value_bytes: number;
@@ -74,7 +74,7 @@ export type RedisReply =
 /** One command. `command` is upper case; a subcommand is `args[0]`. A withheld argument is null. */
 export interface RedisRequest {
   command: string;
-  /** The name is cut: what the arguments are is not known. */
+  /** The name is cut, so it is not known what the arguments are. */
   command_truncated?: true;
   args: Value[];
   /** How many arguments were sent, when `args` shows fewer. */
@@ -82,7 +82,7 @@ export interface RedisRequest {
   args_truncated?: true;
 }
 
-/** What the stitcher must know of a frame. */
+/** What a frame is to the stitcher. */
 export enum Kind {
   /** Nothing was said: an empty line or empty command. */
   Nothing,
@@ -98,7 +98,7 @@ export enum Kind {
   Confirmation,
   /** Shaped like a published message, but as an array: a push in RESP2. */
   Published,
-  /** Sent unasked, beyond doubt. */
+  /** A push of RESP3: certainly sent unasked. */
   Push,
   /** Shaped like a line of MONITOR. */
   MonitorLine,
@@ -110,7 +110,7 @@ export interface RedisFrame {
   kind: Kind;
   request: RedisRequest | null;
   reply: RedisReply | null;
-  /** EXEC of a queue in which a command asks for secrets. */
+  /** The frame is an EXEC, and a command of its queue asks for secrets. */
   queueAsks?: true;
 }
 

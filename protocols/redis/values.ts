@@ -30,7 +30,7 @@ export const Resp = {
   End: 0x2e, // .
 } as const;
 
-/** A string of `total` bytes of which those in [start, end) were kept. `bare`: plain if possible. */
+/** A string of `total` bytes, of which [start, end) were kept. `bare`: a plain string if possible. */
 export function stringValue(
   type: StringType,
   bytes: Uint8Array,
@@ -176,7 +176,7 @@ export function doubleValue(bytes: Uint8Array, start: number, end: number): numb
   return Number.isFinite(number) ? number : null;
 }
 
-/** A scalar that has no plain form, or stands for itself. */
+/** A scalar as an object: one without a plain form, or the reply itself. */
 export function scalar(type: ScalarReply["type"], value: number | string | boolean): ScalarReply {
   return { type, value };
 }

@@ -1,6 +1,6 @@
 /**
  * Finds the first record. In: bytes from where one should start. Out: that the rest of the connection
- * is TLS, how many bytes are needed, or why no record starts here. It reads headers and nothing else.
+ * is TLS, how many bytes are needed, or why no record starts here. It reads only headers.
  */
 import type { ParseResult } from "../protocol.ts";
 import { HEADER_BYTES, headerAt } from "./probe.ts";

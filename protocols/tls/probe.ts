@@ -1,7 +1,7 @@
 /**
- * Is this TLS? In: the first bytes of a direction. Out: yes for a hello of that side, and for a whole
- * record; likely for the header of another record, as a connection joined in the middle begins with.
- * The rule in bpf/infer/tls.bpf.h takes at least what this does not refuse.
+ * Is this TLS? In: the first bytes of a direction. Out: yes for a hello of that side and for a whole
+ * record; likely for the header of another record, which may be the first bytes that are seen of an
+ * older connection. The rule in bpf/infer/tls.bpf.h takes whatever this does not refuse.
  *
  *     record = type version(2) length(2) fragment            RFC 8446 section 5.1
  *     hello  = a fragment: kind length(3) version(2) …       RFC 8446 sections 4, 4.1.2 and 4.1.3
@@ -9,7 +9,7 @@
 import type { Probe, Side } from "../protocol.ts";
 
 export const HEADER_BYTES = 5;
-/** Of a protected record of TLS 1.2 (RFC 5246 section 6.2.3); 1.3 has less. */
+/** Longest record, a protected one of TLS 1.2 (RFC 5246 section 6.2.3); those of 1.3 are shorter. */
 const MAX_LENGTH = (1 << 14) + 2048;
 const HANDSHAKE = 22;
 /** Handshake types. */
@@ -17,7 +17,7 @@ const HELLO_SIDES: ReadonlyMap<number | undefined, Side> = new Map([[1, "request
   2,
   "response",
 ]]);
-/** Kind, length and version. */
+/** Bytes of a hello that are looked at: kind, length and version. */
 const HELLO_BYTES = 6;
 
 export function probe(head: Uint8Array, side: Side): Probe {
@@ -47,7 +47,7 @@ function lengthAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number);
 }
 
-/** Who says this hello; null when the first record, of so many bytes, is none. */
+/** The side that says this hello; null when the first record, of `length` bytes, is no hello. */
 function helloSender(head: Uint8Array, length: number): Side | null {
   if (head[0] !== HANDSHAKE || length < HELLO_BYTES) return null;
   const [kind, longest, , , major, minor = 255] = head.subarray(HEADER_BYTES);

@@ -3,7 +3,8 @@
  * gcc and curl.
  */
 import assert from "node:assert/strict";
-import { livingFolder, readLink } from "../../lib/capture/live/machine.ts";
+import { livingFolder } from "../../lib/capture/live/sweep.ts";
+import { runtimeFiles } from "../../lib/system_files.ts";
 import { Background, run } from "../support/process.ts";
 import { freePort } from "../support/servers.ts";
 import { lossIn, startTracer, WAYS } from "../support/tracer.ts";
@@ -23,9 +24,9 @@ for (const way of WAYS) {
       await using server = new Background(`${folder}/headless`, [`${port}`]);
       await server.until(() => server.stdout.includes("ready"), "the server");
       await server.until(() => stateOf(server.pid) === "Z", "the end of its main thread");
-      assert.equal(readLink(`/proc/${server.pid}/ns/net`), null);
-      const namespace = readLink(`${livingFolder(server.pid)}/ns/net`);
-      assert.equal(namespace, readLink("/proc/self/ns/net"));
+      assert.equal(runtimeFiles.readLink(`/proc/${server.pid}/ns/net`), null);
+      const namespace = runtimeFiles.readLink(`${livingFolder(runtimeFiles, server.pid)}/ns/net`);
+      assert.equal(namespace, runtimeFiles.readLink("/proc/self/ns/net"));
 
       await using tracer = await startTracer("--capture", way, "--pid", `${server.pid}`);
       // The end of each child makes sockeye look for targets that still run.

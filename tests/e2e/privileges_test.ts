@@ -8,6 +8,8 @@ import { freePort } from "../support/servers.ts";
 import { SOCKEYE, startTracer } from "../support/tracer.ts";
 
 const PROGRAM = new URL("programs/confined.ts", import.meta.url).pathname;
+const INSIDE = new URL("programs/inside.ts", import.meta.url).pathname;
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const CAP_KILL = 1n << 5n;
 const CAP_SYS_PTRACE = 1n << 19n;
 const CAP_DAC_READ_SEARCH = 1n << 2n;
@@ -106,6 +108,37 @@ for i in range(100):
     except OSError: time.sleep(0.05)`;
   await run("python3", ["-c", code, `${port}`]);
 }
+
+/** sockeye with code of ours inside: what that is let do by the runtime, asked while it works. */
+async function assertRuntimeRefuses(words: readonly string[], code: number): Promise<void> {
+  const args = ["run", "-A", "--no-check", "--no-prompt", "--preload", INSIDE, MAIN, ...words];
+  await using sockeye = new Background(Deno.execPath(), args, { stdin: "piped" });
+  const isReady = (): boolean => /sockeye: (ready|given up: runtime)/.test(sockeye.stderr);
+  await sockeye.until(isReady, "the ready line");
+  sockeye.kill("SIGUSR2");
+  await sockeye.until(() => /^\{.*\}$/m.test(sockeye.stderr), "the attempts");
+  const outcomes: unknown = JSON.parse(/^\{.*\}$/m.exec(sockeye.stderr)?.[0] ?? "");
+  assert.ok(outcomes !== null && typeof outcomes === "object");
+  assert.ok(Object.keys(outcomes).length >= 10);
+  for (const [attempt, outcome] of Object.entries(outcomes)) {
+    assert.equal(outcome, "NotCapable", attempt);
+  }
+  sockeye.kill("SIGINT");
+  assert.equal((await sockeye.end()).code, code, sockeye.stderr);
+}
+
+Deno.test("the runtime refuses code inside a trace: net, run, write, env, and all else", async () => {
+  await assertRuntimeRefuses(["--comm", "nobody"], 0);
+});
+
+Deno.test("the runtime refuses code inside a trace of a command", async () => {
+  await assertRuntimeRefuses(["--stats", "--", "sleep", "60"], 128 + 2);
+});
+
+Deno.test("the runtime refuses code inside a doctor", async () => {
+  await using idle = new Background("sleep", ["60"]);
+  await assertRuntimeRefuses(["doctor", "--pid", `${idle.pid}`, "--duration", "60s"], 3);
+});
 
 Deno.test("a trace without its privileges sees new processes of a name, and ends in order", async () => {
   const port = freePort();

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What matrix.sh runs inside each kernel (any root shell will do). In: $SOCKEYE, the executable. Out:
 # one line of JSON for each capture way that this kernel has, with exact counts of the records of a
-# known exchange; what went wrong is on stderr. Servers run on loopback, in a folder of their own.
+# known exchange; what went wrong is on stderr. Servers run on loopback, in a folder of their own. The
+# first line says what a program that has given up its privileges still can do here, too.
 #
 # The exchange: 21 HTTP requests (10 on one connection, 10 on one each, one body of 100 KiB), one
 # redis command, 3 dns questions (dig; getent's two, sent by sendmmsg). Servers and clients are
@@ -93,10 +94,31 @@ count_records() {
      records: length}' "$1"
 }
 
+# What is left to a process: by line of its threads' status the values that they have.
+left_to() { # PID
+  {
+    sed -n '/^\(Cap\(Inh\|Prm\|Eff\|Bnd\|Amb\)\|NoNewPrivs\|Seccomp\|CoreDumping\):/p' \
+      "/proc/$1"/task/*/status
+    sed -n 's/^Max core file size  *\([^ ]*\)  *\([^ ]*\) .*/CoreSize:\t\1 \2/p' "/proc/$1/limits"
+  } | jq -R -n -c '[inputs | split(":\t")] | group_by(.[0]) |
+        map({(.[0][0]): (map(.[1]) | unique | join(", "))}) | add'
+}
+
+# The system calls that must be refused to a trace, by outcome: {"1": [NAMES…]} when all are (EPERM).
+attempts() {
+  local here
+  here=$(dirname "$0")
+  echo keep >"$folder/victim"
+  "$here"/../../node_modules/@deno/*/deno run -A --no-check --quiet \
+    "$here/../e2e/programs/confined.ts" "$folder/victim" output events processes </dev/null |
+    jq -c '.refused | to_entries | group_by(.value) |
+      map({(.[0].value | tostring): map(.key)}) | add'
+}
+
 milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 trace_way() { # WAY
-  local way=$1 began ready pid counts records=$folder/$1.ndjson log=$folder/$1.log options=() it
+  local way=$1 began ready pid counts left records=$folder/$1.ndjson log=$folder/$1.log options=() it
   for it in "${pids[@]}" $$; do options+=(--pid "$it"); done
   began=$(milliseconds)
   "$sockeye" --capture "$way" "${options[@]}" --output ndjson --output-file "$records" 2>"$log" &
@@ -109,12 +131,13 @@ trace_way() { # WAY
     return
   fi
   ready=$(($(milliseconds) - began))
+  left=$(left_to $pid)
   exchange
   kill -INT "$pid"
   wait "$pid" || echo "sockeye --capture $way ended with $?" >&2
   counts=$(count_records "$records")
   jq -n -c --arg way "$way" --argjson ready_ms $ready --argjson counts "${counts:-null}" \
-    --arg summary "$(grep -v '^sockeye: ready' "$log")" '{$way, $ready_ms, $counts, $summary}'
+    --argjson left "${left:-null}" --arg summary "$(grep -v '^sockeye: ready' "$log")" '{$way, $ready_ms, $counts, $left, $summary}'
   cp "$records" "$log" "${KEEP:-$folder}/" 2>/dev/null
 }
 
@@ -125,8 +148,9 @@ start_servers || {
 }
 findings=$("$sockeye" check)
 check=$?
+outcomes=$(attempts)
 jq -n -c --arg kernel "$(uname -r)" --argjson check $check --arg findings "$findings" \
-  '{$kernel, check: ($check == 0), $findings}'
+  --argjson attempts "${outcomes:-null}" '{$kernel, check: ($check == 0), $findings, $attempts}'
 for way in socket syscall; do
   grep -q "$way hooks  *yes" <<<"$findings" || continue
   trace_way $way

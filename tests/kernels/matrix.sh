@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The kernel matrix: does dist/sockeye load, attach and record exactly on every supported kernel? In:
-# Debian suites, by default from the oldest supported kernel to the newest. Out: a table on stdout,
-# progress on stderr; exit 1 when a row is not exact. It is slow (emulated, a minute or two a kernel),
-# so it is no part of ./build.sh test: run it after a change of bpf/, and put its table into
-# ARCHITECTURE.md.
+# The kernel matrix: does dist/sockeye load, attach, give up its privileges and record exactly on every
+# supported kernel? In: Debian suites, by default from the oldest supported kernel to the newest. Out:
+# a table on stdout, progress on stderr; exit 1 when a row is not exact. It is slow (emulated, a minute
+# or two a kernel), so it is no part of ./build.sh test: run it after a change of bpf/ or of
+# lib/privileges/, and put its table into ARCHITECTURE.md.
 #
 #   ./build.sh && sudo tests/kernels/matrix.sh [SUITE...]
 #
@@ -37,22 +37,30 @@ install_tools() {
 }
 
 # The lines of one guest as rows of the table. Exact means: every record whole, and no other ones.
+# Given up means: CAP_BPF alone is left to every thread, and all that is tried without is refused.
 rows() { # SUITE RESULTS
   jq -s -r --arg suite "$1" '
     def pair(it): if it then "\(it.server)/\(it.client)" else "-" end;
     (map(select(has("check")))[0] // {}) as $head |
     [.[] | select(has("way"))] as $ways |
-    if $ways == [] then [$suite, $head.kernel // "-", $head.check // "-", "-", "-", "-", "-", "-", "-", "NO RESULT"]
+    ($head.findings // "" | test("given up  *Landlock: opens")) as $landlock |
+    ($head.attempts // {} | keys == ["1"]) as $refused |
+    {CapInh: "0000000000000000", CapPrm: "0000008000000000", CapEff: "0000008000000000",
+     CapBnd: "0000008000000000", CapAmb: "0000000000000000", NoNewPrivs: "1", Seccomp: "2",
+     CoreDumping: "0", CoreSize: "0 0"} as $confined |
+    if $ways == [] then [$suite, $head.kernel // "-", $head.check // "-", "-", "-", "-", "-", "-", "-", "-", "NO RESULT"]
     else $ways[] |
       (.summary // "" | test("nothing lost")) as $whole |
       (.counts as $c | $head.check and $whole and $c.http == {server: 21, client: 21} and
         $c.redis == {server: 1, client: 1} and $c.dns == {server: 3, client: 3} and
         $c.other == 0 and $c.records == 50) as $exact |
+      ($refused and .left == $confined) as $without |
       [$suite, $head.kernel, $head.check, .way,
        (if .ready_ms then "\(.ready_ms) ms" else "-" end),
        pair(.counts.http), pair(.counts.redis), pair(.counts.dns),
        (if $whole then "0" else "?" end),
-       (if .error then .error elif $exact then "exact" else "NOT EXACT" end)]
+       (if $without | not then "NO" elif $landlock then "yes" else "yes, no Landlock" end),
+       (if .error then .error elif $exact and $without then "exact" else "NOT EXACT" end)]
     end | map("\(.)") | "| " + join(" | ") + " |"' "$2"
 }
 
@@ -78,8 +86,8 @@ work=${KEEP:-$(mktemp -d)}
 mkdir -p "$work"
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 status=0
-table="| suite | kernel | check | way | ready | http | redis | dns | lost | records |
-|---|---|---|---|---|---|---|---|---|---|"
+table="| suite | kernel | check | way | ready | http | redis | dns | lost | given up | records |
+|---|---|---|---|---|---|---|---|---|---|---|"
 for suite in "${suites[@]}"; do
   run_suite "$suite" || echo "$suite: ended with $?" >&2
   table+=$'\n'$(rows "$suite" "$work/$suite.jsonl")

@@ -1,20 +1,23 @@
 /**
- * Which unix sockets are older than the trace: their counters and their first event do not tell. In:
- * the sockets that are there when everything is attached, and each ENTRY_OPEN of one. Out: an entry
- * for the stream, before it. What is made between attaching and looking counts as older.
+ * Tells which unix sockets are older than the trace, which their events do not show. In: the sockets
+ * that exist when everything is attached, and each ENTRY_OPEN of one. Out: an AGE entry before that
+ * ENTRY_OPEN. A socket made between attaching and looking counts as older.
  */
+import type { SystemFiles } from "../../system_files.ts";
 import { EntryKind, Family, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
 import { ageEntry } from "../user_entries.ts";
 import { readU32, socketInodes, UNIX_TABLE } from "./sweep.ts";
+import { listPids } from "./targets.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 export class AgeWatch implements Watcher {
-  /** Null when the kernel's table cannot be read: nothing is said. */
+  /** Inodes; null when the kernel's table cannot be read: then no AGE entries are written. */
   readonly #older: ReadonlySet<number> | null;
 
-  constructor(older: ReadonlySet<number> | null = socketInodes(allPids(), [UNIX_TABLE])) {
-    this.#older = older;
+  constructor(files: SystemFiles) {
+    // Processes that live: their network namespaces have tables of their own.
+    this.#older = socketInodes(files, new Set(listPids(files)), [UNIX_TABLE]);
   }
 
   event(event: SocketEvent, say: Say): void {
@@ -23,15 +26,4 @@ export class AgeWatch implements Watcher {
     const inode = readU32(event.bytes, event.payloadStart + OpenNames.inode);
     if (inode > 0) say(ageEntry(event.conn, event.pid, this.#older.has(inode)));
   }
-}
-
-/** Processes that live: their network namespaces have tables of their own. */
-function allPids(): Set<number> {
-  const pids = new Set<number>();
-  try {
-    for (const { name } of Deno.readDirSync("/proc")) if (Number(name) > 0) pids.add(Number(name));
-  } catch {
-    // Without /proc there is no table either.
-  }
-  return pids;
 }

@@ -1,7 +1,7 @@
 /**
  * What this kernel and these privileges allow, for the command `check`. In: nothing but /proc, /sys
- * and, at the end, a real load and attach. Out: one Check for each requirement, in the order in
- * which a reader would look into them. It leaves nothing loaded and traces nothing.
+ * and, at the end, a real load and attach. Out: one Check for each requirement, the basic ones first.
+ * It leaves nothing loaded and traces nothing.
  */
 import { PRIVILEGES } from "../../../ffi/bpf_error.ts";
 import { openLibbpf } from "../../../ffi/libbpf.ts";
@@ -10,7 +10,8 @@ import { type AssetName, readAsset } from "../../assets.ts";
 import { type Capability, capabilityMask, namesOf } from "../../privileges/capabilities.ts";
 import { chooseWay, type Hooks, probeHooks, type Way } from "./kernel_side.ts";
 import { openLive } from "./source.ts";
-import { cgroup2Root, hasHostPids, lockedMemoryLimit, readFirstLine, readText } from "./machine.ts";
+import { runtimeFiles } from "../../system_files.ts";
+import { cgroup2Root, hasHostPids, lockedMemoryLimit, readFirstLine } from "./machine.ts";
 
 /** One line of `check`. */
 export interface Check {
@@ -80,7 +81,7 @@ function checkLockedMemory(held: ReadonlySet<Capability>): Check {
   return { name, ok: true, detail, remedy };
 }
 
-/** "none [integrity] confidentiality": the one in brackets holds. */
+/** "none [integrity] confidentiality": the mode in brackets is the current one. */
 function checkLockdown(): Check {
   const name = "lockdown";
   const text = readFirstLine("/sys/kernel/security/lockdown") ?? "";
@@ -94,7 +95,7 @@ function checkLockdown(): Check {
   };
 }
 
-/** The kernel side knows processes by the pids of the first namespace. */
+/** The kernel side has pids of the first pid namespace: elsewhere --pid would name other processes. */
 function checkPidNamespace(): Check {
   const name = "pid namespace";
   if (hasHostPids()) return { name, ok: true, detail: "the host's" };
@@ -116,7 +117,7 @@ function checkBtf(): Check {
 function checkCgroup(): Check {
   const name = "cgroup2";
   const root = cgroup2Root();
-  const known = (readText("/proc/filesystems") ?? "").includes("\tcgroup2\n");
+  const known = (runtimeFiles.readText("/proc/filesystems") ?? "").includes("\tcgroup2\n");
   if (root !== null) return { name, ok: true, detail: `mounted at ${root}` };
   if (known) return { name, ok: true, detail: "not mounted as a whole; reached without a mount" };
   const remedy = "senders of datagrams to unconnected sockets stay unknown";
@@ -165,7 +166,7 @@ function checkWay(asked: Way | undefined, hooks: Hooks): Check {
   }
 }
 
-/** The proof: everything is loaded and attached as for a trace of ourselves, then taken away. */
+/** Loads and attaches everything, as for a trace of this process, and takes it away again. */
 function checkAttach(options: ProbeOptions): Check {
   const name = "load and attach";
   const warnings: string[] = [];
@@ -194,7 +195,7 @@ function checkAttach(options: ProbeOptions): Check {
 }
 
 function failed(name: string, error: unknown): Check {
-  // What libbpf logged stands behind the first line.
+  // Only the first line: libbpf's log follows it.
   const [detail = ""] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
   const hint = error instanceof Error && "hint" in error ? error.hint : null;
   return typeof hint === "string"
@@ -208,5 +209,7 @@ function atLeast(major: number, minor: number): boolean {
 }
 
 function effectiveCapabilities(): Set<Capability> {
-  return new Set(namesOf(capabilityMask(readText("/proc/self/status") ?? "", "CapEff")));
+  return new Set(
+    namesOf(capabilityMask(runtimeFiles.readText("/proc/self/status") ?? "", "CapEff")),
+  );
 }

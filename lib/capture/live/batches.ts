@@ -1,12 +1,12 @@
 /**
- * Entries that wait in the kernel's per-CPU batches. In: the map `batches`, mapped. Out: batches
- * pushed into their rings, and how many entries each CPU has numbered so far.
+ * Flushes the kernel side's per-CPU batches. In: the map `batches`, mapped. Out: batches pushed into
+ * their rings, and how many entries each CPU has numbered so far.
  */
 import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 
 /** struct batch, in words: how many bytes wait; the next numbers of both buffers' entries. */
 const Batch = { used: 0, data_sequence: 4, conn_sequence: 5 } as const;
-/** The program met its own CPU's batch in use, inside an interrupted program: it is free at once. */
+/** What `flush` returns when it has interrupted a program that holds the batch: try again at once. */
 const BUSY = 1;
 const MAX_TRIES = 3;
 
@@ -26,7 +26,7 @@ export class BatchFlusher {
     this.#program = object.programFd("flush");
   }
 
-  /** Has any CPU something waiting? */
+  /** Does any CPU's batch hold entries? */
   get waiting(): boolean {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       if (Atomics.load(this.#words, cpu * this.#stride + Batch.used) > 0) return true;
@@ -34,7 +34,7 @@ export class BatchFlusher {
     return false;
   }
 
-  /** Every CPU that has something waiting; the others are not interrupted. */
+  /** Flushes every CPU whose batch holds entries; the others are not interrupted. */
   flush(): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
       const used = cpu * this.#stride + Batch.used;

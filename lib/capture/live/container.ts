@@ -2,8 +2,8 @@
  * Which container a process is in, by the names of its cgroups. In: the text of /proc/PID/cgroup.
  * Out: the container's id, and its pod's uid. It asks no container runtime.
  *
- * One line a hierarchy, `ID:CONTROLLERS:PATH`; cgroup v2 is `0::PATH`. A container's id is 64 hex
- * digits, in the path by the convention of what made the cgroup:
+ * The file has a line for each hierarchy, `ID:CONTROLLERS:PATH`; that of cgroup v2 is `0::PATH`. A
+ * container's id is 64 hex digits, in the path as the program that made the cgroup puts it:
  *
  *     docker              /docker/ID                          /system.slice/docker-ID.scope
  *     containerd (CRI)    /kubepods/besteffort/podUID/ID      /…-podUID.slice/cri-containerd-ID.scope
@@ -13,8 +13,8 @@
  *     nerdctl, ECS …      /default/ID, /ecs/TASK/ID           /system.slice/nerdctl-ID.scope
  *
  * Pods' uids are UUIDs, with underscores in systemd's slices, and 32 hex digits for static pods. Of
- * containers in containers the innermost is the process's. A monitor (conmon) has a scope with the
- * container's id and is outside; so is `ID.service`, podman's health check.
+ * containers in containers the innermost counts. A container's monitor (conmon) has a scope with the
+ * id in its name but is not inside; nor is `ID.service`, podman's health check.
  */
 import type { Container } from "../../record/record.ts";
 
@@ -23,7 +23,7 @@ const POD = /^(?:.*-)?pod([0-9a-f]{8}(?:[_-]?[0-9a-f]{4}){3}[_-]?[0-9a-f]{12})(?
 /** Longer paths are cut by the kernel as well. */
 const MAX_PATH = 4096;
 
-/** Null when the process is in none that is known. */
+/** Null when the process is in no container, or in one of another kind. */
 export function containerOf(cgroups: string): Container | null {
   for (const line of cgroups.split("\n")) {
     const path = line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1);

@@ -1,34 +1,35 @@
 /**
- * The containers of traced processes. In: pids as their events pass by. Out: an entry for the
- * stream, at the first event of a process in a container, and when that changes. A process is looked
- * up once in LOOK_AGAIN_NS, never for each event; of one that is gone nothing is said.
+ * The containers of traced processes. In: pids, as their events pass by. Out: a CONTAINER entry at the
+ * first event of a process in a container, and when its container changes. A process is looked up once
+ * in LOOK_AGAIN_NS, never for each event; for one that has ended by then no entry is written.
  */
 import type { Container } from "../../record/record.ts";
+import type { SystemFiles } from "../../system_files.ts";
 import { EntryKind } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
 import { containerEntry } from "../user_entries.ts";
 import { containerOf } from "./container.ts";
-import { hasHostPids, readText } from "./machine.ts";
+import { hasHostPids } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
 /**
- * A process may be moved (runtimes do so with what they start), and an end of one may be missed
- * whose pid another has by now.
+ * A process may be moved to another cgroup (runtimes move what they start), or its end may be lost and
+ * its pid be another's now.
  */
 const LOOK_AGAIN_NS = 10e9;
 const ROUNDS = 255;
 
 export class ContainerWatch implements Watcher {
-  /** Byte pid: the round (1 to ROUNDS) in which it was looked up last. */
+  /** By pid, the round (1 to ROUNDS) in which the process was looked up last; 0: never. */
   readonly #seen: Uint8Array;
   #round = 1;
   #nextRoundNs = LOOK_AGAIN_NS;
-  /** What was said of processes in containers. */
+  /** By pid, the container that the last entry named. */
   readonly #told = new Map<number, Container>();
   readonly #read: (pid: number) => string | null;
 
   /** Pids are below `pidLimit`; `read` gives /proc/PID/cgroup, null when it cannot be read. */
-  constructor(pidLimit: number, read: (pid: number) => string | null = reader()) {
+  constructor(pidLimit: number, read: (pid: number) => string | null) {
     this.#seen = new Uint8Array(pidLimit);
     this.#read = read;
   }
@@ -71,7 +72,7 @@ export class ContainerWatch implements Watcher {
   }
 }
 
-/** In a pid namespace of its own /proc tells of other processes than the events do. */
-function reader(): (pid: number) => string | null {
-  return hasHostPids() ? (pid) => readText(`/proc/${pid}/cgroup`) : () => null;
+/** Reads nothing in a pid namespace of our own, where /proc has other pids than the events. */
+export function cgroupReader(files: SystemFiles): (pid: number) => string | null {
+  return hasHostPids() ? (pid) => files.readText(`/proc/${pid}/cgroup`) : () => null;
 }

@@ -3,10 +3,10 @@
  * clocks. Out: nanoseconds since the trace began, and the wall time of that beginning, anew whenever
  * the wall clock was stepped. It sets no clock.
  *
- * The kernel slews both clocks alike, so that the difference between them changes by steps alone
- * (settimeofday(), leap seconds, a machine that slept: the monotonic clock did not run). What a
- * reading adds is the time between asking the one and the other, some tens of nanoseconds, or a
- * preemption: a difference below STEP_NS is neither believed nor corrected.
+ * The kernel slews both clocks alike, so their difference changes only by steps (settimeofday(), leap
+ * seconds, or a machine that slept, when the monotonic clock stands still). A reading adds the time
+ * between asking the two clocks: some tens of nanoseconds, more with a preemption. So a change below
+ * STEP_NS is taken for noise.
  */
 import type { WallStart } from "../../clock.ts";
 import type { TraceStart } from "../source.ts";
@@ -20,7 +20,7 @@ export interface Clocks {
   realtimeSince(fromSeconds: number): number;
 }
 
-/** The same where CLOCK_MONOTONIC is ahead of the kernel's own, which no time namespace shifts. */
+/** These clocks in a time namespace: there CLOCK_MONOTONIC is ahead of the kernel's, by `aheadNs`. */
 export function behind(clocks: Clocks, aheadNs: number): Clocks {
   const seconds = Math.floor(aheadNs / 1e9);
   const nanos = aheadNs - seconds * 1e9;
@@ -37,7 +37,7 @@ export class KernelClock {
   /** The trace began at this whole second, plus #nanos, of CLOCK_MONOTONIC. */
   readonly #seconds: number;
   readonly #nanos: number;
-  /** Wall time of that: this whole second (of the reading: near enough for exact numbers) plus #wallNs. */
+  /** Wall time of the trace's beginning: this whole second (that of the reading) plus #wallNs. */
   #wallSecond = 0;
   #wallNs = 0;
 
@@ -58,7 +58,7 @@ export class KernelClock {
     return this.#clocks.monotonicSince(this.#seconds) - this.#nanos;
   }
 
-  /** The wall time of the trace's beginning when it is another one than before, else null. */
+  /** The trace's beginning in wall time, if the wall clock was stepped since the last call; else null. */
   stepped(): WallStart | null {
     const wall = this.#clocks.realtimeSince(this.#wallSecond);
     const apart = wall - this.now() - this.#wallNs;
@@ -67,13 +67,13 @@ export class KernelClock {
     this.#measure();
     const step = (this.#wallSecond - second) * 1e9 + (this.#wallNs - ns);
     if (Math.abs(step) >= STEP_NS) return this.#wallStart();
-    // Only this reading was held up: the old one stays, for noise must not add up to a step.
+    // No step: the old values stay, so that the noise of many readings does not add up to one.
     this.#wallSecond = second;
     this.#wallNs = ns;
     return null;
   }
 
-  /** Of several readings the one with the least between its ends. */
+  /** Takes the best of several readings: the one that took the least time. */
   #measure(): void {
     this.#wallSecond = Math.floor(this.#clocks.realtimeSince(0) / 1e9);
     let least = Infinity;

@@ -17,7 +17,7 @@ const SOCKET_HOOKS = ["btf_trace_sock_send_length", "btf_trace_sock_recv_length"
 const URING_HOOK = "btf_trace_io_uring_complete";
 const SYSCALL_HOOK = "btf_trace_sys_exit";
 
-/** What a program is loaded for. */
+/** How a program comes to run. */
 type Use =
   /** Attached to where its section says, or to what stands in for that (STEADY). */
   | "hook"
@@ -31,9 +31,9 @@ type Use =
 interface Program {
   readonly name: string;
   readonly use: Use;
-  /** Both when absent. */
+  /** The way that the program belongs to; absent: both. */
   readonly way?: Way;
-  /** Only with --comm; only where the kernel tells of completions. */
+  /** Loaded only with --comm; or only where the kernel has the hook of io_uring. */
   readonly only?: "comm" | "uring";
 }
 
@@ -47,7 +47,7 @@ const PROGRAMS: readonly Program[] = [
   { name: "sock_recv", use: "hook", way: "socket" },
   { name: "sock_state", use: "hook", way: "socket" },
   { name: "io_uring_done", use: "hook", way: "socket", only: "uring" },
-  // They tell who sent a datagram to an unconnected socket; the syscall way sees it by itself.
+  // These know who sent a datagram to an unconnected socket; the syscall way reads it from the call.
   { name: "peer4", use: "cgroup", way: "socket" },
   { name: "peer6", use: "cgroup", way: "socket" },
   { name: "sys_exit", use: "hook", way: "syscall" },
@@ -73,7 +73,7 @@ export function probeHooks(libbpf: Libbpf): Hooks {
   };
 }
 
-/** The way asked for, or the better one that this kernel has. */
+/** The way that was asked for, else the better one that this kernel has. */
 export function chooseWay(asked: Way | undefined, hooks: Hooks): Way {
   if (asked === undefined) {
     if (hooks.socket) return "socket";
@@ -120,7 +120,7 @@ export function loadKernelSide(
     object.setMaxEntries("scratch", settings.possibleCpus);
     object.setMaxEntries("comms", Math.max(1, settings.comm.length));
     object.setMaxEntries("process_marks", Math.ceil(settings.pidLimit / MARKS_PER_VALUE));
-    // Marks are written from here while the kernel side marks children: byte by byte, in place.
+    // Mapped, so that user space sets marks byte by byte while the kernel side marks children.
     object.setMappable("process_marks");
     object.setAutoload(new Set(chosen(settings, hooks).map(({ program }) => program)));
     object.load();
@@ -179,7 +179,7 @@ function attachPrograms(
   }
 }
 
-/** For every cgroup: at the root. */
+/** Attaches to the root cgroup, which holds for all. */
 function attachToCgroups(
   object: BpfObject,
   libbpf: Libbpf,

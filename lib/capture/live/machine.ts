@@ -1,6 +1,10 @@
 /**
- * Facts of the machine that capture is sized by, from /proc and /sys. It changes nothing.
+ * Facts of the machine that capture is sized by, from /proc and /sys, before it begins. It changes
+ * nothing.
  */
+import { runtimeFiles } from "../../system_files.ts";
+
+const { readText, readLink } = runtimeFiles;
 
 /** CPUs that run now, ascending. */
 export function onlineCpus(): number[] {
@@ -19,7 +23,7 @@ export function pidLimit(): number {
   return limit > 0 ? limit : 4194304;
 }
 
-/** Are pids here those that the kernel side sees: of the first pid namespace? */
+/** Is this process in the first pid namespace, whose pids the kernel side has? */
 export function hasHostPids(): boolean {
   const FIRST = "pid:[4026531836]"; // PROC_PID_INIT_INO
   return (readLink("/proc/self/ns/pid") ?? FIRST) === FIRST;
@@ -32,9 +36,9 @@ export function lockedMemoryLimit(): number | null {
 }
 
 /**
- * Nanoseconds that CLOCK_MONOTONIC is ahead here of the kernel's own: time namespaces shift it
- * (time_namespaces(7)). Null when that cannot be told: ours is another than that of our children,
- * whose offsets are the ones that the kernel shows.
+ * Nanoseconds that this process's CLOCK_MONOTONIC is ahead of the kernel's: time namespaces shift it
+ * (time_namespaces(7)). Null when that is not known: the kernel shows the offsets of our children's
+ * time namespace, which can be another than ours.
  */
 export function monotonicAheadNs(): number | null {
   const offsets = readText("/proc/self/timens_offsets");
@@ -55,7 +59,7 @@ export function parseCpuList(text: string): number[] {
   return cpus;
 }
 
-/** Where cgroup2 is mounted as a whole; null when nowhere. */
+/** Where the root of cgroup2 is mounted; null when nowhere. */
 export function cgroup2Root(): string | null {
   for (const line of (readText("/proc/self/mountinfo") ?? "").split("\n")) {
     const [place = "", type = ""] = line.split(" - ");
@@ -65,57 +69,7 @@ export function cgroup2Root(): string | null {
   return null;
 }
 
-/** A file's text; null when it cannot be read. */
-export function readText(path: string): string | null {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return null;
-  }
-}
-
-/** Without the newline; null when it cannot be read. */
+/** The first line without its newline; null when the file cannot be read. */
 export function readFirstLine(path: string): string | null {
   return readText(path)?.split("\n", 1)[0] ?? null;
-}
-
-/**
- * What tells one file from others, however it is named; null when it is not there. Each network
- * namespace has files of its own in /proc/PID/net, which anybody may look at: the link
- * /proc/PID/ns/net is for those only who may trace the process.
- */
-export function fileIdentity(path: string): string | null {
-  try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return null;
-  }
-}
-
-/** Where a symbolic link points; null when it cannot be read. */
-export function readLink(path: string): string | null {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return null;
-  }
-}
-
-/**
- * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
- * before the others, one of theirs.
- */
-export function livingFolder(pid: number): string {
-  const own = `/proc/${pid}`;
-  if (fileIdentity(`${own}/net/unix`) !== null) return own;
-  try {
-    for (const { name } of Deno.readDirSync(`${own}/task`)) {
-      const folder = `${own}/task/${name}`;
-      if (fileIdentity(`${folder}/net/unix`) !== null) return folder;
-    }
-  } catch {
-    // It has ended as a whole.
-  }
-  return own;
 }

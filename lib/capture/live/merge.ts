@@ -1,7 +1,7 @@
 /**
- * All rings as one stream of events in the order of their times. In: the rings of both perf buffers
- * and all CPUs, and how far time has come everywhere. Out: entries, handed to the handler where they
- * lie, and entries of our own: what was lost, and that time passed. It copies no payload.
+ * Merges all rings into one stream of events in the order of their times. In: the rings of both perf
+ * buffers and all CPUs, and the time up to which all of them are complete. Out: entries, handed to the
+ * handler where they lie, and entries of our own: losses and ticks. It copies no payload.
  *
  * Work goes in rounds. A round takes what the rings hold at its start and hands out what is older
  * than its horizon; what is newer waits, because another CPU may still come with something between.
@@ -37,7 +37,7 @@ class Lane {
   readonly buffer: BufferLoss["buffer"];
   /** Time of the next entry, or Infinity when the ring showed nothing more. */
   time = Infinity;
-  /** Of the next entry, within the ring's sample. */
+  /** Where the next entry begins in the ring's sample. */
   start = 0;
   end = 0;
   /** Sequence number that the next entry has unless something was lost. */
@@ -167,7 +167,7 @@ export class Merger {
     const event = this.#event;
     const ring = lane.ring;
     if (!event.read(ring.words, ring.bytes, lane.start, lane.end, this.#base)) {
-      // Not an entry of ours, or the padding at a sample's end: the rest of the sample is void.
+      // No entry, or the padding at a sample's end: the rest of the sample is skipped.
       lane.start = lane.end;
       return 0;
     }

@@ -2,7 +2,7 @@
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** A ring must hold some samples of 60 KiB beside each other. */
+/** The least: a ring must have room for some samples of 60 KiB. */
 const LEAST_DATA = 128 * KIB;
 const LEAST_CONN = 16 * KIB;
 /**
@@ -36,7 +36,7 @@ export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; co
   };
 }
 
-/** What belongs to data rings of that size. */
+/** Size of the connection events' rings beside data rings of that size. */
 export function connPart(dataBytes: number): number {
   return dataBytes / CONN_PART;
 }

@@ -23,13 +23,13 @@ export class Rings implements Disposable {
     this.#owned = owned;
   }
 
-  /** Did anything come that was not handed out? */
+  /** Do the rings hold bytes that were not handed out? */
   get waiting(): boolean {
     return this.data.rings.some((ring) => ring.waitingBytes > 0) ||
       this.conn.rings.some((ring) => ring.waitingBytes > 0);
   }
 
-  /** Would nothing be lost if the reader came somewhat later? */
+  /** Are all rings so empty that the reader may come somewhat later? */
   get hasRoom(): boolean {
     return hasRoom(this.data) && hasRoom(this.conn);
   }
@@ -45,8 +45,8 @@ function hasRoom({ rings, ringBytes }: PerfRings): boolean {
 }
 
 /**
- * `ringMib`: of all rings together, as --ring-mib. Where memory may not be locked as wanted, data goes
- * first, and both are smaller: `warn` is told.
+ * `ringMib`: size of all rings together (--ring-mib). Where less memory may be locked, the data rings
+ * take what they can have first, both kinds are smaller, and `warn` is called.
  */
 export function openRings(
   libbpf: Libbpf,
@@ -70,7 +70,7 @@ export function openRings(
       return new Rings(data, conn, stack.move());
     } catch (error) {
       if (!(error instanceof BpfError) || error.errno !== Errno.EPERM) throw error;
-      // What the data rings took leaves nothing for the others.
+      // The data rings have left too little.
       if (bytes / 2 < least) throw notLocked(error);
     }
     bytes /= 2;
@@ -82,7 +82,7 @@ function smaller(bytes: number, want: number): string {
     `${lockedMemory()} is reached (raise it: ulimit -l, or grant CAP_IPC_LOCK)`;
 }
 
-/** Who has no right to perf events at all was refused before, at the programs. */
+/** The error for rings that cannot be locked. (Without privileges, loading programs has failed before.) */
 function notLocked(cause: BpfError): BpfError {
   const hint = `raise ${lockedMemory()}: ulimit -l, or grant CAP_IPC_LOCK`;
   return new BpfError("Cannot lock memory for perf buffers", cause.errno, "", hint);

@@ -1,6 +1,6 @@
 /**
- * Events from the running kernel. In: what to trace. Out: a LiveSource, attached and ready. It
- * never changes what a traced process does, and takes no records' decisions.
+ * Events from the running kernel. In: what to trace. Out: a LiveSource, attached and ready. It never
+ * changes what a traced process does, and knows nothing of records.
  *
  *   openLive()  libbpf → choose the way → load → rings → attach → mark the processes
  *   drain()     a round: time → flush the waiting batches → merge the rings up to that time (merge.ts)
@@ -11,10 +11,11 @@ import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../../ffi/libbpf.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
+import type { SystemFiles } from "../../system_files.ts";
 import { COUNTERS, EntryKind, Mark } from "../abi.ts";
 import { BatchFlusher } from "./batches.ts";
 import { AgeWatch } from "./age_watch.ts";
-import { ContainerWatch } from "./container_watch.ts";
+import { cgroupReader, ContainerWatch } from "./container_watch.ts";
 import { behind, KernelClock } from "./kernel_clock.ts";
 import {
   attachAll,
@@ -67,6 +68,8 @@ export interface LiveSource extends CaptureSource {
   readonly libbpfVersion: string;
   /** Bytes of one CPU's data ring; less than asked for when memory could not be locked. */
   readonly ringBytes: number;
+  /** /proc and /sys, also when the runtime opens nothing any more; as long as the source lives. */
+  readonly files: SystemFiles;
   addTarget(pid: number): void;
   /** Tells the kernel whether to go on sending a connection's payload, and which bytes it need only count. */
   setVerdict(conn: number, verdict: "keep" | "stop", passing?: Passing): void;
@@ -79,7 +82,7 @@ export interface LiveSource extends CaptureSource {
 }
 
 const MS = 1e6;
-/** The least time between two rounds: each may interrupt every CPU that has a batch waiting. */
+/** The least time between two rounds, since each interrupts every CPU whose batch holds entries. */
 const ROUND_NS = 4 * MS;
 /** How long a program may take from reading the clock to its entry being in a ring. */
 const SLACK_NS = 1 * MS;
@@ -105,7 +108,7 @@ export function openLive(options: LiveOptions): LiveSource {
 
   const rings = stack.use(openRings(libbpf, object, options.ringMib, options.warn));
   const marks = stack.use(object.mapArray("process_marks", true));
-  const targets = new Targets(new Uint8Array(marks.buffer), options);
+  const targets = new Targets(new Uint8Array(marks.buffer), options, libbpf.libc.files);
   targets.excludeOurselves(settings.wantedMarks === 0);
   if (options.command) targets.adoptChildren(true);
   const batches = stack.use(object.mapArray("batches", false));
@@ -118,7 +121,7 @@ export function openLive(options: LiveOptions): LiveSource {
   return new KernelSource(options, parts, stack.move());
 }
 
-/** Events have the kernel's own time, whatever the clock shows here. */
+/** How far our CLOCK_MONOTONIC is ahead of the kernel's, which events have. */
 function clockAheadNs(): number {
   const aheadNs = monotonicAheadNs();
   if (aheadNs !== null) return aheadNs;
@@ -161,6 +164,7 @@ class KernelSource implements LiveSource {
   readonly start: TraceStart;
   readonly libbpfVersion: string;
   readonly ringBytes: number;
+  readonly files: SystemFiles;
   ended = false;
 
   readonly #parts: Parts;
@@ -188,6 +192,7 @@ class KernelSource implements LiveSource {
     this.way = parts.settings.way;
     this.libbpfVersion = parts.libbpf.version;
     this.ringBytes = parts.rings.data.ringBytes;
+    this.files = parts.libbpf.libc.files;
     this.start = {
       ...parts.clock.start,
       way: this.way,
@@ -199,9 +204,9 @@ class KernelSource implements LiveSource {
     this.#flusher = new BatchFlusher(parts.batches, parts.object);
     this.#targetWatch = new TargetWatch(parts.targets, options.pids.length > 0, () => this.stop());
     this.#watchers = new Watchers([
-      new ContainerWatch(parts.settings.pidLimit),
-      new AgeWatch(),
-      new Sweeper(),
+      new ContainerWatch(parts.settings.pidLimit, cgroupReader(this.files)),
+      new AgeWatch(this.files),
+      new Sweeper(this.files),
       this.#targetWatch,
     ]);
     this.#say = (entry) => this.#merger.emit(this.#handler, entry);
@@ -226,7 +231,7 @@ class KernelSource implements LiveSource {
   wait(): Promise<void> {
     const { libc } = this.#parts.libbpf;
     const idle = this.#stoppedAt < 0 && this.#horizon - this.#lastEvent > 1000 * MS;
-    // A timer of the runtime costs some 100 µs of CPU, sleeping here and a turn of its loop half of it.
+    // A timer of the runtime costs some 100 µs of CPU; sleep() and a turn of the loop cost half of that.
     if (!idle) libc.sleep(WAIT_MS);
     else {
       for (let slept = 0; slept < TICK_MS && !this.#hasNews(); slept += WAIT_IDLE_MS) {
@@ -286,7 +291,7 @@ class KernelSource implements LiveSource {
     this.#owned.dispose();
   }
 
-  /** Whoever shares this CPU goes first, as long as the rings have room: it may be the traced process. */
+  /** Drains, and yields the CPU in between while the rings have room: the traced process may need it. */
   #drainPieces(turn: Turn): number {
     const { libbpf, rings } = this.#parts;
     let entries = 0;
@@ -298,25 +303,25 @@ class KernelSource implements LiveSource {
     return entries;
   }
 
-  /** Who stops a trace waits for what was captured by then, but not for full rings of many CPUs. */
+  /** Has working off the rings taken too long since stop()? On many CPUs they may hold gigabytes. */
   #isOverdue(): boolean {
     return this.#stoppedAt >= 0 &&
       this.cpuSeconds() - this.#stoppedCpuSeconds > MAX_END_CPU_SECONDS;
   }
 
-  /** What is still in the rings is lost, and counted. */
+  /** Ends the source; what is still in the rings counts as lost. */
   #leaveRest(): number {
     this.#reportLastLosses();
     this.ended = true;
     return 0;
   }
 
-  /** Did anything come since the last round? */
+  /** Do batches or rings hold entries? */
   #hasNews(): boolean {
     return this.#flusher.waiting || this.#parts.rings.waiting;
   }
 
-  /** False when it is too early for another round. */
+  /** Begins a round; false when it is too early for one. */
   #beginRound(): boolean {
     const { clock } = this.#parts;
     const now = clock.now();

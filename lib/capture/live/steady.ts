@@ -1,6 +1,6 @@
 /**
  * Hooks whose programs cannot be preempted (bpf/steady.bpf.h has the reason). In: the kernel's release
- * and its tracefs. Out: for each program which one takes its place, and the id of its tracepoint.
+ * and its tracefs. Out: for each program the one that takes its place, and the id of its tracepoint.
  */
 import type { Libbpf } from "../../../ffi/libbpf.ts";
 import type { Descriptor } from "../../../ffi/libc.ts";
@@ -35,7 +35,7 @@ export function preemptsPrograms(release: string): boolean {
   return Number(release.split(".", 1)[0]) >= 7;
 }
 
-/** Whether to use them: where the kernel would preempt the others, and has what these need. */
+/** Whether to use them: yes where the kernel preempts the others and has a tracefs. */
 export function chooseSteady(
   libbpf: Libbpf,
   release: string,
@@ -52,7 +52,7 @@ export function chooseSteady(
   }
 }
 
-/** Ids of these tracepoints, in their order; mounted or not. */
+/** Ids of these tracepoints, in their order, whether tracefs is mounted or not. */
 export function tracepointIds(libbpf: Libbpf, events: readonly string[]): number[] {
   using own = openTracefs(libbpf);
   const folder = own === null ? MOUNTED : `/proc/self/fd/${own.fd}`;
@@ -63,7 +63,7 @@ export function tracepointIds(libbpf: Libbpf, events: readonly string[]): number
   });
 }
 
-/** Tracefs when it is not mounted where it belongs; else null. */
+/** Opens a tracefs of our own when none is mounted at MOUNTED; else null. */
 function openTracefs(libbpf: Libbpf): Descriptor | null {
   const isMounted = readFirstLine(`${MOUNTED}/events/sched/sched_process_exit/id`) !== null;
   return isMounted ? null : libbpf.libc.openDetached("tracefs");

@@ -3,12 +3,12 @@
  * every two seconds /proc/PID/net. Out: ENTRY_CLOSE of the connections whose socket is gone, once all
  * their events were handed out. It never touches the sockets, and costs a traced process nothing.
  */
+import type { SystemFiles } from "../../system_files.ts";
 import { Entry, EntryKind, Family, Flag, OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { fileIdentity, livingFolder, readText } from "./machine.ts";
 import type { Say, Watcher } from "./watcher.ts";
 
-/** A connection that ends silently. */
+/** A connection whose end no hook tells. */
 interface QuietConnection {
   readonly conn: number;
   readonly inode: number;
@@ -22,7 +22,7 @@ interface QuietConnection {
   readonly remote: Uint8Array;
 }
 
-/** More are not watched; the connection table's own idle limit ends them. */
+/** Most connections that are watched; others end like idle ones (lib/conn/table.ts). */
 const MAX_WATCHED = 65536;
 /** Which column of a line holds the inode, counted in words. */
 interface Table {
@@ -38,9 +38,14 @@ const SWEEP_NS = 2e9;
 export class Sweeper implements Watcher {
   readonly #watched = new Map<number, QuietConnection>();
   #nextNs = SWEEP_NS;
-  /** Gone when it was looked at them: they end with the round that has all events up to then. */
+  /** Connections found gone: they end with the round that hands out all events up to that look. */
   #gone: QuietConnection[] = [];
   #goneAtNs = 0;
+  readonly #files: SystemFiles;
+
+  constructor(files: SystemFiles) {
+    this.#files = files;
+  }
 
   begin(nowNs: number): void {
     if (nowNs < this.#nextNs) return;
@@ -63,7 +68,7 @@ export class Sweeper implements Watcher {
     this.#gone = [];
   }
 
-  /** What ends with an event of its own is left out. */
+  /** Watches the connection, unless the kernel side tells its end. */
   #opened(event: SocketEvent): void {
     const quiet = event.family === Family.UNIX || event.isDatagram;
     if (!quiet || event.payloadLength < OPEN_NAMES_SIZE) return;
@@ -89,7 +94,7 @@ export class Sweeper implements Watcher {
   #sweep(): QuietConnection[] {
     if (this.#watched.size === 0) return [];
     const pids = new Set(Array.from(this.#watched.values(), (it) => it.pid));
-    const inodes = socketInodes(pids, TABLES);
+    const inodes = socketInodes(this.#files, pids, TABLES);
     if (inodes === null) return [];
     const gone: QuietConnection[] = [];
     for (const connection of this.#watched.values()) {
@@ -102,28 +107,48 @@ export class Sweeper implements Watcher {
 
 /**
  * Inodes of all sockets of these tables in the network namespaces of these processes and our own
- * (they are unique over namespaces); null when the tables cannot be read. A process that is gone
- * tells of no namespace: then its sockets are gone, or another process of the set has them.
+ * (they are unique over namespaces); null when the tables cannot be read. A process that has ended
+ * shows no namespace: then its sockets are gone, too, or another process of the set has them.
  */
 export function socketInodes(
+  files: SystemFiles,
   pids: ReadonlySet<number>,
   tables: readonly Table[],
 ): Set<number> | null {
   const inodes = new Set<number>();
   const seen = new Set<string>();
   for (const who of [Deno.pid, ...pids]) {
-    const folder = livingFolder(who);
-    const namespace = fileIdentity(`${folder}/net/unix`);
+    const folder = livingFolder(files, who);
+    const namespace = files.identity(unixTableIn(folder));
     if (namespace === null || seen.has(namespace)) continue;
     seen.add(namespace);
     for (const { name, column } of tables) {
-      const text = readText(`${folder}/net/${name}`);
-      // A kernel without IPv6 has no udp6; without the others nothing can be said.
+      const text = files.readText(`${folder}/net/${name}`);
+      // A kernel without IPv6 has no udp6; without another table nothing is known.
       if (text === null && name !== "udp6" && who === Deno.pid) return null;
       if (text !== null) collectInodes(text, column, inodes);
     }
   }
   return inodes;
+}
+
+/**
+ * Each network namespace has files of its own in /proc/PID/net, which anybody may look at: the link
+ * /proc/PID/ns/net is for those only who may trace the process.
+ */
+function unixTableIn(folder: string): string {
+  return `${folder}/net/unix`;
+}
+
+/**
+ * The folder of /proc that shows a process's namespaces: its own, or, when its main thread has ended
+ * before the others, one of theirs.
+ */
+export function livingFolder(files: SystemFiles, pid: number): string {
+  const own = `/proc/${pid}`;
+  if (files.identity(unixTableIn(own)) !== null) return own;
+  const threads = files.list(`${own}/task`).map((id) => `${own}/task/${id}`);
+  return threads.find((folder) => files.identity(unixTableIn(folder)) !== null) ?? own;
 }
 
 /** Adds the inode of each line but the first; the columns are separated by blanks. */

@@ -1,11 +1,12 @@
 /**
- * Which processes that run already are traced. In: what the operator asked for and /proc. Out: marks
- * (abi.ts Mark) in memory that the kernel side reads. From then on the kernel side marks children,
- * renamed and ended processes by itself. It never signals or stops a process.
+ * Marks the running processes that are traced. In: what the operator asked for, and /proc. Out: marks
+ * (abi.ts Mark) in memory that the kernel side reads. After that the kernel side itself marks children
+ * and renamed processes, and unmarks ended ones. It never signals or stops a process.
  */
+import type { SystemFiles } from "../../system_files.ts";
 import { EntryKind, Mark } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
-import { hasHostPids, readLink, readText } from "./machine.ts";
+import { hasHostPids } from "./machine.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** Byte pid of `marks` holds the process's Mark bits; writes reach the kernel at once. */
@@ -24,7 +25,7 @@ export class TargetError extends Error {
   }
 }
 
-/** The kernel side knows processes by the pids of the first namespace, and by no others. */
+/** Throws when pids are given in a pid namespace of our own: the kernel side has those of the first. */
 export function checkPids(
   { pids, command, warn }: {
     pids: readonly number[];
@@ -57,14 +58,16 @@ const MAX_CHAIN = 8;
 export class Targets {
   readonly #marks: Uint8Array;
   readonly #filter: TargetFilter;
+  readonly #files: SystemFiles;
   /** The processes named by --pid (threads resolved), and those added later. */
   readonly #roots = new Set<number>();
 
   /** Checks that every pid exists; marks nothing yet. */
-  constructor(marks: Uint8Array, filter: TargetFilter) {
+  constructor(marks: Uint8Array, filter: TargetFilter, files: SystemFiles) {
     this.#marks = marks;
     this.#filter = filter;
-    for (const pid of filter.pids) this.#roots.add(processOf(pid));
+    this.#files = files;
+    for (const pid of filter.pids) this.#roots.add(processOf(files, pid));
   }
 
   /**
@@ -76,7 +79,7 @@ export class Targets {
     const wantsTree = this.#roots.size > 0;
     const wantsComm = this.#filter.comm.length > 0;
     if (!wantsTree && !wantsComm) return;
-    const processes = listProcesses();
+    const processes = listProcesses(this.#files);
     if (wantsComm) {
       for (const { pid, comm } of processes) {
         if (this.#filter.comm.includes(comm)) this.#set(pid, Mark.COMM);
@@ -98,7 +101,7 @@ export class Targets {
     this.mark();
   }
 
-  /** Processes that are traced on purpose and still run; threads and ourselves do not count. */
+  /** Number of chosen processes that still run, without ourselves; threads do not count. */
   live(): number {
     const words = new Uint32Array(
       this.#marks.buffer,
@@ -111,7 +114,7 @@ export class Targets {
       for (let pid = 4 * w; pid < 4 * w + 4; pid++) {
         const mark = this.#marks[pid] as number;
         if (mark === 0 || (mark & Mark.NEVER) !== 0 || (mark & Mark.TREE) === 0) continue;
-        if (exists(pid)) count++;
+        if (exists(this.#files, pid)) count++;
         else this.#marks[pid] = 0;
       }
     }
@@ -119,18 +122,18 @@ export class Targets {
   }
 
   /**
-   * While a command is being started: our children are marked by the kernel at their fork, so that
+   * While a command is being started our children are marked by the kernel side at their fork, so that
    * not even their first byte is missed. We ourselves stay untraced.
    */
   adoptChildren(on: boolean): void {
     this.#marks[Deno.pid] = on ? Mark.NEVER | Mark.TREE : Mark.NEVER;
   }
 
-  /** We never trace ourselves, and, when all is traced, not what carries our output away. */
+  /** Excludes ourselves and, when every process is traced, those that carry our output away. */
   excludeOurselves(tracesAll: boolean): void {
     this.#set(Deno.pid, Mark.NEVER);
     if (!tracesAll) return;
-    for (const pid of outputCarriers()) this.#set(pid, Mark.NEVER);
+    for (const pid of outputCarriers(this.#files)) this.#set(pid, Mark.NEVER);
   }
 
   #set(pid: number, bit: number): void {
@@ -139,48 +142,49 @@ export class Targets {
 }
 
 /** The process (thread group) of a pid or thread id. */
-function processOf(id: number): number {
-  const status = readText(`/proc/${id}/status`);
+function processOf(files: SystemFiles, id: number): number {
+  const status = files.readText(`/proc/${id}/status`);
   const line = /^Tgid:\t(\d+)$/m.exec(status ?? "");
   if (!line) throw new TargetError(`Cannot trace pid ${id}: no such process`);
   return Number(line[1]);
 }
 
-/** Until its last thread ends; when the main thread ends first, it alone is a zombie. */
-function exists(pid: number): boolean {
-  const stat = readStat(pid);
+/** Has the process a living thread? If the main thread ends first, it alone is a zombie ("Z"). */
+function exists(files: SystemFiles, pid: number): boolean {
+  const stat = readStat(files, pid);
   return stat !== null && (stat.state !== "Z" || stat.threads > 1);
 }
 
-function listProcesses(): ProcessStat[] {
+function listProcesses(files: SystemFiles): ProcessStat[] {
   const found: ProcessStat[] = [];
-  for (const pid of listPids()) {
-    const stat = readStat(pid);
+  for (const pid of listPids(files)) {
+    const stat = readStat(files, pid);
     if (stat) found.push(stat);
   }
   return found;
 }
 
-/** The descendants of a process that there are now. */
-export function childrenOf(pid: number): number[] {
-  const tree = descendants(new Set([pid]), listProcesses());
+/** The descendants that a process has now. */
+export function childrenOf(files: SystemFiles, pid: number): number[] {
+  const tree = descendants(new Set([pid]), listProcesses(files));
   tree.delete(pid);
   return [...tree];
 }
 
-function* listPids(): Generator<number> {
-  for (const entry of Deno.readDirSync("/proc")) {
-    const pid = Number(entry.name);
-    if (Number.isInteger(pid)) yield pid;
-  }
+/** The processes that there are. */
+export function listPids(files: SystemFiles): number[] {
+  return files.list("/proc").map(Number).filter((pid) => pid > 0);
 }
 
-/** Of /proc/PID/stat: num_threads, counted from the state. */
+/** Where num_threads stands in /proc/PID/stat, counted from the state. */
 const THREADS = 17;
 
 /** /proc/PID/stat: `pid (comm) state ppid …`; a comm may hold blanks and parentheses. */
-function readStat(pid: number): ProcessStat & { state: string; threads: number } | null {
-  const text = readText(`/proc/${pid}/stat`);
+function readStat(
+  files: SystemFiles,
+  pid: number,
+): ProcessStat & { state: string; threads: number } | null {
+  const text = files.readText(`/proc/${pid}/stat`);
   if (text === null) return null;
   const from = text.indexOf("(");
   const to = text.lastIndexOf(")");
@@ -204,38 +208,38 @@ function descendants(roots: ReadonlySet<number>, processes: readonly ProcessStat
 }
 
 /**
- * Who carries our output away: each byte it sends would be an event, whose record would be the next
- * byte to carry. A pipe's readers do, the holder of our terminal's other end does (sshd, a tmux
- * server, a terminal program), and what those print to in turn. Output that is a socket itself
- * leads to our ancestors (sshd without a terminal): nothing tells who else holds the other end.
+ * Processes that carry our output away. If they were traced, each record that they send would be an
+ * event, which makes another record. They are the readers of our pipe, the holder of our terminal's
+ * other end (sshd, a tmux server, a terminal program), and likewise those that these write to. If our
+ * output is a socket, they are our ancestors (sshd without a terminal): who holds the socket's other
+ * end cannot be found.
  */
-function outputCarriers(): Set<number> {
+function outputCarriers(files: SystemFiles): Set<number> {
   const carriers = new Set<number>();
   let from = [Deno.pid];
   for (let depth = 0; depth < MAX_CHAIN && from.length > 0; depth++) {
     const outputs = new Set<string>();
     for (const pid of from) {
-      for (const fd of [1, 2]) outputs.add(readLink(`/proc/${pid}/fd/${fd}`) ?? "");
+      for (const fd of [1, 2]) outputs.add(files.readLink(`/proc/${pid}/fd/${fd}`) ?? "");
     }
     if (depth === 0 && [...outputs].some((name) => name.startsWith("socket:"))) {
-      for (const pid of ancestors()) carriers.add(pid);
+      for (const pid of ancestors(files)) carriers.add(pid);
     }
-    from = holders(outputs).filter((pid) => pid !== Deno.pid && !carriers.has(pid));
+    from = holders(files, outputs).filter((pid) => pid !== Deno.pid && !carriers.has(pid));
     for (const pid of from) carriers.add(pid);
   }
   return carriers;
 }
 
-function ancestors(): number[] {
+function ancestors(files: SystemFiles): number[] {
+  const parentOf = (pid: number): number => readStat(files, pid)?.parent ?? 0;
   const found: number[] = [];
-  for (let pid = readStat(Deno.pid)?.parent ?? 0; pid > 1; pid = readStat(pid)?.parent ?? 0) {
-    found.push(pid);
-  }
+  for (let pid = parentOf(Deno.pid); pid > 1; pid = parentOf(pid)) found.push(pid);
   return found;
 }
 
 /** Processes that read one of these pipes, or hold the other end of one of these terminals. */
-function holders(outputs: ReadonlySet<string>): number[] {
+function holders(files: SystemFiles, outputs: ReadonlySet<string>): number[] {
   const terminals = new Set<string>();
   const pipes = new Set<string>();
   for (const name of outputs) {
@@ -243,21 +247,20 @@ function holders(outputs: ReadonlySet<string>): number[] {
     else if (name.startsWith("pipe:")) pipes.add(name);
   }
   if (terminals.size === 0 && pipes.size === 0) return [];
-  const found: number[] = [];
-  for (const pid of listPids()) if (holdsOne(pid, pipes, terminals)) found.push(pid);
-  return found;
+  return listPids(files).filter((pid) => holdsOne(files, pid, pipes, terminals));
 }
 
 function holdsOne(
+  files: SystemFiles,
   pid: number,
   pipes: ReadonlySet<string>,
   terminals: ReadonlySet<string>,
 ): boolean {
-  for (const fd of listNames(`/proc/${pid}/fd`)) {
-    const name = readLink(`/proc/${pid}/fd/${fd}`) ?? "";
+  for (const fd of files.list(`/proc/${pid}/fd`)) {
+    const name = files.readLink(`/proc/${pid}/fd/${fd}`) ?? "";
     const isPipe = pipes.has(name);
     if (!isPipe && (terminals.size === 0 || !name.endsWith("/ptmx"))) continue;
-    const info = readText(`/proc/${pid}/fdinfo/${fd}`) ?? "";
+    const info = files.readText(`/proc/${pid}/fdinfo/${fd}`) ?? "";
     if (isPipe) {
       // flags are octal; the last two bits 0 mean open for reading only.
       const flags = /^flags:\t(\d+)$/m.exec(info)?.[1] ?? "1";
@@ -269,23 +272,15 @@ function holdsOne(
   return false;
 }
 
-function listNames(folder: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(folder), (entry) => entry.name);
-  } catch {
-    return [];
-  }
-}
-
 const LOOK_NS = 1e9;
 
-/** Tells when no process that was named runs any more; of none that were, it tells nothing. */
+/** Calls `over` once none of the named processes runs any more; never if none was named. */
 export class TargetWatch implements Watcher {
   readonly #targets: Targets;
   readonly #over: () => void;
   #nextNs = LOOK_NS;
   #hasEnded = false;
-  /** Some were named: the trace ends with them. */
+  /** Processes were named: the trace ends with them. */
   hasTargets: boolean;
 
   constructor(targets: Targets, hasTargets: boolean, over: () => void) {

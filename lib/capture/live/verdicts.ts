@@ -1,6 +1,6 @@
 /**
- * What user space tells the kernel of connections. In: verdicts, one after the other. Out: entries of
- * the map `verdicts`, and once a round a new generation, which makes the kernel look at them.
+ * Hands verdicts on connections to the kernel side. In: verdicts, one after the other. Out: entries of
+ * the map `verdicts`, and once a round a new generation, which makes the kernel side look them up.
  */
 import type { BpfObject } from "../../../ffi/bpf_object.ts";
 import { Direction, Judgement, JUDGEMENT_SIZE, Verdict } from "../abi.ts";
@@ -17,7 +17,7 @@ export class Verdicts {
   readonly #generation = new Uint32Array(1);
   #changed = false;
 
-  /** `unfiltered`: no connection's payload is stopped. */
+  /** `unfiltered`: "stop" is not passed on, so every connection's payload is sent. */
   constructor(object: BpfObject, unfiltered: boolean) {
     this.#object = object;
     this.#unfiltered = unfiltered;

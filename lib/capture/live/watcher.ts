@@ -1,14 +1,14 @@
 /**
- * What a live trace learns besides the rings: containers of processes, ends that no hook tells, the
- * targets' ends. Each is a Watcher, asked at the same few moments.
+ * Watchers learn what the rings do not tell: containers of processes, ends without a hook, the targets'
+ * ends. All of them are called at the same moments:
  *
- *     begin()   a round begins: what is looked up now happened before it ends
- *     event()   an entry passes by, on its way to the pipeline; what is said goes before it
- *     end()     all that is older than the horizon was handed out; what is said goes behind it
+ *     begin()   a round begins: what is looked up now happened before the round's end
+ *     event()   an entry passes on its way to the pipeline; entries of `say` go before it
+ *     end()     all entries older than the horizon were handed out; those of `say` go behind them
  */
 import type { EntryFields, SocketEvent } from "../event.ts";
 
-/** Puts an entry into the stream of events; its time is set to the stream's where it is earlier. */
+/** Puts an entry into the stream of events; a time before the stream's latest becomes that. */
 export type Say = (entry: EntryFields) => void;
 
 export interface Watcher {
@@ -21,7 +21,7 @@ export interface Watcher {
   end?(horizonNs: number, say: Say): void;
 }
 
-/** All of them as one. */
+/** All watchers as one. */
 export class Watchers implements Required<Watcher> {
   readonly #all: readonly Watcher[];
   readonly #data: readonly Watcher[];

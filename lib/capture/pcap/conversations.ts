@@ -1,9 +1,10 @@
 /**
  * Who talks to whom in a packet capture.
  *
- * In: IP datagrams that carry TCP or UDP. Out: entries (entries.ts), by conversation. The
- * client's end is the local one: it sent the SYN, else has the higher port; of datagrams, it sent
- * the first one. Conversations are bounded in number, held bytes in total; the oldest go first.
+ * In: IP datagrams that carry TCP or UDP. Out: entries (entries.ts), by conversation. The local end is
+ * the client's: of TCP the one that sent the SYN, or without a SYN has the higher port; of UDP the one
+ * that sent the first datagram. Conversations are bounded in number, and the bytes that they hold in
+ * total; the oldest go first.
  */
 import { Direction, Family, Flag } from "../abi.ts";
 import type { Conversation, PcapEntries } from "./entries.ts";
@@ -14,7 +15,7 @@ import { latin1 } from "../../wire/text.ts";
 
 const MAX_CONVERSATIONS = 65536;
 const MAX_HELD_BYTES = 64 << 20;
-/** Late segments of a closed connection are told from a new one's for so long. */
+/** How long a closed connection is remembered, so that its late segments open no new one. */
 const CLOSED_NS = 60e9;
 const UDP_IDLE_NS = 300e9;
 const SWEEP_NS = 10e9;
@@ -23,18 +24,18 @@ const PRIVILEGED_PORTS = 1024;
 
 interface UdpConversation {
   readonly facts: Conversation;
-  /** Bytes so far, by Direction. */
+  /** Bytes moved so far, by Direction. */
   readonly positions: [number, number];
   lastNs: number;
 }
 
-/** Which conversation two addresses and ports mean, and which direction from the first to the second. */
+/** What two addresses and ports mean: a conversation, and its direction from the first to the second. */
 interface Half<C> {
   conversation: C;
   direction: number;
 }
 
-/** By addresses, ports and scope; and without the scope, the latest of each. */
+/** Halves by addresses, ports and scope; without the scope, the latest half of each key. */
 class Table<C> {
   readonly halves = new Map<string, Half<C>>();
   readonly #anywhere = new Map<string, Half<C>>();
@@ -48,7 +49,7 @@ class Table<C> {
     this.#anywhere.set(withoutScope(key), half);
   }
 
-  /** A conversation of equal addresses, in this scope or another. */
+  /** The latest half with the key's addresses and ports, in any scope. */
   elsewhere(key: string): Half<C> | undefined {
     return this.#anywhere.get(withoutScope(key));
   }
@@ -84,7 +85,7 @@ export class PcapConversations {
     return true;
   }
 
-  /** Time passed: holes that waited long enough are given up, what is long over is forgotten. */
+  /** Time passed: gives up gaps that waited long enough, and forgets conversations long over. */
   advance(nowNs: number): void {
     for (const conversation of this.#holding) {
       this.#count(conversation, () => conversation.expire(nowNs));
@@ -112,7 +113,7 @@ export class PcapConversations {
     let half = this.#tcp.get(key) ?? this.#otherHalf(key, segment);
     let fromClient = segment.isSyn ? !segment.hasAck : undefined;
     if (half !== undefined && !half.conversation.accepts(segment, half.direction, nowNs)) {
-      // What is no beginning of another one is a late answer to what nobody asked for.
+      // It can open no connection either: a late acknowledgement.
       if (segment.totalBytes === 0 && !segment.isSyn) return;
       const { conversation, direction } = half;
       this.#count(conversation, () => conversation.close(nowNs));
@@ -120,7 +121,7 @@ export class PcapConversations {
       half = undefined;
     }
     if (half === undefined) {
-      // Late acknowledgements and the like make no connection.
+      // A segment without bytes or a SYN opens no connection.
       if (segment.totalBytes === 0 && !segment.isSyn) return;
       half = this.#createTcp(datagram, key, fromClient);
     }
@@ -130,7 +131,8 @@ export class PcapConversations {
     if (conversation.heldBytes > before && this.#heldBytes > MAX_HELD_BYTES) this.#relieve();
   }
 
-  // An overlay may name each direction's sender in its id: the numbers show that these are one.
+  // The other direction in another scope: some tunnels have an id for each direction. Its sequence
+  // numbers show that it is this connection's.
   #otherHalf(
     key: string,
     segment: TcpSegment,
@@ -155,7 +157,7 @@ export class PcapConversations {
     else if (this.#holding.size > 0) this.#holding.delete(of);
   }
 
-  // Too much is held over all: those that have held longest give up first.
+  // When too many bytes are held in total, the conversations that have held longest give up first.
   #relieve(): void {
     for (const conversation of this.#holding) {
       if (this.#heldBytes <= MAX_HELD_BYTES / 2) return;
@@ -198,7 +200,7 @@ export class PcapConversations {
     return true;
   }
 
-  // As of TCP: the first answer may come by another scope than its question.
+  // The other direction in another scope, as of TCP: the first answer may come by another tunnel id.
   #otherUdpHalf(key: string): Half<UdpConversation> | undefined {
     const half = this.#udp.elsewhere(key);
     const heard = half?.conversation.positions[half.direction === Direction.EGRESS ? 0 : 1];
@@ -209,7 +211,8 @@ export class PcapConversations {
 
   #createUdp(datagram: IpDatagram, key: string, nowNs: number): Half<UdpConversation> {
     const { source, destination } = portsOf(datagram);
-    // Who speaks first asks, but for a capture that starts between question and answer.
+    // The first to send is the client, unless only its port is a server's: then the capture began
+    // between question and answer.
     const fromClient = source >= PRIVILEGED_PORTS || destination < PRIVILEGED_PORTS;
     const flags = Flag.DATAGRAM | (fromClient ? Flag.FRESH : 0);
     const facts = this.#facts(datagram, fromClient, flags);

@@ -1,10 +1,10 @@
 /**
- * A place in a captured packet: what the functions that read one layer each hand on.
+ * A place in a captured packet, which the function of each layer moves on to the next layer.
  *
- * In: bytes. Out: which layer comes next, and where. Nothing behind `end` is ever looked at.
+ * In: bytes. Out: which layer comes next, and where. Nothing at or behind `end` is ever looked at.
  */
 
-/** What comes next. Ethertypes are layers by their own number; the others stand above or below. */
+/** The next layer: an ethertype, a number above all ethertypes, or a negative one for an end. */
 export const Layer = {
   IPV4: 0x0800,
   IPV6: 0x86dd,
@@ -12,17 +12,17 @@ export const Layer = {
   PPP: 0x880b,
   ETHERNET: 0x10000,
   LLC: 0x10001,
-  /** Of either version: its first four bits tell. */
+  /** IP of either version: its first four bits tell. */
   IP: 0x10002,
   WIFI: 0x10003,
   PPPOE: 0x8864,
-  /** The end of the way: a TCP segment or a UDP datagram. */
+  /** The end: a TCP segment or a UDP datagram. */
   FOUND: -1,
-  /** Understood as far as needed: nothing of it belongs to a conversation (ARP, ICMP and the like). */
+  /** The end: a protocol without application messages (ARP, ICMP and the like). */
   NO_MESSAGE: -2,
-  /** `reason` says why. */
+  /** The end: it cannot be read, and `reason` says why. */
   NOT_READ: -3,
-  /** A fragment that waits for others. */
+  /** The end: a fragment that waits for others. */
   WAITS: -4,
 } as const;
 
@@ -31,7 +31,7 @@ export class Cursor {
   at = 0;
   /** Behind the last byte that was captured. */
   end = 0;
-  /** Behind the last byte that there was on the wire. */
+  /** Behind the last byte that the packet had on the wire. */
   wireEnd = 0;
   /** What tells equal addresses apart: tags and ids of the layers passed, "" for none. */
   scope = "";
@@ -67,7 +67,7 @@ export class Cursor {
     return next;
   }
 
-  /** From here on packets of equal addresses are told apart by `id`. */
+  /** Adds to the scope: equal addresses in layers of another `id` are another conversation. */
   within(kind: string, id: number): void {
     this.scope += `${SCOPE_MARK}${kind}${id}`;
   }
@@ -77,13 +77,13 @@ export class Cursor {
     return Layer.NOT_READ;
   }
 
-  /** The header here has not all its bytes. */
+  /** The header here lacks bytes: cut by the capture, or bad. */
   short(): number {
     return this.notRead(this.end < this.wireEnd ? NotReadReason.CUT : NotReadReason.BAD);
   }
 }
 
-/** Begins a scope's parts: no byte of an address looks like that. */
+/** Begins each part of a scope; no character of an address in a key is this one. */
 export const SCOPE_MARK = "\u0100";
 
 /** Reasons that have no number in them. */

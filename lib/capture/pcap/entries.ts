@@ -11,7 +11,7 @@ import type { EventHandler } from "../source.ts";
 
 const TWO_32 = 4294967296;
 
-/** Who talks to whom; "local" is the client's end. */
+/** One connection of the capture; its "local" end is the client's. */
 export interface Conversation {
   /** Counts from 1 in order of appearance. */
   readonly id: number;
@@ -47,7 +47,7 @@ export class PcapEntries {
 
   constructor(readonly base: TimeBase) {}
 
-  /** bytes[start, end) of the `totalBytes` that one segment or datagram moved. */
+  /** Hands out bytes[start, end), of the `totalBytes` that one segment or datagram moved. */
   data(
     of: Conversation,
     direction: number,
@@ -122,7 +122,7 @@ export class PcapEntries {
     };
   }
 
-  // What all data entries of one direction share, made once.
+  // An entry with the fields that all data entries of a direction share, encoded once.
   #head(of: Conversation, direction: number): Uint8Array {
     const flags = of.flags | Flag.LAST_CHUNK;
     const known = of.heads[direction];
@@ -132,7 +132,7 @@ export class PcapEntries {
     return head;
   }
 
-  // One buffer for all data entries: an event is valid only during its handler's call.
+  // Room in the one buffer for all data entries: an event is valid only during its handler's call.
   #room(size: number): Uint8Array {
     if (this.#buffer.length < size) {
       this.#buffer = new Uint8Array(size * 2);

@@ -3,11 +3,11 @@
  * (draft-ietf-opsawg-pcapng).
  *
  * In: a RecordingInput. Out: one captured packet a call, a view into the input. It never looks into
- * a packet, and no length is believed before the bytes are there.
+ * a packet, and allocates nothing by a length from the file.
  */
 import type { RecordingInput } from "../recording/input.ts";
 
-/** No capture program writes longer packets: tcpdump's largest snaplen, doubled twice. */
+/** No capture program writes longer packets: four times tcpdump's largest snaplen, 262,144. */
 const MAX_PACKET_BYTES = 1 << 20;
 const MAX_NG_BLOCK_BYTES = 1 << 24;
 const MAX_INTERFACES = 65536;
@@ -37,7 +37,7 @@ export class CapturedPacket {
 /** What next() says: "more" when the bytes are not there yet, or hold no packet (call again). */
 export type PacketStep = "packet" | "more" | "skipped" | "end";
 
-/** One reader of packets; both formats look the same. Errors are RecordingError. */
+/** Reads the packets of a file of either format. Errors are RecordingError. */
 export interface PacketReader {
   next(packet: CapturedPacket): PacketStep;
 }
@@ -56,7 +56,8 @@ export function openPackets(input: RecordingInput): PacketReader {
   return view.getUint32(0) === NG_SECTION ? new PcapngReader(input) : new PcapReader(input);
 }
 
-// "more" while a pipe may still bring it; an error when the file ends in the middle.
+// What next() says without enough bytes: "more" while a pipe may bring them, "end", or an error where
+// the file ends in the middle of a packet.
 function starved(input: RecordingInput): PacketStep {
   if (!input.eof) return "more";
   if (input.available === 0) return "end";
@@ -76,7 +77,7 @@ class PcapReader implements PacketReader {
     this.#nanosPerUnit = view.getUint32(0, this.#little) === NANOS ? 1 : 1000;
     const major = view.getUint16(4, this.#little);
     if (major !== 2) throw input.error(`it has pcap version ${major}, this reads version 2`, 4);
-    // The upper bits tell about a frame check sequence.
+    // The upper 16 bits are about a frame check sequence.
     this.#linkType = view.getUint32(20, this.#little) & 0xffff;
     input.consume(24);
   }
@@ -106,10 +107,10 @@ class PcapReader implements PacketReader {
 interface Interface {
   linkType: number;
   snaplen: number;
-  /** A unit of its times is 1 / unitsPerSecond. */
+  /** Its timestamps count units of 1 / unitsPerSecond seconds. */
   unitsPerSecond: bigint;
   offsetSeconds: bigint;
-  /** Last time of this interface by halves, and what it came to: most packets share the high one. */
+  /** The last timestamp's high half and its time, since most packets have the same high half. */
   high: number;
   highSeconds: number;
   highNanos: number;
@@ -189,7 +190,7 @@ class PcapngReader implements PacketReader {
     this.#interfaces.push(added);
   }
 
-  // Enhanced packet block, and the obsolete packet block before it: the same but for the id's size.
+  // Enhanced packet block, and the obsolete packet block, whose interface id has 16 bits, not 32.
   #timed(view: DataView, type: number, packet: CapturedPacket): PacketStep {
     const little = this.#little;
     if (view.byteLength < 32) throw this.#damaged();
@@ -205,7 +206,7 @@ class PcapngReader implements PacketReader {
     return "packet";
   }
 
-  // Simple packet block: of the first interface, and without a time: it gets that of the last one.
+  // Simple packet block: of the first interface, without a time; it gets that of the packet before.
   #simple(view: DataView, packet: CapturedPacket): PacketStep {
     const from = this.#interfaces[0];
     if (view.byteLength < 16 || from === undefined) throw this.#damaged();
@@ -234,7 +235,7 @@ class PcapngReader implements PacketReader {
   }
 }
 
-// if_tsresol: a negative power of 10, or of 2 with the top bit set.
+// if_tsresol: 6 means units of 10^-6 s; with the top bit set, 2^-6 s.
 function setResolution(of: Interface, value: number): void {
   const exponent = BigInt(value & 127);
   of.unitsPerSecond = (value & 128) === 0 ? 10n ** exponent : 2n ** exponent;

@@ -2,7 +2,7 @@
  * IPv4 (RFC 791) and IPv6 (RFC 8200) headers, and fragments put together again.
  *
  * In: bytes that start with an IP header. Out: addresses, the protocol, and where its bytes are.
- * Checksums are not verified: a capture on the sender has them unfilled (offloading).
+ * Checksums are not verified: in a capture on the sender the device fills them in later (offloading).
  */
 import { Family } from "../abi.ts";
 import { uint16, uint32 } from "./cursor.ts";
@@ -12,13 +12,13 @@ export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 /** Extension headers of the form next header, length in 8 bytes: hop-by-hop, routing, destination … */
 const IPV6_OPTIONS: readonly number[] = [0, 43, 60, 135, 139, 140];
 const IPV6_FRAGMENT = 44;
-/** RFC 4302: the datagram behind it is in clear text, in IPv4 as well. */
+/** RFC 4302: what follows is in clear text. It stands before it like an IPv6 extension, in IPv4 too. */
 const AUTHENTICATION = 51;
 const MAX_EXTENSIONS = 8;
 const MAX_DATAGRAMS = 256;
 const MAX_DATAGRAM_BYTES = 65535;
 const MAX_PIECES = 128;
-/** RFC 8200 section 4.5: what is not whole after 60 s is given up. */
+/** RFC 8200 section 4.5: a datagram that is not whole after 60 s is given up. */
 const FRAGMENT_NS = 60e9;
 
 /** One IP datagram; reused. */
@@ -35,7 +35,7 @@ export class IpDatagram {
   payloadEnd = 0;
   /** Payload bytes there were on the wire. */
   wireBytes = 0;
-  /** Of fragments: where the payload belongs, and whether more follow. */
+  /** For fragments: where the payload belongs, and whether more follow. */
   fragmentOffset = 0;
   moreFragments = false;
   identification = 0;
@@ -46,7 +46,7 @@ export class IpDatagram {
     return this.moreFragments || this.fragmentOffset > 0;
   }
 
-  /** Reads the header at `at`; `wireEnd` is where the packet ended on the wire. False when it is none. */
+  /** Reads the header at `at`; `wireEnd`: where the packet ended on the wire. False without a header. */
   read(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
     this.bytes = bytes;
     this.payload = bytes;
@@ -62,8 +62,8 @@ export class IpDatagram {
   }
 
   /**
-   * Goes on to what the extension headers are in front of; up to the end of the first part, when it
-   * is one of several. False when they are none.
+   * Moves the payload behind the extension headers; of a fragment, only behind its fragment header.
+   * False when the headers are bad.
    */
   passHeaders(): boolean {
     const { payload } = this;
@@ -85,7 +85,7 @@ export class IpDatagram {
       this.fragmentOffset = fragment & 0xfff8;
       this.moreFragments = (fragment & 1) !== 0;
       this.identification = uint32(payload, at + 4);
-      // What follows may be no header, and is to be put together first.
+      // A fragment's payload may begin anywhere in the datagram: it is put together first.
       if (this.isFragment) return true;
     }
     return false;
@@ -94,7 +94,7 @@ export class IpDatagram {
   #readIpv4(bytes: Uint8Array, at: number, end: number, wireEnd: number): boolean {
     if (end - at < 20) return false;
     const headBytes = ((bytes[at] as number) & 15) * 4;
-    // Zero: segmentation was left to the device, the length is that of the packet.
+    // 0: the device segments it later (offloading); then the packet's end is the datagram's.
     const totalBytes = uint16(bytes, at + 2) || wireEnd - at;
     if (headBytes < 20 || headBytes > end - at || totalBytes < headBytes) return false;
     const fragment = uint16(bytes, at + 6);
@@ -127,7 +127,7 @@ export class IpDatagram {
 
 interface Pieces {
   sinceNs: number;
-  /** Disjoint; in order of arrival. */
+  /** The parts that came: disjoint, in order of arrival. */
   ranges: { from: number; to: number }[];
   bytes: Uint8Array;
   /** Length of the whole; -1 until the last fragment came. */
@@ -140,7 +140,7 @@ export class FragmentTable {
   /** Datagrams given up: fragments missing, overlapping or cut. */
   lost = 0;
 
-  /** True when `datagram` is whole: it is none of several, or the last of them and now all of it. */
+  /** True when `datagram` is whole: no fragment, or the last missing one, and then it has all bytes. */
   complete(datagram: IpDatagram, nowNs: number): boolean {
     if (!datagram.isFragment) return true;
     const key = keyOf(datagram);
@@ -166,7 +166,7 @@ export class FragmentTable {
     return true;
   }
 
-  /** Nothing more will come: what is not whole is lost. */
+  /** No more fragments will come: datagrams that are not whole are lost. */
   finish(): void {
     this.lost += this.#datagrams.size;
     this.#datagrams.clear();
@@ -183,7 +183,7 @@ export class FragmentTable {
   }
 }
 
-// The protocol is left out: only the first IPv6 fragment tells the one behind all extensions.
+// The protocol is not part of the key: of IPv6 fragments only the first has the one of the payload.
 function keyOf(datagram: IpDatagram): string {
   const size = datagram.family === Family.INET ? 4 : 16;
   let key = `${datagram.scope}${datagram.identification}`;
@@ -203,7 +203,7 @@ function addPiece(pieces: Pieces, datagram: IpDatagram): "added" | "whole" | "ba
   if (to > MAX_DATAGRAM_BYTES || captured < datagram.wireBytes) return "bad";
   if (pieces.ranges.length >= MAX_PIECES || to === from) return "bad";
   for (const range of pieces.ranges) {
-    if (range.from === from && range.to === to) return "added"; // the same one again
+    if (range.from === from && range.to === to) return "added"; // the same fragment again
     if (from < range.to && range.from < to) return "bad";
   }
   if (!datagram.moreFragments) pieces.length = to;

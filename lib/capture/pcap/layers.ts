@@ -17,11 +17,11 @@ const UDP_HEAD_BYTES = 8;
 const NO_MESSAGE_PROTOCOLS: readonly number[] = [1, 2, 46, 58, 59, 88, 89, 103, 112, 124];
 
 export class Layers {
-  /** What was found last. */
+  /** The datagram that was found last. */
   readonly datagram = new IpDatagram();
   readonly fragments = new FragmentTable();
   readonly #cursor = new Cursor();
-  /** Of a packet that ended in NO_MESSAGE: it was one of IP. */
+  /** After NO_MESSAGE: it was an IP packet. */
   isIp = false;
 
   /** Why nothing was found, after NOT_READ. */
@@ -29,7 +29,7 @@ export class Layers {
     return this.#cursor.reason;
   }
 
-  /** Layer.FOUND, or which of the other ends it came to. */
+  /** Reads all layers; the end that it came to: Layer.FOUND, NO_MESSAGE, NOT_READ or WAITS. */
   read(
     linkType: number,
     bytes: Uint8Array,
@@ -98,7 +98,7 @@ function step(layer: number, c: Cursor): number {
   }
 }
 
-/** What an IP protocol says follows. */
+/** The layer inside an IP datagram, by its protocol. */
 function inside(protocol: number, c: Cursor): number {
   switch (protocol) {
     case 4: // IP in IP (RFC 2003), 6in4 and IP in IPv6 (RFC 2473)

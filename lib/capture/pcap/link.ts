@@ -83,12 +83,12 @@ export function ethernet(c: Cursor): number {
   return c.has(14) ? c.skip(14, c.uint16(12)) : c.short();
 }
 
-/** What an ethertype says follows; a small one is the length of an LLC frame. */
+/** The layer that an ethertype names; a number below 1536 is the length of an LLC frame. */
 export function afterEthertype(type: number, c: Cursor): number {
   if (VLAN_TYPES.includes(type)) {
     if (!c.has(4)) return c.short();
     const id = c.uint16(0) & 0xfff;
-    // Zero: a priority, and no VLAN.
+    // Id 0 is a tag with a priority and no VLAN.
     if (id !== 0) c.within("vlan", id);
     return c.skip(4, c.uint16(2));
   }
@@ -117,7 +117,7 @@ export function llc(c: Cursor): number {
   return c.skip(8, c.uint16(6));
 }
 
-// Linux's own numbers for frames without an ethertype: 1 and 4.
+// Linux numbers frames without an ethertype 1 and 4.
 function afterCooked(c: Cursor, type: number, headBytes: number): number {
   return c.skip(headBytes, type === 1 || type === 4 ? Layer.LLC : type);
 }
@@ -129,7 +129,7 @@ function hdlc(c: Cursor): number {
   return isCisco ? c.skip(4, c.uint16(2)) : Layer.PPP;
 }
 
-/** RFC 1661: the protocol's number, which may be compressed to a byte, perhaps behind HDLC's two. */
+/** RFC 1661: perhaps HDLC's two bytes, then the protocol's number in two bytes, or compressed in one. */
 export function ppp(c: Cursor): number {
   if (c.has(2) && c.uint16(0) === 0xff03) c.skip(2, 0);
   if (!c.has(2)) return c.short();
@@ -149,7 +149,7 @@ export function pppoe(c: Cursor): number {
   return c.skip(6, Layer.PPP);
 }
 
-/** Lengths of the radio's headers: fixed, or told little or big endian. */
+/** Headers before an 802.11 frame: their length is fixed, or in them, little or big endian. */
 function radio(linkType: number, c: Cursor): number {
   if (!c.has(8)) return c.short();
   const { bytes, at } = c;

@@ -1,5 +1,5 @@
 /**
- * What of a packet capture could not be read, by kind.
+ * Counts of packets that could not be read, by kind.
  *
  * In: reasons, stable and snake_case; a number in them says which link type, IP protocol and so on.
  * Out: counts by reason, and words for people. Traffic cannot make the number of kinds grow.
@@ -9,7 +9,7 @@ import { NotReadReason } from "./cursor.ts";
 const MAX_KINDS = 64;
 const OTHER = "other";
 
-/** Names of what the numbers mean, where somebody may meet them. */
+/** Names for the numbers in reasons that are likely to be met. */
 const NAMES: Readonly<Record<string, string>> = {
   link_type_7: "ARCNET",
   link_type_143: "DOCSIS",
@@ -50,7 +50,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   [OTHER]: "of other kinds",
 };
 
-/** Begins a reason, and what people call it. */
+/** Beginnings of reasons with a number, and words for them. */
 const PREFIXES: readonly (readonly [string, string])[] = [
   ["link_type_", "link type"],
   ["ip_protocol_", "IP protocol"],

@@ -25,7 +25,7 @@ const SORTED_NS = 1e9;
 /** A larger step back is another clock: files that were appended to each other. */
 const MAX_STEP_BACK_NS = 10e9;
 const TICK_NS = 100e6;
-/** Times before the first packet's must not become negative: the base lies 78 hours after zero. */
+/** The base lies 78 hours after zero, so that packets earlier than the first have no negative time. */
 const BASE = { low: 0, high: 65536 };
 const EARLIEST_NS = -(2 ** 47);
 const LATEST_NS = 2 ** 52;
@@ -69,7 +69,7 @@ export class PcapSource implements ReplaySource {
   constructor(input: RecordingInput) {
     this.#input = input;
     this.#reader = openPackets(input);
-    // Its time is that of the first packet: that one is read now, and handed out later.
+    // The capture's start is the first packet's time: that packet is read now, and handed out later.
     const found = this.#findFirst();
     const seconds = found ? this.#packet.seconds : 0;
     const isPlausible = seconds >= 0 && seconds < MAX_WALL_SECONDS;
@@ -113,7 +113,7 @@ export class PcapSource implements ReplaySource {
     }
   }
 
-  /** What is held back is handed out by the next drain(). */
+  /** Ends reading; the next drain() hands out what is held back. */
   stop(): void {
     this.#stopped = true;
     this.#input.stop();
@@ -161,7 +161,7 @@ export class PcapSource implements ReplaySource {
         this.#finish(null);
         return;
       } else if (step === "more") {
-        // A pipe is silent: what is here must not wait for what may never come.
+        // A silent pipe: packets that are here must not wait for some that may never come.
         while (this.#waiting.length > 0) this.#takeOldest();
         this.#starved = true;
         return;
@@ -177,7 +177,7 @@ export class PcapSource implements ReplaySource {
     this.failure = failure;
   }
 
-  // Copies the packet to its place by time: its bytes lie in a window that moves on.
+  // Puts a copy of the packet into `#waiting`, by time: the packet's own bytes are soon overwritten.
   #enqueue(): void {
     const packet = this.#packet;
     const length = packet.end - packet.start;
@@ -209,7 +209,7 @@ export class PcapSource implements ReplaySource {
     this.#spare.push(packet);
   }
 
-  // Event time never goes back, but for another clock.
+  // Event time goes back only where another file, with another clock, begins.
   #advance(timeNs: number): void {
     const isOtherClock = timeNs < this.#nowNs - MAX_STEP_BACK_NS;
     if (timeNs > this.#nowNs || isOtherClock) this.#nowNs = timeNs;

@@ -15,9 +15,9 @@ const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
-/** How far held bytes may be dated back when their gap is given up. */
+/** Bytes behind a gap that is given up get their capture time, but at most so long ago. */
 const BACKDATE_NS = 10e6;
-/** Longer than segments overtake each other. */
+/** After so long without a segment none is still on its way. */
 const QUIET_NS = 1e9;
 
 /** A TCP header and where its bytes are; reused. */
@@ -43,7 +43,7 @@ export class TcpSegment {
   get hasAck(): boolean {
     return (this.#flags & ACK) !== 0;
   }
-  /** Sequence number of the first payload byte: a SYN takes one. */
+  /** Sequence number of the first payload byte: a SYN takes a number of its own. */
   get dataSequence(): number {
     return this.isSyn ? (this.sequence + 1) >>> 0 : this.sequence;
   }
@@ -106,7 +106,7 @@ export class TcpConversation implements SegmentSink {
       (!segment.hasAck || received.covers(segment.ack, 0, isQuiet, this.closed));
   }
 
-  /** Is this the first segment of the direction that was not heard yet? */
+  /** Could this be the first segment of a direction from which none has come yet? */
   lacks(segment: TcpSegment, direction: number): boolean {
     const [sent, received] = this.#both(direction);
     if (this.closed || sent.heard || !received.started || !segment.hasAck) return false;
@@ -158,7 +158,7 @@ export class TcpConversation implements SegmentSink {
     if (!this.#opened) return;
     const { egress, ingress } = this;
     this.entries.close(this.facts, {
-      // As the kernel side has it: a FIN of our own counts one more.
+      // The kernel side counts a FIN of the local end as one more.
       egressPosition: finalPosition(egress) + (egress.fin >= 0 ? 1 : 0),
       ingressPosition: finalPosition(ingress),
       egressBytes: egress.bytes,
@@ -187,14 +187,14 @@ export class TcpConversation implements SegmentSink {
 
   #start(sent: TcpDirection, syn: TcpSegment): void {
     sent.knowInitial(syn.sequence);
-    // Bytes that were handed out before it had no flags: an event's flags never change again.
+    // Flags can be set only before the first bytes are handed out.
     if (this.#opened) return;
     this.facts.flags |= Flag.FRESH;
     const isGuessRight = syn.hasAck === (sent === this.ingress);
     if (isGuessRight) this.facts.flags |= Flag.CLIENT;
   }
 
-  // At the first byte handed out: both sides' first positions are known by then, as far as they ever are.
+  // Sends OPEN before the first byte: no more will be learned of both directions' first positions.
   #open(direction: TcpDirection, position: number, timeNs: number): void {
     this.#opened = true;
     const isEgress = direction === this.egress;

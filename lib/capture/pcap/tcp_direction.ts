@@ -12,13 +12,14 @@ const MAX_HELD_SEGMENTS = 4096;
 const ACKED_GRACE_NS = 10e6;
 /** Other gaps may still be filled by a retransmission. */
 const HOLD_NS = 5e9;
-/** A window is at most this large (RFC 7323): nothing further ahead is of the same connection. */
+/** Largest window (RFC 7323): bytes further ahead are another connection's. */
 const MAX_WINDOW_BYTES = 2 ** 30;
-/** Linux numbers the next connection of equal ports 15.6 MB a second higher. */
+/** After a pause, bytes further ahead are another connection's: Linux starts the next one of equal
+ * ports 15.6 MB higher for each second. */
 const MAX_JUMP_BYTES = 8 << 20;
-/** What the peer still had under way when a reset ended it. */
+/** Bytes that the peer may still have had on their way when a reset ended the connection. */
 const MAX_UNDER_WAY_BYTES = 1 << 20;
-/** So far behind comes what overtook, where a capture began in the middle. */
+/** In a capture that began in the middle, segments may come so far before the first one's bytes. */
 const MAX_BEHIND_BYTES = 16 << 20;
 
 /** Takes bytes that are in order; `totalBytes` counts those that the snaplen cut off, too. */
@@ -34,7 +35,7 @@ export interface SegmentSink {
   ): void;
 }
 
-/** Positions [from, to), of which `bytes` are the first ones. */
+/** Positions [from, to) that are held; `bytes` are the captured ones, from `from` on. */
 interface Held {
   from: number;
   to: number;
@@ -53,7 +54,7 @@ export class TcpDirection {
   first = 0;
   /** Position of the next byte to hand out. */
   next = 0;
-  /** Position behind the last byte; -1 until the FIN was seen. */
+  /** Position of the FIN, behind the last byte; -1 until it was seen. */
   fin = -1;
   /** Bytes handed out, cut ones included. */
   bytes = 0;
@@ -77,14 +78,14 @@ export class TcpDirection {
     return this.fin >= 0 && this.next >= this.fin;
   }
 
-  /** Its SYN had this number. */
+  /** Takes the sequence number of the direction's SYN. */
   knowInitial(sequence: number): void {
     this.isn = sequence;
     if (!this.started) this.startAt((sequence + 1) >>> 0);
     this.#firstPosition = Math.min(this.#firstPosition, this.#unwrap((sequence + 1) >>> 0));
   }
 
-  /** The first byte has this sequence number. */
+  /** Takes the sequence number of the first byte. */
   startAt(sequence: number): void {
     this.started = true;
     this.first =
@@ -96,28 +97,28 @@ export class TcpDirection {
 
   /**
    * Can bytes [sequence, sequence + length) be this connection's? Not when they lie before its first
-   * byte or behind its last. `isQuiet`: nothing came for long, so that nothing is on its way.
+   * byte or behind its last. `isQuiet`: none came for so long that none is on its way.
    */
   covers(sequence: number, length: number, isQuiet: boolean, closed: boolean): boolean {
     if (!this.started) return true;
     const ahead = (sequence - (this.next >>> 0)) | 0;
     const from = this.next + ahead;
-    // A probe for life repeats the byte before.
+    // A keep-alive repeats the last byte sent.
     const start = this.#firstPosition - 1;
     const slack = this.isn >= 0 || isQuiet ? 0 : MAX_BEHIND_BYTES;
     if (from < start - slack) return false;
-    // A FIN takes a number, too.
+    // The FIN takes a number of its own.
     if (this.fin >= 0) return from + length <= this.fin + 1;
     if (closed) return ahead <= (isQuiet ? 0 : MAX_UNDER_WAY_BYTES);
     return ahead <= (isQuiet ? MAX_JUMP_BYTES : MAX_WINDOW_BYTES);
   }
 
-  /** Is this number about where it goes on? */
+  /** Is this sequence number near the next byte's? */
   isNear(sequence: number): boolean {
     return Math.abs((sequence - (this.next >>> 0)) | 0) <= MAX_BEHIND_BYTES;
   }
 
-  /** The peer has everything before this sequence number. */
+  /** The peer has acknowledged all bytes before this sequence number. */
   acknowledge(sequence: number): void {
     const position = this.#unwrap(sequence);
     if (position > this.#ackedTo) this.#ackedTo = position;
@@ -153,21 +154,21 @@ export class TcpDirection {
     this.#hold(from + seen, to, bytes, first, end, nowNs);
     this.#handOutHeld(nowNs);
     while (this.heldBytes > MAX_HELD_BYTES || this.#held.length > MAX_HELD_SEGMENTS) {
-      this.giveUpHole(nowNs);
+      this.giveUpGap(nowNs);
     }
   }
 
-  /** Gives up the gaps that waited long enough at `nowNs`; their successors get times from `sinceNs` on. */
+  /** Gives up gaps that waited long enough by `nowNs`; see giveUpGap() for `sinceNs`. */
   expire(nowNs: number, sinceNs: number): void {
     for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
       const wait = this.#ackedTo >= first.from ? ACKED_GRACE_NS : HOLD_NS;
       if (nowNs - first.timeNs < wait) return;
-      this.giveUpHole(sinceNs);
+      this.giveUpGap(sinceNs);
     }
   }
 
-  /** The bytes before the first held ones are a gap. Times are those of capture, but not before `sinceNs`. */
-  giveUpHole(sinceNs: number): void {
+  /** Gives up the first gap; the bytes behind it get their capture time, or `sinceNs` if later. */
+  giveUpGap(sinceNs: number): void {
     const first = this.#held[0];
     if (first === undefined) return;
     this.gapBytes += first.from - this.next;
@@ -177,10 +178,10 @@ export class TcpDirection {
 
   /** Gives up every gap. */
   giveUpAll(sinceNs: number): void {
-    while (this.#held.length > 0) this.giveUpHole(sinceNs);
+    while (this.#held.length > 0) this.giveUpGap(sinceNs);
   }
 
-  // The position nearest to the next one that has this sequence number modulo 2^32.
+  // The position nearest to `next` that is this sequence number modulo 2^32.
   #unwrap(sequence: number): number {
     return this.next + ((sequence - (this.next >>> 0)) | 0);
   }
@@ -209,7 +210,7 @@ export class TcpDirection {
     if (count > 0) this.#held.splice(0, count);
   }
 
-  // Keeps what no held segment has; the list stays sorted and disjoint.
+  // Holds those bytes that no held segment has; the list stays sorted and disjoint.
   #hold(
     from: number,
     to: number,

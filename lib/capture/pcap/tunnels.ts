@@ -1,8 +1,8 @@
 /**
- * What carries packets inside of packets: GRE, MPLS, VXLAN, Geneve and their like.
+ * Tunnels, which carry packets inside packets: GRE, MPLS, VXLAN, Geneve and the like.
  *
  * In: a cursor at the tunnel's header. Out: the layer inside; the tunnel's id becomes part of the
- * scope. Labels of MPLS do not: each direction has its own.
+ * scope. MPLS labels do not, since each direction has its own.
  */
 import { ethernet } from "./link.ts";
 import { type Cursor, Layer, NotReadReason } from "./cursor.ts";
@@ -12,12 +12,12 @@ const ETHERNET_IN_GRE = 0x6558;
 const ERSPAN = 0x88be;
 const ERSPAN_3 = 0x22eb;
 const MAX_LABELS = 16;
-/** Ethertypes that show a frame to begin here: IP, ARP, VLAN tags. */
+/** Ethertypes by which an Ethernet frame is recognised: IP, ARP, VLAN tags. */
 const FRAMED_TYPES: readonly number[] = [0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8];
 
 /**
- * Ports of UDP behind which a tunnel may be. Its header decides, as far as a header can: a program
- * may have one of these for its own, and no bit of a header that is none may be passed by.
+ * UDP ports of tunnels. A program may use one of them for its own protocol, so every fixed bit of the
+ * tunnel's header is checked.
  */
 const Port = { VXLAN: 4789, VXLAN_LINUX: 8472, VXLAN_GPE: 4790, GENEVE: 6081, GTP: 2152 } as const;
 
@@ -37,7 +37,7 @@ export function gre(c: Cursor): number {
   if (hasSequence) size += 4;
   if (version === 1 && (flags & Gre.ACK) !== 0) size += 4;
   if (!c.has(size)) return c.short();
-  // Version 1 has a length and the receiver's number there.
+  // Version 1 has a length and the receiver's call id in place of the key.
   if (hasKey && version === 0) c.within("gre", c.uint32(keyAt));
   c.skip(size, 0);
   if (protocol === ERSPAN) return c.skip(hasSequence ? 8 : 0, Layer.ETHERNET);
@@ -46,12 +46,12 @@ export function gre(c: Cursor): number {
   return protocol === 0 ? Layer.NO_MESSAGE : protocol;
 }
 
-/** A mirrored frame; its head may have eight bytes more. */
+/** ERSPAN type III: 12 bytes, or 20 with a sub-header, before the mirrored Ethernet frame. */
 function erspan3(c: Cursor): number {
   return c.has(12) ? c.skip((c.byte(11) & 1) !== 0 ? 20 : 12, Layer.ETHERNET) : c.short();
 }
 
-/** RFC 3032: labels up to the bottom of the stack. What is below tells itself by its first bits. */
+/** RFC 3032: labels up to the bottom of the stack. The first four bits below tell what is inside. */
 export function mpls(c: Cursor): number {
   for (let i = 0; i < MAX_LABELS; i++) {
     if (!c.has(5)) return c.short();
@@ -60,7 +60,7 @@ export function mpls(c: Cursor): number {
     if (!isBottom) continue;
     const first = c.byte(0) >>> 4;
     if (first === 4 || first === 6) return Layer.IP;
-    if (first === 1) return Layer.NO_MESSAGE; // a channel of the pseudowire's own (RFC 4385)
+    if (first === 1) return Layer.NO_MESSAGE; // control channel of a pseudowire (RFC 4385)
     // Ethernet, with or without a control word in front.
     return c.has(14) && FRAMED_TYPES.includes(c.uint16(12))
       ? ethernet(c)
@@ -69,7 +69,7 @@ export function mpls(c: Cursor): number {
   return c.notRead(NotReadReason.TOO_DEEP);
 }
 
-/** Behind UDP's header; null when it is no tunnel. */
+/** The layer inside a tunnel over UDP; null when it is no tunnel. */
 export function udpTunnel(c: Cursor, port: number): number | null {
   switch (port) {
     case Port.VXLAN:
@@ -112,7 +112,7 @@ function geneve(c: Cursor): number | null {
   return type === ETHERNET_IN_GRE ? Layer.ETHERNET : type;
 }
 
-/** 3GPP TS 29.281: a user's packet. Its tunnel's id is the receiver's: each direction has its own. */
+/** 3GPP TS 29.281: a user's packet. The tunnel's id, the receiver's, differs between the directions. */
 function gtp(c: Cursor): number | null {
   const USER_PACKET = 255;
   if (!c.has(8) || c.byte(0) >>> 4 !== 3) return null;

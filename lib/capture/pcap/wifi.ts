@@ -1,8 +1,8 @@
 /**
  * 802.11 data frames (IEEE 802.11-2020, section 9.2 and 9.3.2).
  *
- * In: a cursor at the frame. Out: its LLC layer, or that there is none to read: what is encrypted,
- * cut in fragments or gathered into one frame is told, not guessed.
+ * In: a cursor at the frame. Out: its LLC layer, or why there is none to read: encrypted frames,
+ * fragments, and several messages in one frame (A-MSDU) are not read.
  */
 import { type Cursor, Layer } from "./cursor.ts";
 
@@ -31,7 +31,7 @@ export function wifi(c: Cursor): number {
   return llcOf(c, headBytes);
 }
 
-/** Some devices pad the header to four bytes: SNAP's first byte tells. */
+/** Some devices pad the header to a multiple of four bytes: SNAP's first byte, 0xaa, tells. */
 function llcOf(c: Cursor, headBytes: number): number {
   const isPadded = (headBytes & 3) !== 0 && c.has(headBytes + 3) &&
     c.byte(headBytes) !== 0xaa && c.byte(headBytes + 2) === 0xaa;

@@ -1,6 +1,6 @@
 /**
  * The format of a recording: the saved events of a trace, append-only, readable up to its last
- * whole block however the writer ended. This file knows the bytes; it reads and writes no file.
+ * whole block however the writer ended. This module encodes and decodes; it opens no file.
  *
  * All numbers are little endian. A recording is a head and then blocks, back to back:
  *
@@ -22,11 +22,11 @@
  *           24  8  time_ns of the first event (CLOCK_MONOTONIC)
  *           32     stored bytes
  *
- * The raw bytes of an events block are entries exactly as bpf/abi.h has them (facts.abi names its
- * version), ticks and losses included, and those of user_entries.ts: what the pipeline saw, in the
- * order in which it saw it. The end block holds a JSON object (RecordingEnd); without one the
- * recording was not closed. A reader refuses a newer format or ABI version, and skips block types
- * and kinds of entries that it does not know.
+ * The raw bytes of an events block are the entries that the pipeline saw, in that order: those of
+ * bpf/abi.h (facts.abi is its version), ticks and losses included, and those of user_entries.ts. The
+ * end block holds a JSON object (RecordingEnd); without one the recording was not closed. A reader
+ * refuses a newer format or ABI version, and skips block types and kinds of entries that it does not
+ * know.
  */
 import { ABI_VERSION } from "../abi.ts";
 import type { BufferLoss, TraceStart } from "../source.ts";
@@ -46,13 +46,13 @@ export const BlockType = { EVENTS: 1, END: 2 } as const;
 export const COMPRESSIONS = ["none", "gzip", "zstd"] as const;
 export type Compression = typeof COMPRESSIONS[number];
 
-/** What a recording says about the trace besides its start. */
+/** Facts about the trace that its recording has besides the start. */
 export interface RecordingFacts {
   /** Version of sockeye that wrote it. */
   readonly version: string;
-  /** What was traced, by the names of the flags: a replay asks only whether processes were chosen. */
+  /** The trace's filters by their flags' names; a replay only asks whether processes were chosen. */
   readonly filters: Readonly<Record<string, unknown>>;
-  /** Of each chosen process, its descendants when the trace began; later ones have ENTRY_START. */
+  /** By chosen process, its descendants when the trace began; later ones have ENTRY_START. */
   readonly children?: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -99,7 +99,7 @@ interface Zlib {
   zstdDecompressSync(data: Uint8Array, options: { maxOutputLength: number }): Uint8Array;
 }
 
-// Loaded with the first block: at start-up it would cost 10 ms of every run.
+// Loaded with the first block: loading it takes 10 ms, which runs without recordings save.
 function zlib(): Zlib {
   return process.getBuiltinModule("node:zlib");
 }
@@ -109,14 +109,14 @@ export function crc32(data: Uint8Array, start = 0): number {
   return zlib().crc32(data, start);
 }
 
-/** `data` as it is stored. */
+/** The stored form of `data`. */
 export function compress(data: Uint8Array, compression: Compression): Uint8Array {
   if (compression === "gzip") return zlib().gzipSync(data, { level: 1 });
   if (compression === "zstd") return zlib().zstdCompressSync(data);
   return data;
 }
 
-/** The raw bytes again; null when they are damaged or more than `rawLength`. */
+/** The raw bytes of a block; null when they are damaged or more than `rawLength`. */
 export function decompress(
   stored: Uint8Array,
   compression: number,
@@ -132,7 +132,7 @@ export function decompress(
   return compression === 0 ? stored : null;
 }
 
-/** What a file name asks for: ".gz" and ".zst" compress blocks (the file itself is no gzip file). */
+/** The compression of blocks, by file name: ".gz", ".zst" (the file itself is no gzip or zstd file). */
 export function compressionOf(path: string): Compression {
   if (path.endsWith(".gz")) return "gzip";
   return path.endsWith(".zst") ? "zstd" : "none";
@@ -194,7 +194,7 @@ export function decodeBlockHead(bytes: Uint8Array, at: number): BlockHead | null
   return plausible ? head : null;
 }
 
-/** What the facts say; a string says why they cannot be used. */
+/** Decodes the facts; a string says why they cannot be used. */
 export function decodeFacts(
   json: Uint8Array,
 ): { start: TraceStart; facts: RecordingFacts } | string {
@@ -240,7 +240,7 @@ function pidLists(lists: Readonly<Record<string, unknown>>): Record<string, numb
   );
 }
 
-/** What the end block says; what is damaged in it counts as nothing. */
+/** Decodes the end block; a damaged field counts as 0 or as empty. */
 export function decodeEnd(json: Uint8Array): RecordingEnd {
   const object = parseObject(json);
   const losses: BufferLoss[] = [];

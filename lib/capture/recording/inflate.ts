@@ -1,9 +1,9 @@
 /**
- * The bytes of a gzip file (RFC 1952; the code is that of RFC 1951), as they are asked for.
+ * Unpacks a gzip file (RFC 1952, RFC 1951) piece by piece.
  *
- * In: pieces of the file, in a buffer of fixed size. Out: what they unpack to, likewise; so nothing
- * that a file says of itself costs memory. The runtime's own decoder has no way to go on with the
- * next piece without waiting, which reading a file does not do. Several files back to back are one.
+ * In: pieces of the file. Out: the unpacked bytes, as they are asked for. Both go through buffers of a
+ * fixed size, so that no file can cost more memory. The runtime's own decoder goes on with a next piece
+ * only asynchronously, and files are read synchronously here. Several gzip files back to back are one.
  */
 import { crc32 } from "./format.ts";
 
@@ -11,7 +11,7 @@ const INPUT_BYTES = 128 * 1024;
 const HISTORY_BYTES = 32 * 1024;
 const ROOM_BYTES = 64 * 1024;
 const LONGEST_COPY = 258;
-/** A symbol with all that belongs to it has fewer bytes; so has a block's head. */
+/** More bytes than a symbol with its extra bits takes, and than a block's head takes. */
 const SYMBOL_BYTES = 8;
 const BLOCK_HEAD_BYTES = 512;
 
@@ -51,11 +51,11 @@ const DISTANCE_BITS = [0, 0, 0, 0].concat(...Array.from({ length: 13 }, (_, i) =
 const DISTANCE_BASE = DISTANCE_BITS.map((_, code) =>
   code < 4 ? code + 1 : 1 + (2 + (code & 1)) * 2 ** ((code >> 1) - 1)
 );
-/** In which order the lengths of the code for lengths come. */
+/** The order in which the lengths of the code-length code come (RFC 1951 section 3.2.7). */
 const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const HeadFlag = { CHECKSUM: 2, EXTRA: 4, NAME: 8, COMMENT: 16 } as const;
 
-/** A prefix code: at each value of the next `bits` bits, symbol << 4 | length; 0 where none is. */
+/** A prefix code: by the next `bits` bits, symbol << 4 | length; 0 where there is no symbol. */
 interface Code {
   readonly bits: number;
   readonly table: Uint16Array;
@@ -69,9 +69,9 @@ export function isGzip(bytes: Uint8Array, at: number): boolean {
 class Damaged extends Error {}
 
 export class Inflater {
-  /** Nothing more will come. */
+  /** take() gives no more bytes. */
   ended = false;
-  /** Why it ended before the end; null when it did not. */
+  /** Why it ended before the file's end; null when it did not. */
   failure: string | null = null;
   readonly #input = new Uint8Array(INPUT_BYTES);
   #at = 0;
@@ -90,10 +90,10 @@ export class Inflater {
   #distances: Code = { bits: 0, table: new Uint16Array(1) };
   #checksum = 0;
   #memberBytes = 0;
-  /** Up to here #out is part of the checksum. */
+  /** #out is part of the checksum up to here. */
   #summed = 0;
 
-  /** Where the next piece is to be put, at least one byte; then added(). */
+  /** Where the caller puts the next piece (at least one byte of room); it then calls added(). */
   room(): Uint8Array<ArrayBuffer> {
     this.#input.copyWithin(0, this.#at, this.#end);
     this.#end -= this.#at;
@@ -101,7 +101,7 @@ export class Inflater {
     return this.#input.subarray(this.#end);
   }
 
-  /** So many bytes were put there; null: the file ended. */
+  /** `count` bytes were put into room(); null: the file ended. */
   added(count: number | null): void {
     if (count === null) this.#isLast = true;
     else this.#end += count;
@@ -146,7 +146,7 @@ export class Inflater {
     }
   }
 
-  // Enough to read `count` bytes' worth without asking again; at the end, whatever is left.
+  // Are `count` bytes of input there, or, at the file's end, all that are left?
   #has(count: number): boolean {
     return this.#isLast || this.#end - this.#at >= count;
   }
@@ -177,7 +177,7 @@ export class Inflater {
     return entry >>> 4;
   }
 
-  // RFC 1952 section 2.3. Behind a member there may be zeros: a tape's, or a disk's.
+  // RFC 1952 section 2.3. Zeros between members are passed over: tapes and disks pad with them.
   #readHead(): boolean {
     if (!this.#isFirst) {
       while (this.#at < this.#end && this.#input[this.#at] === 0) this.#at++;
@@ -199,7 +199,7 @@ export class Inflater {
     return true;
   }
 
-  // Null when it is not all there.
+  // Size of a member's head; null when it is not all there.
   #headBytes(): number | null {
     const bytes = this.#input;
     const from = this.#at;
@@ -338,7 +338,8 @@ export class Inflater {
     return true;
   }
 
-  // What was written since: once before it goes out, and once before the tail is compared.
+  // Adds to the checksum what was written since the last call; called before bytes are handed out or
+  // overwritten, and before the checksum is compared.
   #sum(): void {
     this.#checksum = crc32(this.#out.subarray(this.#summed, this.#written), this.#checksum);
     this.#memberBytes += this.#written - this.#summed;
@@ -371,7 +372,7 @@ function buildCode(lengths: Uint8Array): Code {
   return { bits, table };
 }
 
-// Codes begin with their highest bit, all else with its lowest.
+// Codes are stored with the highest bit first, numbers with the lowest: reverses a code for the table.
 function reversed(code: number, length: number): number {
   let out = 0;
   for (let i = 0; i < length; i++) out |= ((code >>> i) & 1) << (length - 1 - i);

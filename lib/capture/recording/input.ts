@@ -1,9 +1,9 @@
 /**
- * Bytes of a file or pipe, shown as one window that grows as they are asked for.
+ * The bytes of a file or pipe, shown as one window that grows as they are asked for.
  *
- * In: a path, or "-" for standard input. Out: `bytes` from `start` to `end`. Regular files are read
- * when asked; of a pipe, only what the reader of the first head asks for is waited for, the rest
- * comes by fill(). Memory follows the bytes that really came, never a length that was read.
+ * In: a path, or "-" for standard input. Out: `bytes` from `start` to `end`. need() reads a regular
+ * file; a pipe is only waited for by needNow(), for the first head, and else comes by fill(). Memory
+ * grows with bytes that came, never by a length that was read.
  */
 import { systemReason } from "../../system_reason.ts";
 import { RecordingError } from "./format.ts";
@@ -17,11 +17,11 @@ export class RecordingInput implements Disposable {
   start = 0;
   end = 0;
   offset = 0;
-  /** Nothing more will come. */
+  /** The file or pipe has ended. */
   eof = false;
   readonly #file: Deno.FsFile | typeof Deno.stdin;
   readonly #isFile: boolean;
-  /** Bytes that were read before they were known to be packed. */
+  /** Bytes that were read before the file was found to be gzip'ed. */
   #packed = new Uint8Array(0);
   #inflater: Inflater | null = null;
   #stopped = false;
@@ -40,7 +40,7 @@ export class RecordingInput implements Disposable {
     return this.end - this.start;
   }
 
-  /** From the start: what a gzip file holds takes the place of its own bytes. */
+  /** Called at the start: if it is a gzip file, the window shows its unpacked bytes from now on. */
   unpack(): void {
     if (!this.needNow(2) || !isGzip(this.bytes, this.start)) return;
     const inflater = new Inflater();
@@ -61,7 +61,7 @@ export class RecordingInput implements Disposable {
     return this.available >= count;
   }
 
-  /** As need(), but waits for a pipe as well: for the head, before anything else runs. */
+  /** As need(), but waits for a pipe, too: only for the head, before anything else runs. */
   needNow(count: number): boolean {
     while (this.available < count && !this.eof) {
       if (!this.#inflate(count)) this.#read(count);
@@ -75,7 +75,7 @@ export class RecordingInput implements Disposable {
     this.offset += count;
   }
 
-  /** Resolves when a pipe had something, or at stop(); for a file, after other work had its turn. */
+  /** Resolves when a pipe has brought bytes or stop() was called; for a file, after other work. */
   async fill(): Promise<void> {
     if (this.#isFile || this.eof) return await new Promise((resolve) => setImmediate(resolve));
     this.#makeRoom(this.available + 1);
@@ -84,7 +84,7 @@ export class RecordingInput implements Disposable {
     await Promise.race([this.#readPipe(), stopped]);
   }
 
-  /** Nobody waits for more: a silent pipe must not keep the end waiting. */
+  /** Ends a fill() that waits for a silent pipe. */
   stop(): void {
     this.#stopped = true;
     this.#wake();
@@ -126,7 +126,7 @@ export class RecordingInput implements Disposable {
     else this.end += count;
   }
 
-  // True when that brought bytes, or the end; nothing of it waits.
+  // Unpacks more into the window; true when that brought bytes or the end. It never waits.
   #inflate(wanted: number): boolean {
     const inflater = this.#inflater;
     if (inflater === null) return false;
@@ -148,7 +148,7 @@ export class RecordingInput implements Disposable {
     return true;
   }
 
-  // Doubles at most: a length that lies about the file costs no memory.
+  // Doubles the window at most: a length that is wrong costs no memory.
   #makeRoom(wanted: number): void {
     if (this.start > 0) {
       this.bytes.copyWithin(0, this.start, this.end);

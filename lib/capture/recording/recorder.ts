@@ -1,9 +1,9 @@
 /**
  * Saves the events of a trace (format.ts).
  *
- * In: each event on its way to the pipeline. Out: a file (output_file.ts). It costs one copy of the
- * entry an event, and one write a block of 256 KiB or of one second; it never looks into payload
- * and never reorders.
+ * In: each event on its way to the pipeline. Out: a file (output_file.ts). An event costs one copy of
+ * its entry, and each block of 256 KiB or of one second one write. It never looks into payload and
+ * never reorders.
  */
 import { Entry } from "../abi.ts";
 import type { SocketEvent } from "../event.ts";
@@ -34,7 +34,7 @@ export class Recorder implements Disposable {
   #blockTime = { low: 0, high: 0 };
   #head = new Uint8Array(BLOCK_HEAD_BYTES);
   #file: OutputFile | null;
-  /** What the file begins with; null once it is written. */
+  /** The file's head; null once it is written. */
   #fileHead: Uint8Array | null;
   #bytes = 0;
   #events = 0;
@@ -77,7 +77,7 @@ export class Recorder implements Disposable {
     this.#blockEvents++;
   }
 
-  /** Writes the block in progress, so that what came until now survives a crash. */
+  /** Writes the block in progress, so that the events until now survive a crash. */
   flush(): void {
     if (this.#blockEvents === 0) return;
     this.#events += this.#blockEvents;
@@ -86,7 +86,7 @@ export class Recorder implements Disposable {
     this.#blockEvents = 0;
   }
 
-  /** Ends the recording with the losses of the source; it can be called again, to no effect. */
+  /** Ends the recording with the losses of the source; a second call has no effect. */
   close(losses: readonly BufferLoss[] = []): { bytes: number; events: number } {
     if (this.#file !== null) {
       try {
@@ -102,7 +102,7 @@ export class Recorder implements Disposable {
     return { bytes: this.#bytes, events: this.#events };
   }
 
-  /** For the way out of an error: saves what it can, and reports no second one. */
+  /** After an error elsewhere: saves what it can, and throws no second error. */
   [Symbol.dispose](): void {
     try {
       this.flush();
@@ -139,7 +139,7 @@ export class Recorder implements Disposable {
       while (done < bytes.length) done += this.#file.writeSync(bytes.subarray(done));
       this.#bytes += bytes.length;
     } catch (cause) {
-      // A block that is only half there must not be followed by another one.
+      // Half a block may be in the file: no other one may follow it.
       this.#file[Symbol.dispose]();
       this.#file = null;
       throw new RecordingError("write", this.path, systemReason(cause), this.#bytes, { cause });

@@ -1,16 +1,17 @@
 /**
  * Bits of brotli, the lowest of a byte first, and prefix codes over them (RFC 7932 sections 1.5.2, 3).
  *
- * In: bytes. Out: numbers and symbols. Behind the last byte there are zeros, and `isOut`; it never throws.
+ * In: bytes. Out: numbers and symbols. Behind the last byte it reads zeros and sets `isOut`; it never
+ * throws.
  */
 
-/** Codes have at most so many bits. */
+/** Longest code. */
 const MAX_BITS = 15;
 /** Codes up to this long are looked up at once. */
 const ROOT_BITS = 8;
 
 export class BitReader {
-  /** Of the next byte that is not in `#bits` yet. */
+  /** Offset of the next byte that is not in `#bits` yet. */
   #at = 0;
   #bits = 0;
   #count = 0;
@@ -18,12 +19,12 @@ export class BitReader {
 
   constructor(private readonly bytes: Uint8Array) {}
 
-  /** More was read than there is. */
+  /** More bits were read than there are. */
   get isOut(): boolean {
     return this.#missing > this.#count;
   }
 
-  /** Whole bytes that were not begun. */
+  /** Bytes of which no bit was read. */
   get leftBytes(): number {
     return Math.max(0, this.bytes.length - this.#at + ((this.#count - this.#missing) >> 3));
   }
@@ -53,7 +54,7 @@ export class BitReader {
     return entry >> 4;
   }
 
-  /** Bit by bit: the codes of one length are numbers in a row. */
+  /** Reads a code longer than ROOT_BITS bit by bit: codes of one length are consecutive numbers. */
   #longSymbol({ counts, symbols }: PrefixCode): number {
     let [code, first, index] = [0, 0, 0];
     for (let length = 1; length <= MAX_BITS; length++) {
@@ -67,7 +68,7 @@ export class BitReader {
     return 0;
   }
 
-  /** 17 bits at least. */
+  /** Makes `#bits` hold at least 17 bits. */
   #fill(): void {
     while (this.#count <= 16) {
       if (this.#at < this.bytes.length) {
@@ -80,7 +81,7 @@ export class BitReader {
 
 const LONG = 0xffff;
 
-/** A code for the symbols whose length in bits is not 0; they fill it. */
+/** A prefix code for the symbols whose length is not 0; it is complete: every run of bits is a code. */
 export interface PrefixCode {
   /** By the next bits: symbol << 4 | length; LONG where the code is longer than those. */
   root: Uint16Array;
@@ -90,7 +91,7 @@ export interface PrefixCode {
   symbols: Uint16Array;
 }
 
-/** A code that has one symbol takes no bits. */
+/** The code of a single symbol, which takes no bits. */
 export function singleCode(symbol: number): PrefixCode {
   const nothing = new Uint16Array(0);
   return { root: Uint16Array.of(symbol << 4), rootMask: 0, counts: nothing, symbols: nothing };

@@ -1,7 +1,7 @@
 /**
  * How brotli writes its prefix codes, context maps and counts (RFC 7932 sections 3, 7.3, 9.2).
  *
- * In: bits. Out: what they describe; null where nothing is described by them. It never throws.
+ * In: bits. Out: what they describe; null where they are not valid. It never throws.
  */
 import { type BitReader, type PrefixCode, prefixCode, singleCode } from "./bits.ts";
 
@@ -13,7 +13,7 @@ const LENGTHS_CODE: PrefixCode = prefixCode(Uint8Array.of(2, 4, 3, 2, 2, 4));
 const FULL = 1 << 15;
 const REPEAT = 16;
 
-/** One to four symbols by name, or the lengths of all. */
+/** A code described by its one to four symbols, or by the length of every symbol. */
 export function readCode(bits: BitReader, alphabet: number): PrefixCode | null {
   const skipped = bits.read(2);
   return skipped === 1 ? readSimple(bits, alphabet) : readLengths(bits, alphabet, skipped);
@@ -84,14 +84,14 @@ function readLengthsCode(bits: BitReader, skipped: number): PrefixCode | null {
   return room === 0 ? prefixCode(lengths) : null;
 }
 
-/** 1 to 256, of 1 to 11 bits. */
+/** A number from 1 to 256 in 1 to 11 bits. */
 export function readCount(bits: BitReader): number {
   if (bits.read(1) === 0) return 1;
   const width = bits.read(3);
   return 1 + (1 << width) + bits.read(width);
 }
 
-/** For each context, which of `trees` codes. */
+/** For each of `size` contexts, the number of its code, below `trees`. */
 export function readContextMap(bits: BitReader, size: number, trees: number): Uint8Array | null {
   const map = new Uint8Array(size);
   if (trees < 2) return map;

@@ -2,11 +2,11 @@
  * Brotli content (RFC 7932).
  *
  * In: coded bytes, all of them or their beginning, the dictionary, and how many decoded bytes are
- * wanted. Out: so many of them, and how it ended. It never throws on traffic, and describing codes is
- * work that counts, too: a few bytes may describe many.
+ * wanted. Out: so many of them, and how it ended. It never throws on traffic. Its work is bounded, that
+ * of building prefix codes too, since a few bytes may describe many codes.
  *
- * The runtime has a decoder, but for content that is wrong it leaks the codes (a megabyte for some
- * hundred bytes), and says so on standard output, among the records.
+ * The runtime has a decoder, but for invalid content it leaks the codes (a megabyte for some hundred
+ * bytes), and prints a message on standard output, among the records.
  */
 import { BitReader, type PrefixCode } from "./bits.ts";
 import { readCode, readContextMap, readCount } from "./codes.ts";
@@ -26,7 +26,7 @@ import { MAX_WORD_BYTES, TRANSFORMS, writeWord } from "./transforms.ts";
 
 export interface Unfolded {
   bytes: Uint8Array;
-  /** "wanted": so many bytes are there; "cut": the content ends before its end. */
+  /** "wanted": as many bytes as wanted were decoded; "cut": the coded bytes end too early. */
   end: "whole" | "wanted" | "cut" | "corrupt";
   /** Bytes behind the content's end. */
   leftBytes: number;
@@ -38,9 +38,9 @@ const COMMAND_ALPHABET = 704;
 const LITERAL_CONTEXTS = 64;
 const DISTANCE_CONTEXTS = 4;
 const OUT_OF_REACH = 16;
-/** One type only: its block does not end. */
+/** Length of the block where there is one type only: it never ends. */
 const ENDLESS = 2 ** 32;
-/** Symbols of codes that may be described, and for each byte that is wanted: usual content has few. */
+/** Symbols of codes that may be described: so many, and so many more for each byte that is wanted. */
 const FREE_EFFORT = 1 << 16;
 const MAX_EFFORT_RATIO = 4;
 const FIRST_ROOM = 4096;
@@ -55,7 +55,7 @@ export function decodeBrotli(
   return { bytes: decoder.bytes(), end, leftBytes: decoder.bits.leftBytes };
 }
 
-/** Which of several codes holds for the next symbols of one kind, and for how many. */
+/** Which code the next symbols of one kind (literals, commands, distances) use, and how many do. */
 interface Blocks {
   types: number;
   typeCode: PrefixCode | null;
@@ -118,12 +118,12 @@ class Decoder {
     return this.bits.align() ? "whole" : "corrupt";
   }
 
-  /** What is wrong may only be missing. */
+  /** The end for invalid content: "cut" if it ran out of bits, which then read as zeros. */
   #wrong(): End {
     return this.bits.isOut ? "cut" : "corrupt";
   }
 
-  /** 0: there is none such. */
+  /** Bits of the window; 0: not valid. */
   #readWindow(): number {
     const { bits } = this;
     if (bits.read(1) === 0) return 16;
@@ -133,7 +133,7 @@ class Decoder {
     return small === 1 ? 0 : small === 0 ? 17 : 8 + small;
   }
 
-  /** Null: it goes on behind it. */
+  /** Decodes one meta-block. Null: another follows. */
   #block(isLast: boolean): End | null {
     const { bits } = this;
     const nibbles = bits.read(2);
@@ -231,7 +231,7 @@ class Decoder {
     return this.#effort > FREE_EFFORT + MAX_EFFORT_RATIO * this.wantedBytes;
   }
 
-  // For Commands.
+  // Called by Commands.
 
   get isEnough(): boolean {
     return this.#at >= this.wantedBytes;
@@ -245,7 +245,7 @@ class Decoder {
     return range === undefined ? 0 : range.first + this.bits.read(range.bits);
   }
 
-  /** The byte so far back; 0 where there is none. */
+  /** The decoded byte `distance` back; 0 where there is none. */
   back(distance: number): number {
     return this.#out[this.#at - distance] ?? 0;
   }
@@ -255,7 +255,7 @@ class Decoder {
     this.#out[this.#at++] = byte;
   }
 
-  /** Bytes that were there before, or a word; how many, 0 when there is no such word. */
+  /** Copies earlier bytes, or a word of the dictionary; how many bytes, 0 when there is no such word. */
   copy(distance: number, length: number): number {
     const reach = Math.min(this.#reach, this.#at);
     if (distance > reach) return this.#word(distance - reach - 1, length);
@@ -285,7 +285,7 @@ class Decoder {
     this.#out = out;
   }
 
-  /** Of a code for a distance; 0 where there is none. */
+  /** The distance that a code stands for; 0 where there is none. */
   distance(code: number, postfix: number, direct: number): number {
     if (code < NEAR_BACK.length) {
       const near = this.#near[(NEAR_BACK[code] as number) - 1] as number;
@@ -301,7 +301,7 @@ class Decoder {
     return ((first + this.bits.read(width)) << postfix) + low + direct + 1;
   }
 
-  /** Another distance than the last, and no word's. */
+  /** Remembers a distance that was given by its own code, unless it names a word. */
   noteDistance(distance: number): void {
     if (distance > Math.min(this.#reach, this.#at)) return;
     const [first, second, third] = this.#near;
@@ -379,7 +379,7 @@ class Commands {
     return this.decoder.bits.symbol(distanceCodes[tree] as PrefixCode);
   }
 
-  /** The next block of one kind begins: its type, and its length but for the symbol at hand. */
+  /** Begins the next block of one kind: reads its type, and its length, less the symbol being read. */
   #switch(blocks: Blocks): void {
     const { types, typeCode, countCode, type, typeBefore } = blocks;
     if (typeCode === null || countCode === null) return;

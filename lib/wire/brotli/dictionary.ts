@@ -1,11 +1,11 @@
 /**
  * The static dictionary of brotli (RFC 7932 section 8 and appendix A).
  *
- * In: nothing. Out: its 122,784 bytes, words of one length after the other. They are not kept here: the
- * runtime's own decoder has them, and gives them out for content that names every word once.
+ * In: the runtime's own decoder. Out: the dictionary's 122,784 bytes, sorted by the words' length. They
+ * are not kept in a file: that decoder has them, and here it decodes content that names every word once.
  */
 
-/** Of words of 0 to 24 bytes, the bits of their number. */
+/** By a word's length, 0 to 24 bytes: there are 2^n words of that length (none for 0). */
 export const WORD_BITS: readonly number[] = [
   ...[0, 0, 0, 0, 10, 10, 11, 11, 10, 10, 10, 10, 10],
   ...[9, 9, 8, 7, 7, 8, 7, 7, 6, 6, 5, 5],
@@ -15,16 +15,16 @@ export const WORD_STARTS: readonly number[] = startsOf(WORD_BITS);
 const DICTIONARY_BYTES = 122_784;
 const FIRST = 4;
 
-/** A window of 2^10: what lies further back than this names a word. */
+/** With a window of 2^10, a distance beyond this names a word. */
 const REACH = (1 << 10) - 16;
-/** Codes of a distance from 765 to 3068: extra bits, and the first distance. */
+/** Codes of distances from 765 on: how many extra bits each takes, and its first distance. */
 const DISTANCES: readonly { code: number; bits: number; first: number }[] = [
   { code: 31, bits: 8, first: 765 },
   { code: 32, bits: 9, first: 1021 },
   { code: 33, bits: 9, first: 1533 },
   { code: 34, bits: 10, first: 2045 },
 ];
-/** Commands that insert nothing and copy: from which length on, extra bits. */
+/** Commands that insert nothing and copy `from` bytes or more, as their extra bits say. */
 const COPIES: readonly { from: number; bits: number; command: number }[] = [
   ...[4, 5, 6, 7, 8, 9].map((from) => ({ from, bits: 0, command: 128 + from - 2 })),
   { from: 10, bits: 1, command: 192 },
@@ -43,7 +43,7 @@ function startsOf(wordBits: readonly number[]): number[] {
   });
 }
 
-/** `decode` unfolds whole content that is right. */
+/** `decode`: a decoder of whole, valid content. */
 export function readDictionary(decode: (content: Uint8Array) => Uint8Array): Uint8Array {
   const words = decode(everyWord()).slice(REACH);
   if (words.length !== DICTIONARY_BYTES) {
@@ -52,18 +52,19 @@ export function readDictionary(decode: (content: Uint8Array) => Uint8Array): Uin
   return words;
 }
 
-/** Brotli content: REACH zeros, so that distances are the same for all that comes, then every word. */
+/** Brotli content: REACH zeros, so that a word's distance does not depend on where it stands, then every
+ * word. */
 function everyWord(): Uint8Array {
   const out = new BitWriter();
   out.write(0b0100001, 7); // a window of 2^10
   out.write(0, 1); // not the last block
   out.write(0, 2); // 16 bits of length
   out.write(REACH - 1, 16);
-  out.write(1, 1); // as it is
+  out.write(1, 1); // uncompressed
   out.align();
   for (let i = 0; i < REACH; i++) out.write(0, 8);
   for (let length = FIRST; length < WORD_BITS.length; length++) writeWords(out, length);
-  out.write(0b11, 2); // the last block, and empty
+  out.write(0b11, 2); // the last block, which is empty
   return out.bytes();
 }
 

@@ -1,6 +1,6 @@
-/** Numbers of brotli: lengths, distances and counts by code, contexts (RFC 7932 sections 4 to 7). */
+/** Brotli's tables: lengths, distances and counts by code, and contexts (RFC 7932 sections 4 to 7). */
 
-/** What a code stands for: from a first value on, by so many extra bits. */
+/** What a code stands for: `first` plus a number of `bits` bits. */
 export interface Range {
   first: number;
   bits: number;
@@ -26,7 +26,7 @@ export const COUNTS: readonly Range[] = ranges(1, [
   ...[2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 7, 8, 9, 10, 11, 12, 13, 24],
 ]);
 
-/** Of each 64 commands, the first codes of insert and copy lengths; the first two repeat a distance. */
+/** For each 64 commands, the first codes of insert and copy lengths. */
 export const COMMANDS: readonly (readonly [number, number])[] = [
   [0, 0],
   [0, 8],
@@ -40,14 +40,14 @@ export const COMMANDS: readonly (readonly [number, number])[] = [
   [16, 8],
   [16, 16],
 ];
-/** Commands below take the last distance again. */
+/** Commands below this repeat the last distance; the others have a distance code. */
 export const EXPLICIT = 128;
 
-/** Distance codes 0 to 15: which of the last four, and by how much it differs. */
+/** Distance codes 0 to 15: which of the last four distances, and what is added to it. */
 export const NEAR_BACK: readonly number[] = [1, 2, 3, 4, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2];
 export const NEAR_BY: readonly number[] = [0, 0, 0, 0, -1, 1, -2, 2, -3, 3, -1, 1, -2, 2, -3, 3];
 
-/** Kinds of bytes by which UTF-8 text is told: of the last one, four times as many. */
+/** Kinds of ASCII bytes in the contexts of UTF-8 text: the last byte adds four times its kind. */
 const KINDS: readonly [RegExp, number][] = [
   [/[\t\n\r]/, 1],
   [/ /, 2],
@@ -86,7 +86,7 @@ const CONTEXTS_BEFORE: readonly Uint8Array[] = [
   Uint8Array.from({ length: 256 }, (_, byte) => magnitude(byte)),
 ];
 
-/** What the last byte and the one before it add up to. */
+/** Two tables: the values of the last byte and of the one before it, whose sum is the context. */
 export function contextTables(mode: number): [Uint8Array, Uint8Array] {
   return [CONTEXTS[mode] as Uint8Array, CONTEXTS_BEFORE[mode] as Uint8Array];
 }

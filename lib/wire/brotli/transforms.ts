@@ -1,15 +1,16 @@
 /**
  * How brotli changes the words of its dictionary (RFC 7932 section 8 and appendix B).
  *
- * In: a word, and which of 121 ways. Out: the bytes that it stands for.
+ * In: a word, and the number of one of 121 transforms. Out: the bytes that they stand for.
  */
 
-/** Below: the word without so many bytes at its end. Beyond UPPERCASE_ALL: at its beginning. */
+/** What is done to a word: below 10, so many bytes at its end are dropped; 12 and more, that less 11 at
+ * its beginning. */
 const UPPERCASE_FIRST = 10;
 const UPPERCASE_ALL = 11;
 
-/** What stands before the word | what becomes of it | what stands behind it. */
-const WAYS: readonly string[] = [
+/** Text before the word | what is done to the word, by number | text behind it. */
+const TRANSFORM_LINES: readonly string[] = [
   ...["|0|", "|0| ", " |0| ", "|12|", "|10| ", "|0| the ", " |0|", "s |0| ", "|0| of "],
   ...["|10|", "|0| and ", "|13|", "|1|", ", |0| ", "|0|, ", " |10| ", "|0| in ", "|0| to "],
   ...["e |0| ", '|0|"', "|0|.", '|0|">', "|0|\n", "|3|", "|0|]", "|0| for ", "|14|", "|2|"],
@@ -28,16 +29,16 @@ const WAYS: readonly string[] = [
 ];
 
 const encoder = new TextEncoder();
-const ENCODED = WAYS.map((line) => {
-  const [before, way, behind] = line.split("|");
-  return { before: encoder.encode(before), way: Number(way), behind: encoder.encode(behind) };
+const ENCODED = TRANSFORM_LINES.map((line) => {
+  const [before, change, behind] = line.split("|");
+  return { before: encoder.encode(before), change: Number(change), behind: encoder.encode(behind) };
 });
 
-export const TRANSFORMS: number = WAYS.length;
-/** The longest that comes of a word of 24 bytes. */
+export const TRANSFORMS: number = TRANSFORM_LINES.length;
+/** The most bytes that a word of 24 bytes becomes. */
 export const MAX_WORD_BYTES: number = 24 + 16;
 
-/** Writes the word at `from` of `words`, changed; where it ends in `out`. */
+/** Writes the word at `from` of `words`, transformed, to `out`; returns where it ends there. */
 export function writeWord(
   words: Uint8Array,
   from: number,
@@ -48,22 +49,23 @@ export function writeWord(
 ): number {
   const known = ENCODED[transform];
   if (known === undefined) return at;
-  const { before, way, behind } = known;
+  const { before, change, behind } = known;
   out.set(before, at);
   const start = at + before.length;
-  const first = way > UPPERCASE_ALL ? Math.min(length, way - UPPERCASE_ALL) : 0;
-  const last = way < UPPERCASE_FIRST ? Math.max(first, length - way) : length;
+  const first = change > UPPERCASE_ALL ? Math.min(length, change - UPPERCASE_ALL) : 0;
+  const last = change < UPPERCASE_FIRST ? Math.max(first, length - change) : length;
   out.set(words.subarray(from + first, from + last), start);
   const end = start + last - first;
-  if (way === UPPERCASE_FIRST) uppercase(out, start, end);
-  else if (way === UPPERCASE_ALL) {
+  if (change === UPPERCASE_FIRST) uppercase(out, start, end);
+  else if (change === UPPERCASE_ALL) {
     for (let next = start; next < end;) next = uppercase(out, next, end);
   }
   out.set(behind, end);
   return end + behind.length;
 }
 
-/** One letter, as brotli has it: right for Latin, Greek and Cyrillic ones. Where the next begins. */
+/** Makes one letter upper case as brotli does, which suits Latin, Greek and Cyrillic; returns where the
+ * next begins. */
 function uppercase(out: Uint8Array, at: number, end: number): number {
   const byte = out[at] as number;
   if (byte < 0xc0) {

@@ -3,30 +3,42 @@
  * system calls, as hostile code in it would. In: the needs that are left, a path that it may not
  * write. Out: one JSON object, the outcome of each attempt by name, and each thread's status.
  */
-import { addressOf, cString } from "../../../ffi/libc.ts";
+import { addressOf, cString, ERRNO_SYMBOL, errnoReader } from "../../../ffi/libc.ts";
 import { dropPrivileges } from "../../../lib/privileges/drop.ts";
 import { type NeedName, NEEDS } from "../../../lib/privileges/needs.ts";
 
 const [victim = "", ...needs] = Deno.args;
 const libc = Deno.dlopen("libc.so.6", {
+  ...ERRNO_SYMBOL,
   syscall: { parameters: ["i64", "usize", "usize", "usize", "usize", "usize"], result: "i64" },
-  __errno_location: { parameters: [], result: "pointer" },
 });
+const errno = errnoReader(libc.symbols);
 
 function isNeed(name: string): name is NeedName {
   return name in NEEDS;
 }
 
+type Argument = bigint | Uint8Array<ArrayBuffer>;
 /** 0, or the errno. */
-function attempt(number: number, ...args: readonly (bigint | Uint8Array<ArrayBuffer>)[]): number {
-  const words = args.map((arg) => typeof arg === "bigint" ? arg : addressOf(arg));
+type Attempt = () => number;
+/** Of those that are still to be made. */
+const buffers: Uint8Array[] = [];
+
+/** Addresses are taken now: the runtime tells none later, but hostile code would know of some. */
+function attempt(number: number, ...args: readonly Argument[]): Attempt {
+  const words = args.map((arg) => {
+    if (typeof arg === "bigint") return arg;
+    buffers.push(arg);
+    return addressOf(arg);
+  });
   const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n] = words;
-  if (libc.symbols.syscall(BigInt(number), a, b, c, d, e) >= 0n) return 0;
-  const at = libc.symbols.__errno_location();
-  return at === null ? -1 : new Deno.UnsafePointerView(at).getInt32();
+  return () => libc.symbols.syscall(BigInt(number), a, b, c, d, e) >= 0n ? 0 : errno();
 }
 
-const steps = dropPrivileges({ needs: needs.filter(isNeed) });
+function outcomes(attempts: Readonly<Record<string, Attempt>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(attempts).map(([name, make]) => [name, make()]));
+}
+
 const path = cString(victim);
 const zeros = new Uint8Array(256);
 const ALL_CAPABILITIES = new Uint8Array(new Uint32Array([-1, -1, 0, -1, -1, 0]).buffer);
@@ -63,6 +75,8 @@ const reads = {
   proc: attempt(257, AT_FDCWD, cString("/proc/self/status"), 0n),
   descriptors: attempt(257, AT_FDCWD, cString("/proc/1/maps"), 0n),
 };
-console.log(JSON.stringify({ steps, refused, reads }));
+const steps = dropPrivileges({ needs: needs.filter(isNeed) });
+const found = { steps, refused: outcomes(refused), reads: outcomes(reads), held: buffers.length };
+console.log(JSON.stringify(found));
 // The status of its threads is read from outside, until this is closed.
 Deno.stdin.readSync(new Uint8Array(1));

@@ -1,4 +1,4 @@
-/** What statistics say of an exchange: of low cardinality but for the target. In: an exchange. */
+/** What statistics count an exchange by: few different values, but for the target. In: an exchange. */
 import type { Outline } from "../protocol.ts";
 import type { NewNameExchange } from "./types.ts";
 

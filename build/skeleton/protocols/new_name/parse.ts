@@ -12,7 +12,7 @@ import type { NewNameFrame, NewNameRequest } from "./types.ts";
 
 const LF = 10;
 const ERROR = "!".charCodeAt(0);
-/** Nothing from the wire is waited for without a bound. */
+/** A line's end is not waited for beyond this. */
 const MAX_LINE_BYTES = 64 << 10;
 
 export function parseFrame(
@@ -53,7 +53,7 @@ export function findBoundary(
   return at < 0 ? bytes.length : at;
 }
 
-/** Nothing is kept of half a line. A parser that skips bodies hands over what it has of one here. */
+/** Half a line is given up. A parser that skips bodies hands over here what it has of the message. */
 export function abandon({ side, state }: ParseContext<NewNameState>): Remains<NewNameFrame> | null {
   state.scannedBytes[side] = 0;
   return null;

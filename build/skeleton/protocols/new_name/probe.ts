@@ -1,7 +1,7 @@
 /**
  * Does this look like new_name? In: the first bytes of a direction. Out: yes, likely, unsure or no;
- * growing heads never go from yes to no, nor back from no. It decodes nothing. The rule in
- * bpf/infer/new_name.bpf.h takes at least what this does not refuse.
+ * with more bytes a yes never becomes a no, and a no stays. It decodes nothing. The rule in
+ * bpf/infer/new_name.bpf.h takes whatever this does not refuse.
  */
 import type { Probe, Side } from "../protocol.ts";
 

@@ -1,15 +1,15 @@
-/** What is remembered: of a whole trace, and of one connection. It reads no bytes. */
+/** What the plug-in remembers: for a whole run, and for each connection. It reads no bytes. */
 import type { ProtocolOptions } from "../protocol.ts";
 
-/** What the connections of a trace share: caches, statements prepared on a server. Bounded. */
+/** What the connections of a run share: caches, statements prepared on a server. Bounded. */
 export interface NewNameTrace {
   options: ProtocolOptions;
 }
 
-/** One connection's: what earlier messages say of later ones, and a message half read. */
+/** One connection's: what earlier messages mean for later ones, and a message half read. */
 export interface NewNameState {
   options: ProtocolOptions;
-  /** So much of a line that has no end yet was looked at, by side. */
+  /** By side: bytes of a line without end that were searched for its end already. */
   scannedBytes: { request: number; response: number };
 }
 
@@ -22,7 +22,7 @@ export function createState({ options }: NewNameTrace): NewNameState {
   return { options, scannedBytes: { request: 0, response: 0 } };
 }
 
-/** TODO: the bytes of whatever the state keeps, lib/wire/weight.ts reckons them. */
+/** TODO: the bytes of what the state keeps; lib/wire/weight.ts estimates them. */
 export function heldBytes(_state: NewNameState): number {
   return 0;
 }

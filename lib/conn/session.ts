@@ -351,22 +351,19 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     const holdings = this.#holdings;
     const place = this.#place;
+    const { outbox } = place.context;
     const before = holdings.queueBytes;
     const exchanges = this.#protocol.stitch(this.#requests, this.#responses, stitch);
     holdings.settle();
-    if (exchanges.length > 0) {
-      const isOverflow = stitch.overflow !== null;
-      const { outbox } = place.context;
-      const heldBytes = Math.max(0, before - holdings.queueBytes);
-      if (outbox.passes(exchanges.length, heldBytes)) {
-        for (const stitched of exchanges) this.#emit(stitched, place.facts, isOverflow);
-      } else {
-        // By then the connection may speak another protocol.
-        const facts = { ...place.facts };
-        outbox.add(exchanges.length, heldBytes, (nth) => {
-          this.#emit(exchanges[nth] as Stitched<X>, facts, isOverflow);
-        });
-      }
+    const heldBytes = Math.max(0, before - holdings.queueBytes);
+    const isOverflow = stitch.overflow !== null;
+    if (outbox.passes(exchanges.length, heldBytes)) {
+      for (const stitched of exchanges) this.#emit(stitched, place.facts, isOverflow);
+    } else {
+      const facts = { ...place.facts }; // The connection may speak another protocol by then.
+      outbox.add(exchanges.length, heldBytes, (nth) => {
+        this.#emit(exchanges[nth] as Stitched<X>, facts, isOverflow);
+      });
     }
     if (place.log !== null && place.log.level > 1) {
       const [requests, responses] = [this.#requests.length, this.#responses.length];

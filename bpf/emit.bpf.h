@@ -118,6 +118,25 @@ static __always_inline void send_batch(void *ctx, struct batch *batch)
 	batch->used = 0;
 }
 
+/* Sends the entries that wait in the batches of this cpu. False when a program is using one of them. */
+static __always_inline bool send_waiting(void *ctx)
+{
+	u32 slot = hook_slot();
+	bool all = true;
+
+	for (int i = 0; i < SLOTS_PER_CPU; i++, slot += config.cpus) {
+		struct batch *batch = batch_at(slot);
+
+		if (!batch)
+			break;
+		if (batch->busy)
+			all = false;
+		else
+			send_batch(ctx, batch);
+	}
+	return all;
+}
+
 /* A filtered TCP operation without payload is only a count: it is sent at most every 100 ms, since the
  * next entry's position and the close's totals tell the same. */
 static __always_inline bool count_may_wait(struct batch *batch, struct conn_state *state, u32 kept,

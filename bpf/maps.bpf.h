@@ -275,8 +275,12 @@ struct {
 
 /*
  * Batches and scratch spaces are found by slot. The hooks' slot is the CPU's number; programs that a
- * hook can interrupt on their CPU have slots of their own beyond these.
+ * hook can interrupt on their CPU have the slot config.cpus beyond it, if the maps have as many. These
+ * programs need a perf buffer of their own, too: a ring is read in order of time, and its entries are
+ * numbered by one batch.
  */
+#define SLOTS_PER_CPU 2
+
 static __always_inline u32 hook_slot(void)
 {
 	return bpf_get_smp_processor_id();

@@ -40,10 +40,5 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("raw_tp")
 int flush(void *ctx)
 {
-	struct batch *batch = batch_at(hook_slot());
-
-	if (!batch || batch->busy)
-		return 1;
-	send_batch(ctx, batch);
-	return 0;
+	return send_waiting(ctx) ? 0 : 1;
 }

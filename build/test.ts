@@ -50,7 +50,13 @@ export async function test(only: readonly string[], build: () => Promise<void>):
 function chosenFiles(only: readonly string[]): string[] {
   const all = filesBelow(`${ROOT}tests`).filter((file) => file.endsWith("_test.ts"));
   if (only.length === 0) return all;
-  return all.filter((file) => only.some((part) => file.includes(part.replace(/^\.\//, ""))));
+  return all.filter((file) => only.some((part) => isNamed(file, part)));
+}
+
+/** Does a name in the path of a file begin with `part`, which may be several names, or a whole path? */
+export function isNamed(file: string, part: string): boolean {
+  const wanted = part.startsWith(ROOT) ? part.slice(ROOT.length) : part.replace(/^\.\//, "");
+  return `/${file.slice(ROOT.length)}`.includes(`/${wanted}`);
 }
 
 function needsRoot(file: string): boolean {

@@ -127,6 +127,11 @@ export interface ParseContext<S> {
   ended: boolean;
   /** Bytes that are missing directly behind those shown; 0 when they simply have not come yet. */
   gapBytes: number;
+  /**
+   * The front was found by findBoundary(), and nothing of it was taken yet: it may be no start. False:
+   * it is behind the last frame.
+   */
+  isFound: boolean;
   /** For findBoundary(): the last bytes before those shown, two at most; none if they are not known. */
   before: readonly number[];
   /** What is known of which response answers which request. */

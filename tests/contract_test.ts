@@ -23,17 +23,15 @@ import {
 } from "./support/contract.ts";
 import { every, everyNext, samples as everySamples } from "./support/every.ts";
 import type { Trace } from "./support/events.ts";
+import { samplesOf } from "./support/protocol_files.ts";
 
 const PLACES = 120;
 const MUTATIONS = 60;
 /** Samples larger than this are not chopped to single bytes. */
 const LARGE_BYTES = 32 << 10;
 
-const samplesOf = new Map<string, Sample[]>([[every.name, everySamples]]);
-for (const { name } of registry) {
-  const module: { samples: Sample[] } = await import(`./protocols/${name}/samples.ts`);
-  samplesOf.set(name, module.samples);
-}
+const allSamples = new Map<string, Sample[]>([[every.name, everySamples]]);
+for (const { name } of registry) allSamples.set(name, (await samplesOf(name)).samples);
 /** `every` hands over to `every_next`, which is found no other way. */
 const helpers: ReadonlyMap<string, Plugin[]> = new Map([[every.name, [everyNext]]]);
 const plugins = [...registry, every, everyNext];
@@ -59,7 +57,7 @@ for (const plugin of [...registry, every]) {
   const others = helpers.get(name) ?? [];
   const names = [plugin, ...others].flatMap((each) => each.names);
   const alone = [plugin, ...others];
-  const samples = samplesOf.get(name) ?? [];
+  const samples = allSamples.get(name) ?? [];
 
   Deno.test(`${name} contract: each sample gives its exchanges, as itself`, () => {
     assert.ok(samples.length > 0, "no samples");
@@ -118,7 +116,7 @@ for (const plugin of [...registry, every]) {
   });
 
   Deno.test(`${name} contract: another protocol's bytes give no records`, () => {
-    for (const [other, foreign] of samplesOf) {
+    for (const [other, foreign] of allSamples) {
       if (other === name) continue;
       for (const sample of foreign) {
         const trace = run(alone, whole(sample));

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { plugins } from "../protocols/registry.ts";
 import { counting, Work } from "./support/counting.ts";
-import { cheapest, costOf, entriesOf, ratioOf, worstOf } from "./support/hostile.ts";
+import { cheapest, costOf, entriesOf, ratioOf } from "./support/hostile.ts";
+import { worstOf } from "./support/protocol_files.ts";
 
 /** The heads that are waited for longest are 256 KiB. */
 const SIZES = [

@@ -73,7 +73,8 @@ for (const name of recordings()) {
       const trace = runEntries(plugins, cutBehind(entries, place));
       for (const { protocol, request, response, incomplete } of trace.records) {
         if (protocol === "unknown" || (request !== null && response !== null)) continue;
-        assert.ok(incomplete !== undefined, `at ${place.entry}:${place.offset}`);
+        const what = JSON.stringify({ protocol, request, response });
+        assert.ok(incomplete !== undefined, `at ${place.entry}:${place.offset}: ${what}`);
       }
     }
   });
@@ -99,7 +100,7 @@ for (const name of recordings()) {
         if (record.incomplete !== undefined || record.protocol === "unknown") continue;
         if (known.has(exchangeOf(record))) continue;
         // The rest of a message may look like a whole one: "ET / HTTP/1.1".
-        assert.ok(isCut, `at ${place.entry}:${place.offset}`);
+        assert.ok(isCut, `at ${place.entry}:${place.offset}: ${exchangeOf(record)}`);
         isCut = false;
       }
       for (const plugin of plugins) runEntries([plugin], joined);

@@ -57,8 +57,9 @@ export class Holdings<F> {
   settle(): void {
     const length = this.#requests.length + this.#responses.length;
     if (length === 0) {
-      if (this.#counted > 0) this.#count(0);
-      return;
+      this.#counted = 0;
+      this.#weighs = false;
+      return this.#setQueue(0);
     }
     if (length > FEW) {
       this.#addNew(this.#requests);

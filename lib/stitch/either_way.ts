@@ -9,6 +9,10 @@ import type { IncompleteReason } from "../record/record.ts";
 import type { StitchContext } from "./context.ts";
 import type { Role, Timed } from "./exchange.ts";
 import { STRAY_NS } from "./pairing.ts";
+import { cutTo } from "./queue.ts";
+
+/** For up to this many answers the asks are searched one by one, without an index. */
+const FEW = 8;
 
 /** What a frame does: it asks for an answer, answers, stands alone, or says nothing. */
 export type Act = "asks" | "answers" | "alone" | "nothing";
@@ -50,30 +54,60 @@ function takeAnswers<F>(
   emit: EmitActs<F>,
 ): void {
   const other = initiator === "client" ? "server" : "client";
-  const isAnswer = (timed: Timed<F>): boolean => acts.act(timed, other) === "answers";
-  if (!answers.some(isAnswer)) return;
-  const waiting = new Map<number | string, Timed<F>[]>();
-  for (const ask of asks) {
+  const index = answers.length > FEW ? indexOf(asks, initiator, acts) : null;
+  const answered = index === null ? null : new Set<Timed<F>>();
+  let kept = 0;
+  for (const answer of answers) {
+    if (acts.act(answer, other) !== "answers") {
+      answers[kept++] = answer;
+      continue;
+    }
+    const id = acts.idOf(answer);
+    const ask = index === null ? takeAsk(asks, id, initiator, acts) : index.get(id)?.pop();
+    if (ask !== undefined) {
+      answered?.add(ask);
+      emit(ask, answer, ask.shown ? "late" : null, initiator);
+    } else if (ended === null && overflow === null && nowNs - answer.endNs < STRAY_NS) {
+      answers[kept++] = answer;
+    } else emit(null, answer, overflow ?? "mid_stream", initiator);
+  }
+  cutTo(answers, kept);
+  if (answered !== null && answered.size > 0) keep(asks, (ask) => !answered.has(ask));
+}
+
+/** Takes the oldest ask with that id off the queue. */
+function takeAsk<F>(
+  asks: Timed<F>[],
+  id: number | string,
+  initiator: Role,
+  acts: Acts<F>,
+): Timed<F> | undefined {
+  for (let at = 0; at < asks.length; at++) {
+    const ask = asks[at] as Timed<F>;
+    if (acts.idOf(ask) !== id || acts.act(ask, initiator) !== "asks") continue;
+    if (at === asks.length - 1) asks.pop();
+    else asks.splice(at, 1);
+    return ask;
+  }
+  return undefined;
+}
+
+/** The asks of each id, the oldest last. */
+function indexOf<F>(
+  asks: readonly Timed<F>[],
+  initiator: Role,
+  acts: Acts<F>,
+): Map<number | string, Timed<F>[]> {
+  const index = new Map<number | string, Timed<F>[]>();
+  for (let at = asks.length - 1; at >= 0; at--) {
+    const ask = asks[at] as Timed<F>;
     if (acts.act(ask, initiator) !== "asks") continue;
     const id = acts.idOf(ask);
-    const same = waiting.get(id);
-    if (same === undefined) waiting.set(id, [ask]);
+    const same = index.get(id);
+    if (same === undefined) index.set(id, [ask]);
     else same.push(ask);
   }
-  const answered = new Set<Timed<F>>();
-  keep(answers, (answer) => {
-    if (!isAnswer(answer)) return true;
-    const ask = waiting.get(acts.idOf(answer))?.shift();
-    if (ask !== undefined) {
-      answered.add(ask);
-      emit(ask, answer, ask.shown ? "late" : null, initiator);
-      return false;
-    }
-    const mayWait = ended === null && overflow === null && nowNs - answer.endNs < STRAY_NS;
-    if (!mayWait) emit(null, answer, overflow ?? "mid_stream", initiator);
-    return mayWait;
-  });
-  if (answered.size > 0) keep(asks, (ask) => !answered.has(ask));
+  return index;
 }
 
 /** Hands over frames that stand alone at once, and asks when they waited too long or at the end. */
@@ -106,5 +140,5 @@ function takeAsks<F>(
 function keep<T>(queue: T[], test: (item: T) => boolean): void {
   let kept = 0;
   for (const item of queue) if (test(item)) queue[kept++] = item;
-  queue.length = kept;
+  cutTo(queue, kept);
 }

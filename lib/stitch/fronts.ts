@@ -45,8 +45,6 @@ export interface Roles<F> {
   paired(response: F, request: F): void;
   /** Messages were lost in front of the next one. */
   lost(): void;
-  /** A pair left nothing over on either side: pairing is aligned again. */
-  rested(): void;
 }
 
 /** Both queues from their fronts on. */

@@ -27,15 +27,17 @@ import { STRAY_NS } from "./pairing.ts";
 import { dropFront } from "./queue.ts";
 import { isDoubtful, placeBehindLoss } from "./realign.ts";
 
-/** Every request has one answer, and nothing is sent unasked. */
-const ONE_EACH: Roles<unknown> = {
+/**
+ * Every request has one answer, and nothing is sent unasked. What differs is put over it:
+ * `{ ...ONE_EACH, due: (request) => … }`.
+ */
+export const ONE_EACH: Roles<unknown> = {
   due: () => "once",
   isAnswer: () => true,
   part: () => "answers",
   fits: () => true,
   paired: () => {},
   lost: () => {},
-  rested: () => {},
 };
 
 type Queue<F> = Timed<F>[];
@@ -232,11 +234,7 @@ class PairingCall<F> {
     const { pairing } = this.#context;
     const request = this.#requests[this.#taken];
     const nextNs = Math.min(response.startNs, request?.startNs ?? Infinity);
-    if (nextNs > pairing.restNs) {
-      // From here on, responses go with their requests.
-      pairing.isAligned = true;
-      this.#roles.rested();
-    }
+    if (nextNs > pairing.restNs) pairing.aligned();
     pairing.restNs = Infinity;
   }
 

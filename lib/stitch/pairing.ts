@@ -1,14 +1,17 @@
 /**
  * What is known of which response answers which request, for one connection.
  *
- * In: how the connection began (from the session), what was lost (from the frame drivers), its habit
- * (from the stitchers of this folder). Out: whether order alone pairs the messages in front, and the
- * reason for records where it does not. Plug-ins only read it.
+ * In: how the connection began (from the session), what was lost and when the start of a message was
+ * searched for (from the frame drivers), its habit (from the stitchers of this folder). Out: whether
+ * order alone pairs the messages in front, and the reason for records where it does not. Plug-ins only
+ * read it.
  *
  *     not known                        since                       until
  *     isCertain = false                the middle, a loss          a request out of rest (habit.ts)
  *     isAligned = false                a start not seen, a loss    nothing is left over behind a pair,
  *                                                                  and the next message began later
+ *     mayBeInside                      a response's start was      isAligned
+ *                                      searched for
  *     wasDisturbed                     a loss                      for good
  *     joined                           the middle, an overflow     all asked is seen answered (joined.ts)
  *     doubted > 0                      a loss that cannot be       so many responses came (realign.ts)
@@ -58,6 +61,8 @@ export class Pairing {
   isAligned: boolean;
   /** When the pair was whole behind which nothing was left over; Infinity: that was settled. */
   restNs = Infinity;
+  /** Bytes of the server may be the inside of a response: its start was searched for. */
+  mayBeInside = false;
   /** Something was lost on this connection before. */
   wasDisturbed = false;
   /** How many answers to unseen requests are due is not known yet; the reason why not. */
@@ -93,6 +98,12 @@ export class Pairing {
   doubt(): void {
     this.isCertain = false;
     this.habit.doubt();
+  }
+
+  /** Nothing was left over: from here on, responses are whole and go with their requests. */
+  aligned(): void {
+    this.isAligned = true;
+    this.mayBeInside = false;
   }
 
   /** It is known again that the next response answers the request in front. */

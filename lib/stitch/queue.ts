@@ -17,3 +17,9 @@ export function dropFront(queue: unknown[], count: number): void {
   if (count < queue.length) queue.splice(0, count);
   else while (queue.length > 0) queue.pop();
 }
+
+/** Leaves the first `count`. */
+export function cutTo(queue: unknown[], count: number): void {
+  if (count > 0) queue.length = count;
+  else while (queue.length > 0) queue.pop();
+}

@@ -15,8 +15,6 @@ const NOTHING: readonly never[] = [];
 
 export class BoundarySearch<F, S, X extends Exchange, T> {
   isOn = false;
-  /** The front of the stream was found by this search, and nothing of it was taken yet. */
-  hasFound = false;
 
   readonly #protocol: Protocol<F, S, X, T>;
   readonly #stream: ByteStream;
@@ -41,8 +39,8 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
   /** Begins a search from that offset on. */
   start(from: number): void {
     // Bytes were taken since the last search: those before the front are not known.
-    if (!this.hasFound) this.#context.before = NOTHING;
-    this.hasFound = false;
+    if (!this.#context.isFound) this.#context.before = NOTHING;
+    this.#context.isFound = false;
     this.isOn = true;
     this.#from = from;
   }
@@ -56,6 +54,7 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
     const until = Math.min(shown, from + LARGEST_FIRST);
     context.gapBytes = until === shown ? stream.gapBytes : 0;
     const bytes = stream.view().subarray(0, until);
+    if (context.side === "response") context.pairing.mayBeInside = true;
     const found = this.#protocol.findBoundary(bytes, from, context);
     const to = found >= from && found < until ? Math.floor(found) : until;
     this.#from = 0;
@@ -67,7 +66,7 @@ export class BoundarySearch<F, S, X extends Exchange, T> {
     }
     if (to === until) return false;
     this.isOn = false;
-    this.hasFound = true;
+    context.isFound = true;
     return true;
   }
 }

@@ -59,6 +59,7 @@ export function contextOf<F, S, X extends Exchange, T>(
     inner: nested === undefined ? null : nested.id,
     ended: transport === "datagram",
     gapBytes: 0,
+    isFound: false,
     before: [],
     pairing,
   };

@@ -291,7 +291,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
       return false;
     }
     this.#needBytes = need;
-    if (this.#search.hasFound && seen === shown && shown < SURE_BYTES) {
+    if (this.#context.isFound && seen === shown && shown < SURE_BYTES) {
       // Found on few bytes, and with more it is no start: so the result is alike for any chunks.
       this.#protocol.abandon(this.#context);
       this.#finishFrame();
@@ -331,7 +331,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #passGap(): void {
     this.#front.passGap();
-    this.#search.hasFound = false;
+    this.#context.isFound = false;
     this.#startResync(0);
   }
 
@@ -368,7 +368,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   /** Begins a frame with the byte in front, unless one has begun. */
   #begin(): void {
     if (this.#front.hasBegun) return;
-    this.#search.hasFound = false;
+    this.#context.isFound = false;
     this.#front.begin();
   }
 

@@ -113,6 +113,19 @@ export class ByteReader {
     return (value >>> 1) ^ -(value & 1);
   }
 
+  /** A varint of up to 64 bits, shown as u64() does; fails beyond. */
+  varint64(): number | string {
+    const { high, low } = this.varintHalves();
+    return unsigned64(high, low);
+  }
+
+  /** A zigzag of up to 64 bits, shown as i64() does. */
+  zigzag64(): number | string {
+    const { high, low } = this.varintHalves();
+    const sign = -(low & 1);
+    return signed64((high >>> 1) ^ sign, (((low >>> 1) | (high << 31)) ^ sign) >>> 0);
+  }
+
   skip(length: number): void {
     this.take(length);
   }
@@ -168,6 +181,26 @@ export class ByteReader {
     const at = this.at;
     this.at += length;
     return at;
+  }
+
+  /** Two halves of 32 bits: a BigInt a number would cost more than the rest of its message. */
+  private varintHalves(): { high: number; low: number } {
+    let low = 0, high = 0;
+    for (let bits = 0; bits < 70; bits += 7) {
+      const byte = this.u8(), part = byte & 127;
+      if (bits < 28) low |= part << bits;
+      else if (bits > 28) high |= part << (bits - 32);
+      else {
+        low |= part << 28;
+        high = part >>> 4;
+      }
+      if (byte > 127) continue;
+      // Of the tenth byte one bit is left.
+      if (bits < 63 || byte < 2) return { high: high >>> 0, low: low >>> 0 };
+      break;
+    }
+    this.failed = true;
+    return { high: 0, low: 0 };
   }
 
   private failNumber(): number {

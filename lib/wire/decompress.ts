@@ -7,55 +7,22 @@
  */
 import { decodeBrotli } from "./brotli/decode.ts";
 import { readDictionary } from "./brotli/dictionary.ts";
+import {
+  loadedZlib,
+  type Open,
+  Z_BUF_ERROR,
+  ZLIB_FLUSH,
+  ZlibStream,
+  ZSTD_FLUSH,
+} from "./zlib_stream.ts";
 
 /** RFC 1952, 1950, 1951, 7932 and 8878. */
 export type Compression = "gzip" | "zlib" | "deflate_raw" | "br" | "zstd";
 
-/** The handle inside node:zlib's streams: it stops when a buffer is full, where zlib's functions fail. */
-interface Handle {
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputAt: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputAt: number,
-    outputLength: number,
-  ): void;
-  close(): void;
-  onerror: (message: string, errno: number) => void;
-}
-interface Stream {
-  _handle: Handle;
-  /** Room left in the output, bytes left of the input. */
-  _writeState: Uint32Array;
-}
-type Open = (options: { chunkSize: number }) => object;
-
-interface Zlib {
-  createGunzip: Open;
-  createInflate: Open;
-  createInflateRaw: Open;
-  createZstdDecompress: Open;
-  brotliDecompressSync: (content: Uint8Array) => Uint8Array;
-}
-
-// The built-in module takes milliseconds to load: not before traffic needs it.
-let zlib: Zlib | undefined;
-function loaded(): Zlib {
-  return zlib ??= process.getBuiltinModule("node:zlib") as Zlib;
-}
-
 let words: Uint8Array | undefined;
 function dictionary(): Uint8Array {
-  return words ??= readDictionary(loaded().brotliDecompressSync);
+  return words ??= readDictionary(loadedZlib().brotliDecompressSync);
 }
-
-/** Flush values of zlib.h and zstd.h for the beginning of content and for whole content. */
-const ZLIB_FLUSH = { beginning: 2, whole: 4 };
-const ZSTD_FLUSH = { beginning: 1, whole: 2 };
-/** zlib.h: the input ended before the content did. */
-const Z_BUF_ERROR = -5;
 
 /** Bytes decoded for each coded one, unless more are to be shown: usual text has 3 to 20. */
 const MAX_RATIO = 32;
@@ -64,8 +31,6 @@ const MIN_WORK = 16 * 1024;
 const MAX_WORK = 8 * 1024 * 1024;
 /** Bytes decoded in one call. */
 const PIECE = 64 * 1024;
-/** Size of the stream's own buffer, which is not used: the smallest that there is. */
-const CHUNK_SIZE = 64;
 
 export interface Decoded {
   /** The first decoded bytes. */
@@ -101,7 +66,7 @@ export function decompress(
   work: number = workFor(bytes.length, maxBytes),
 ): Decoded | DecodeFailure {
   if (bytes.length === 0) return whole ? "corrupt" : "too_short";
-  const z = loaded();
+  const z = loadedZlib();
   switch (compression) {
     case "gzip":
       return inflate(z.createGunzip, bytes, whole, maxBytes, work);
@@ -184,41 +149,23 @@ function run(
   maxBytes: number,
   work: number,
 ): Ran {
-  const stream = open({ chunkSize: CHUNK_SIZE });
-  // A runtime whose streams have no such handle: nothing can be decoded.
-  if (!isStream(stream)) {
-    return { bytes: input, decodedBytes: 0, isAtEnd: false, leftBytes: input.length, failure: 1 };
-  }
-  const { _handle: handle, _writeState: state } = stream;
+  using stream = new ZlibStream(open);
   const pieces: Uint8Array[] = [];
-  let [decodedBytes, leftBytes, failure, isAtEnd] = [0, input.length, 0, false];
-  handle.onerror = (_message, errno): void => {
-    failure = errno === 0 ? 1 : errno;
-  };
+  let [decodedBytes, isAtEnd] = [0, false];
   let unseen = new Uint8Array(0);
-  try {
-    while (!isAtEnd && failure === 0 && decodedBytes < work) {
-      const isKept = decodedBytes < maxBytes;
-      const room = Math.min(PIECE, (isKept ? maxBytes : work) - decodedBytes);
-      if (!isKept && unseen.length < room) unseen = new Uint8Array(room);
-      const piece = isKept ? new Uint8Array(room) : unseen;
-      handle.writeSync(flush, input, input.length - leftBytes, leftBytes, piece, 0, room);
-      const roomLeft = state[0] ?? 0;
-      leftBytes = state[1] ?? 0;
-      decodedBytes += room - roomLeft;
-      isAtEnd = roomLeft > 0;
-      if (isKept) pieces.push(isAtEnd ? piece.subarray(0, room - roomLeft) : piece);
-    }
-  } catch {
-    failure = 1;
-  } finally {
-    handle.close();
+  stream.leftBytes = input.length;
+  while (!isAtEnd && stream.failure === 0 && decodedBytes < work) {
+    const isKept = decodedBytes < maxBytes;
+    const room = Math.min(PIECE, (isKept ? maxBytes : work) - decodedBytes);
+    if (!isKept && unseen.length < room) unseen = new Uint8Array(room);
+    const piece = isKept ? new Uint8Array(room) : unseen;
+    const count = stream.step(flush, input, input.length - stream.leftBytes, piece, room);
+    decodedBytes += count;
+    isAtEnd = count < room;
+    if (isKept) pieces.push(isAtEnd ? piece.subarray(0, count) : piece);
   }
+  const { failure, leftBytes } = stream;
   return { bytes: joined(pieces), decodedBytes, isAtEnd, leftBytes, failure };
-}
-
-function isStream(value: object): value is Stream {
-  return "_handle" in value && "_writeState" in value;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

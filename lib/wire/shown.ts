@@ -4,11 +4,7 @@
  * In: the bytes of a value that are there, [start, end), and whether more of them are missing. Out:
  * fields or a value. Never keeps the bytes.
  */
-import type { Room } from "./room.ts";
 import { base64, utf8, utf8CutBefore } from "./text.ts";
-
-/** A value inside a list or a document. */
-export type ListedBytes = string | { base64: string };
 
 /** A field of its own: NAME or NAME_base64, NAME_truncated where it is cut, NAME_bytes. */
 export type ShownField<N extends string> =
@@ -32,18 +28,6 @@ export function shownText(
   isCut: boolean,
 ): string | null {
   return utf8(bytes, start, isCut ? utf8CutBefore(bytes, start, end) : end);
-}
-
-/** A value in a list, as much of it as `room` has left; only `room.isCut` tells that it was cut. */
-export function listedBytes(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  room: Room,
-): ListedBytes {
-  const cut = start + room.take(end - start);
-  const text = shownText(bytes, start, cut, cut < end);
-  return text ?? { base64: base64(bytes, start, cut) };
 }
 
 /** The names under which `name` is shown; made once, at import. */

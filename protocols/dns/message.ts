@@ -4,6 +4,7 @@
  * In: the bytes of a message, or as many of them as were seen. Out: a DnsMessage that holds
  * everything up to the first malformation, which it names. It never throws and keeps no bytes.
  */
+import { Room } from "../../lib/wire/room.ts";
 import { className, Type, typeName } from "./codes.ts";
 import { decodeEdns } from "./edns.ts";
 import { NameReader } from "./name.ts";
@@ -15,6 +16,12 @@ import type { DnsFlags, DnsMessage, DnsQuestion, DnsRecord } from "./types.ts";
 /** Questions and records kept of one message; of further records only OPT is read. */
 const MAX_QUESTIONS = 64;
 const MAX_RECORDS = 512;
+
+/** What is kept of the records of one message, or of one transfer. */
+export function roomForRecords(maxDataBytes: number): Room {
+  return new Room(maxDataBytes, Infinity, MAX_RECORDS);
+}
+
 const IN = 1;
 /** In mDNS the top bit of a class is a flag (RFC 6762 sections 5.4 and 10.2). */
 const MDNS_BIT = 0x8000;
@@ -33,15 +40,16 @@ export function decodeMessage(
 class MessageDecoder {
   private readonly view: DataView;
   private readonly names: NameReader;
+  private readonly room: Room;
   private at: number;
-  private kept = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
     private readonly start: number,
     private readonly end: number,
-    private readonly maxDataBytes: number,
+    maxDataBytes: number,
   ) {
+    this.room = roomForRecords(maxDataBytes);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.names = new NameReader(bytes, start, end);
     this.at = start + HEADER_BYTES;
@@ -69,6 +77,7 @@ class MessageDecoder {
     const whole = this.records(message, message.answers, message.answerCount) &&
       this.records(message, message.authorities, view.getUint16(start + 8)) &&
       this.records(message, message.additionals, view.getUint16(start + 10));
+    message.dropped = this.room.leftOut;
     if (whole && this.at < this.end) message.malformed = "trailing_bytes";
     return message;
   }
@@ -100,10 +109,7 @@ class MessageDecoder {
       this.at = next;
       if (this.view.getUint16(fields) === Type.OPT && message.edns === null) {
         this.edns(message, fields, data, next);
-      } else if (this.kept >= MAX_RECORDS) {
-        message.dropped++;
-      } else {
-        this.kept++;
+      } else if (this.room.addValue()) {
         section.push(this.record(name, fields, data, next));
       }
     }
@@ -128,7 +134,7 @@ class MessageDecoder {
   }
 
   private opaque(record: DnsRecord, data: number, next: number): void {
-    const shown = Math.min(next - data, this.maxDataBytes);
+    const shown = this.room.take(next - data);
     record.data_base64 = new DataReader(this.bytes, data, next, this.names).base64(shown);
     if (shown === next - data) return;
     record.data_bytes = next - data;

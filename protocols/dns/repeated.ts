@@ -19,7 +19,7 @@ export function gatherRepeated(
   responses: Queue,
   { state, nowNs, requestTimeoutNs }: StitchContext<DnsState>,
 ): void {
-  if (!state.isDatagram) return;
+  if (!state.isDatagram || (requests.length < 2 && state.repeated.length === 0)) return;
   const answers = countAnswers(responses);
   if (state.repeated.length > 0) {
     state.repeated = state.repeated.filter(({ endNs }) => nowNs - endNs < requestTimeoutNs);

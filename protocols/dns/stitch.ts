@@ -67,6 +67,8 @@ function shortKey(id: number, name: string | undefined): string {
 }
 
 function gatherTransfers(requests: Queue, responses: Queue, state: DnsState, out: Out): void {
+  const isAsked = requests.some(({ frame }) => isTransfer(frame.message));
+  if (!isAsked && state.transfers.size === 0) return;
   const asked = askedTransfers(requests);
   const begun = new Set<Timed<DnsFrame>>();
   let kept = 0;

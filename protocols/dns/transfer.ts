@@ -5,10 +5,11 @@
  * bounded number of records, and whether it has ended. It never looks at other traffic.
  */
 import { mergeReasons } from "../../lib/stitch/halves.ts";
+import type { Room } from "../../lib/wire/room.ts";
 import type { Timed } from "../protocol.ts";
+import { roomForRecords } from "./message.ts";
 import type { DnsFrame, DnsMessage, DnsRecord } from "./types.ts";
 
-const MAX_RECORDS = 512;
 /** Transfers of one connection at a time; messages of further ones are paired like any others. */
 export const MAX_TRANSFERS = 32;
 
@@ -21,6 +22,8 @@ export interface Transfer {
   due: number;
   seen: number;
   records: number;
+  /** For answers, of all of its messages. */
+  room: Room;
 }
 
 export function isTransfer(message: DnsMessage): boolean {
@@ -36,7 +39,9 @@ export function openTransfer(
   const { message } = response.frame;
   const serial = serialOf(message.answers[0]);
   if (message.rcode !== 0 || serial === null) return null;
-  const transfer = { request, response, serial, due: 2, seen: 0, records: 0 };
+  const room = roomForRecords(0);
+  room.values = message.answers.length;
+  const transfer = { request, response, serial, due: 2, seen: 0, records: 0, room };
   count(transfer, message.answers);
   if (transfer.seen >= transfer.due || isUpToDate(request.frame.message, message)) return null;
   return transfer;
@@ -48,7 +53,7 @@ export function continueTransfer(transfer: Transfer, next: Timed<DnsFrame>): boo
   const { message } = response.frame;
   const more = next.frame.message;
   for (const record of more.answers) {
-    if (message.answers.length < MAX_RECORDS) message.answers.push(record);
+    if (transfer.room.addValue()) message.answers.push(record);
     else message.dropped++;
   }
   message.answerCount += more.answerCount;

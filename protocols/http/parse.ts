@@ -47,7 +47,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   const { state, side } = context;
   const reader = state[side];
   if (reader.head !== null) return parseBody(bytes, 0, reader, reader.head, context);
-  if (!standsAlone(state, side)) return parseHead(bytes, reader, context);
+  if (context.isFound || !standsAlone(state, side)) return parseHead(bytes, reader, context);
   const known = recall(bytes, reader, context);
   if (known !== null) return known;
   const result = parseHead(bytes, reader, context);
@@ -132,9 +132,8 @@ function begin(
 ): Result {
   const { side } = context;
   reader.scanned = 0;
-  if (reader.isJoining) {
-    if (side === "request" && !hasUsualTarget(head)) return invalid(reader, "request_line");
-    reader.isJoining = false;
+  if (context.isFound && side === "request" && !hasUsualTarget(head)) {
+    return invalid(reader, "request_line");
   }
   return side === "request"
     ? beginRequest(bytes, end, reader, head, context)
@@ -162,7 +161,7 @@ function partialHead(
   if (shape === "no") return invalid(reader, side === "request" ? "request_line" : "status_line");
   if (end >= 0 || bytes.length - start > MAX_HEAD) {
     // Not while resyncing: there every line may look like the start of a head, and only one is kept.
-    if (!reader.isJoining) keepCut(bytes, start, reader, context);
+    if (!context.isFound) keepCut(bytes, start, reader, context);
     return invalid(reader, "head_too_large");
   }
   reader.scanned = Math.max(start, bytes.length - 3);

@@ -44,8 +44,6 @@ export class Reader {
   interim: number[] | null = null;
   /** A final response came before "100 Continue": perhaps no body of the request follows. */
   isRefused = false;
-  /** The next head was found by findBoundary(), so its target must look like one, too. */
-  isJoining = false;
   readonly memo = new HeadMemo();
   /** The kept message that came last: the next one is compared with it first. */
   last: Repeated | null = null;
@@ -71,7 +69,6 @@ export class Reader {
     this.scanned = 0;
     this.doneBytes = 0;
     this.interim = null;
-    this.isJoining = false;
     this.isRefused = false;
   }
 }
@@ -84,9 +81,16 @@ export class HttpState {
   readonly response = new Reader();
   /** Methods of unanswered requests, oldest first. */
   readonly methods = new Methods();
-  /** `methods` may not fit the responses: the connection was joined mid-stream, or bytes were lost. */
+  /**
+   * `methods` may not fit the responses: the connection was joined mid-stream, or bytes were lost.
+   * This cannot be read from pairing.ts: whether a response has a body must be known at its head,
+   * before it is whole and is paired. Phase.PEEK decides where it is not known.
+   */
   uncertain = false;
-  /** The client was seen to send a request before the last one was answered. */
+  /**
+   * The client was seen to send a request before the last one was answered. Habit (habit.ts) learns
+   * that from pairs: too late for the first of them.
+   */
   pipelined = false;
 
   constructor({ options, repeated }: HttpTrace) {
@@ -116,8 +120,8 @@ export function createState(trace: HttpTrace): HttpState {
 
 /** Does the next frame of `side` depend on the message's own bytes alone? */
 export function standsAlone(state: HttpState, side: Side): boolean {
-  const { doneBytes, interim, isJoining } = state[side];
-  if (doneBytes > 0 || interim !== null || isJoining) return false;
+  const { doneBytes, interim } = state[side];
+  if (doneBytes > 0 || interim !== null) return false;
   if (side === "request") return true;
   const method = state.methods.oldest;
   return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
@@ -126,7 +130,6 @@ export function standsAlone(state: HttpState, side: Side): boolean {
 /** Bytes of `side` were lost: forgets its half-read message, and no longer trusts `methods`. */
 export function disturb(state: HttpState, side: Side): void {
   state[side].reset();
-  state[side].isJoining = true;
   state.uncertain = true;
 }
 

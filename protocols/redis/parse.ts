@@ -310,8 +310,7 @@ export function findBoundary(bytes: Uint8Array, from: number, context: Context):
   side.reader.reset();
   side.reader.expectRdb = false;
   side.scanned = 0;
-  if (context.side === "response") state.isInside = true;
-  else if (state.inMulti) state.mayTell = state.queueAsks = true;
+  if (context.side === "request" && state.inMulti) state.mayTell = state.queueAsks = true;
   const { before } = context;
   const isStart = from > 1
     ? bytes[from - 1] === LF && bytes[from - 2] === CR

@@ -25,6 +25,11 @@ export interface Granted {
   verb: string;
 }
 
+/**
+ * What is known of which reply is whose is Pairing's (lib/stitch/pairing.ts). `mayTell`, `queueAsks` and
+ * `isServerKnown` are about what commands mean, seen or lost: what a reply that nobody can place may
+ * hold.
+ */
 export interface RedisState {
   options: ProtocolOptions;
   request: SideState;
@@ -37,8 +42,6 @@ export interface RedisState {
   isServerKnown: boolean;
   /** The reply to a command may have secrets, or a command was not seen. */
   mayTell: boolean;
-  /** Bytes of the server may be the inside of a reply, until pairing is aligned again. */
-  isInside: boolean;
   granted: Granted;
 }
 
@@ -64,7 +67,6 @@ export function createState(options: ProtocolOptions): RedisState {
     queueAsks: false,
     isServerKnown: false,
     mayTell: false,
-    isInside: false,
     granted: { subscribed: false, monitoring: false, replica: false, due: 0, verb: "" },
   };
 }

@@ -42,7 +42,7 @@ export function stitch(
   const { state } = context;
   let out: Stitched<RedisExchange>[] = [];
   pairInOrder(requests, responses, context, (request, response, reason) => {
-    const one = exchangeOf(request, response, reason, state);
+    const one = exchangeOf(request, response, reason, context);
     // The first push() into an empty list would allocate room for 17.
     if (out.length === 0) out = [one];
     else out.push(one);
@@ -51,12 +51,10 @@ export function stitch(
 }
 
 class RedisRoles implements Roles<RedisFrame> {
-  readonly #state: RedisState;
   readonly #granted: Granted;
 
-  constructor(state: RedisState) {
-    this.#state = state;
-    this.#granted = state.granted;
+  constructor({ granted }: RedisState) {
+    this.#granted = granted;
   }
 
   due({ kind, request }: RedisFrame): Due {
@@ -123,10 +121,6 @@ class RedisRoles implements Roles<RedisFrame> {
     this.#granted.due = 0;
   }
 
-  rested(): void {
-    this.#state.isInside = false;
-  }
-
   /** SUBSCRIBE a b: the first confirmation is its response, the second is sent unasked. */
   #confirms({ frame: { reply } }: Response, request: Request, mayWait: boolean): Part {
     const granted = this.#granted;
@@ -185,13 +179,13 @@ function exchangeOf(
   request: Timed<RedisFrame> | null,
   response: Timed<RedisFrame> | null,
   reason: IncompleteReason | null,
-  state: RedisState,
+  context: StitchContext<RedisState>,
 ): Stitched<RedisExchange> {
   const command = request === null ? null : request.frame.request;
   const reply = response === null ? null : response.frame.reply;
   const joined = joinHalves({ request: command, response: reply }, request, response, reason);
-  if (response !== null && reply !== null && !state.options.showSecrets) {
-    const names = withholdFrom(response, reply, request, state);
+  if (response !== null && reply !== null && !context.state.options.showSecrets) {
+    const names = withholdFrom(response, reply, request, context);
     if (names.length > 0) joined.redacted = [...joined.redacted, ...names];
   }
   return joined;
@@ -204,7 +198,7 @@ function withholdFrom(
   response: Timed<RedisFrame>,
   reply: RedisReply,
   request: Timed<RedisFrame> | null,
-  state: RedisState,
+  { state, pairing }: StitchContext<RedisState>,
 ): readonly string[] {
   if (reply.type === "command") return withholdArgs(reply).map((at) => `response.args[${at}]`);
   const command = request === null ? null : request.frame.request;
@@ -213,7 +207,7 @@ function withholdFrom(
   const isStray = command === null && (!state.isServerKnown || state.mayTell);
   const tells = command !== null && (command.command === "EXEC" || mayTellSecrets(command));
   const isCut = tells && response.incomplete.length > 0;
-  const isInner = state.mayTell && state.isInside && reply.type === "bulk_string";
+  const isInner = state.mayTell && pairing.mayBeInside && reply.type === "bulk_string";
   const mayBePart = isStray || isCut || isInner;
   const asks = request?.frame.queueAsks === true;
   if ((mayBePart && withholdStrings(reply)) || withholdReply(command, reply, asks)) {

@@ -8,7 +8,8 @@
  * bytes in operations of that size, or of as many records where these are more.
  */
 import { plugins } from "../../protocols/registry.ts";
-import { cheapest, type Cost, entriesOf, ratioOf, worstOf } from "../support/hostile.ts";
+import { cheapest, type Cost, entriesOf, ratioOf } from "../support/hostile.ts";
+import { worstOf } from "../support/protocol_files.ts";
 import { figure } from "./support/report.ts";
 
 const GOAL = 5;

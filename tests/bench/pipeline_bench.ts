@@ -21,6 +21,7 @@ const CONNECTIONS = 32;
 const EXCHANGES = 200;
 
 interface Load {
+  transport?: "stream" | "datagram";
   port: number;
   request: Uint8Array;
   /** One after the other. */
@@ -48,19 +49,37 @@ function load(port: number, request: string, responses: string[], depth: number)
   return { port, request: repeated(request), responses: responses.map(repeated), records: depth };
 }
 
+const dnsName = [..."\x03www\x07example\x03com\x00\x00\x01\x00\x01"].map((char) =>
+  char.charCodeAt(0)
+);
+/** A query for an address, and its answer. */
+const dns: Load = {
+  transport: "datagram",
+  port: 53,
+  request: new Uint8Array([0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...dnsName]),
+  responses: [
+    new Uint8Array([
+      ...[0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, ...dnsName],
+      ...[0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 10, 1, 2, 3],
+    ]),
+  ],
+  records: 1,
+};
+
 const LOADS: Record<string, Load> = {
   http: load(8080, httpRequest, [httpResponse(page(128))], 1),
   "http-1k": load(8080, httpRequest, [httpResponse(page(1024))], 1),
   "http-1k-json": load(8080, httpRequest, httpResponses, 1),
   redis: load(6379, redisRequest, [redisResponse], 1),
   "redis-pipelined": load(6379, redisRequest, [redisResponse], 16),
+  dns,
 };
 
 /** All entries of a load, one behind the other. */
-function entriesOf({ port, request, responses }: Load): Uint8Array {
+function entriesOf({ port, transport = "stream", request, responses }: Load): Uint8Array {
   const all: Conversation[] = [];
   for (let i = 0; i < CONNECTIONS; i++) {
-    const place = { conn: i + 1, fd: i + 8, localPort: port, remotePort: 40000 + i };
+    const place = { conn: i + 1, fd: i + 8, localPort: port, remotePort: 40000 + i, transport };
     all.push(new Conversation({ ...place, startNs: 1e6 + i * 10, stepNs: 10_000 }));
   }
   const parts: Uint8Array[] = [];

@@ -8,6 +8,7 @@ import type { Plugin, Side } from "../../protocols/protocol.ts";
 import { plugins } from "../../protocols/registry.ts";
 import type { Sample } from "../support/contract.ts";
 import { bytes, type Head, InferRules } from "../support/infer.ts";
+import { type Samples, samplesOf } from "../support/protocol_files.ts";
 
 /** Prefixes up to here are tried, one by one. */
 const MAX_PREFIX = 200;
@@ -15,17 +16,8 @@ const SIDES: Side[] = ["request", "response"];
 /** Told by their headers in lib/conn/, without a plug-in. */
 const NO_PLUGIN = ["proxy"];
 
-/** What tests/protocols/NAME/samples.ts exports. */
-interface Samples {
-  samples: Sample[];
-  /** Heads that the rule passes over on purpose, although the probe takes them. */
-  isPastTheRule?: (head: Uint8Array, sample: Sample) => boolean;
-}
-
-const samplesOf = new Map<Plugin, Samples>();
-for (const plugin of plugins) {
-  samplesOf.set(plugin, await import(`../protocols/${plugin.name}/samples.ts`));
-}
+const allSamples = new Map<Plugin, Samples>();
+for (const plugin of plugins) allSamples.set(plugin, await samplesOf(plugin.name));
 
 function joined(sample: Sample, side: Side): Uint8Array {
   const parts = sample.steps.filter((step) => step.side === side);
@@ -94,7 +86,7 @@ async function refused(rules: InferRules, plugin: Plugin, heads: Head[]): Promis
   });
 }
 
-for (const [plugin, samples] of samplesOf) {
+for (const [plugin, samples] of allSamples) {
   for (const headsOf of [wantedHeads, changedHeads]) {
     const what = `${headsOf.name}() of the probe of ${plugin.name}`;
     Deno.test(`infer_${plugin.name}() takes all ${what}`, async () => {

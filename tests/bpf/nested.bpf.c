@@ -39,8 +39,12 @@ int nested(void *ctx)
 	release_batch(outer);
 	if (inner->used != sizeof(struct entry) || outer->used != sizeof(struct entry))
 		return 4;
-	send_batch(ctx, outer);
-	return outer->used || !inner->used ? 5 : 0;
+	if (!hold_batch(other))
+		return 5;
+	if (send_waiting(ctx) || inner->used || !outer->used) /* what is held is not sent */
+		return 6;
+	release_batch(outer);
+	return !send_waiting(ctx) || outer->used ? 7 : 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -9,7 +9,7 @@ import { onlineCpus, possibleCpuCount } from "../../lib/capture/live/machine.ts"
 
 const SOURCE = new URL("nested.bpf.c", import.meta.url).pathname;
 
-Deno.test("hold_batch() of one slot works while another of the same CPU is held", async () => {
+Deno.test("hold_batch() and send_waiting() of one slot work while another of the CPU is held", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "sockeye-nested-" });
   try {
     const path = `${folder}/nested.bpf.o`, cpus = possibleCpuCount();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { newProtocol, nextSteps } from "../../build/new_protocol.ts";
 import { BuildError, filesBelow, ROOT, run } from "../../build/tools.ts";
+import { samplesOf, worstOf } from "../support/protocol_files.ts";
 
 const NAME = "tea_time";
 const COPIED = ["deno.json", "package.json", "lib", "protocols", "bpf", "build"];
@@ -85,4 +86,17 @@ for (const { name, why } of REFUSED) {
 
 Deno.test("nextSteps() names the registry line", () => {
   assert.match(nextSteps(NAME), /import \{ tea_time \} from "\.\/tea_time\/mod\.ts";/);
+});
+
+Deno.test("samplesOf() and worstOf() say which file of a protocol is missing", async () => {
+  for (const [file, read] of [["samples.ts", samplesOf], ["worst.ts", worstOf]] as const) {
+    const why = new RegExp(
+      `^Cannot test tea_time: tests/protocols/tea_time/${file} is missing: .+`,
+    );
+    await assert.rejects(read(NAME), (error: unknown) => {
+      assert.ok(error instanceof Error);
+      assert.match(error.message, why);
+      return true;
+    });
+  }
 });

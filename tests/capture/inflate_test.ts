@@ -1,6 +1,6 @@
 /** gzip files, unpacked piece by piece: against zlib's, cut, damaged, joined, and as captures. */
 import assert from "node:assert/strict";
-import { deflateRawSync, gzipSync } from "node:zlib";
+import { crc32, deflateRawSync, gzipSync } from "node:zlib";
 import { Direction } from "../../lib/capture/abi.ts";
 import { Inflater } from "../../lib/capture/recording/inflate.ts";
 import { openReplay } from "../../lib/capture/replay.ts";
@@ -85,18 +85,21 @@ Deno.test("Inflater reads every field of the head, and several files as one", ()
   const data = random(1000, 9);
   const plain = gzipSync(data);
   const name = new TextEncoder().encode("a.pcap\0");
-  const all = concat(
+  const head = concat(
     [0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3],
     [3, 0, 1, 2, 3],
     name,
     name,
-    [0, 0],
-    plain.subarray(10),
   );
+  const sum = crc32(head);
+  const all = concat(head, [sum & 0xff, (sum >> 8) & 0xff], plain.subarray(10));
   for (const size of [1, 5, 10_000]) {
-    const { bytes, failure } = inflate(concat(all, plain, Array(600).fill(0)), size);
-    assert.equal(failure, null);
-    assert.ok(Buffer.compare(bytes, concat(data, data)) === 0);
+    for (const zeros of [0, 1, 600]) {
+      const gap = Array(zeros).fill(0);
+      const { bytes, failure } = inflate(concat(all, gap, plain, plain, gap), size);
+      assert.equal(failure, null);
+      assert.ok(Buffer.compare(bytes, concat(data, data, data)) === 0);
+    }
   }
 });
 
@@ -120,6 +123,8 @@ Deno.test("Inflater tells damage, whichever byte it is in", () => {
     const { failure } = inflate(damaged, 100_000);
     assert.notEqual(failure, null, `byte ${at}`);
   }
+  const behind = inflate(concat(packed, [1, 2, 3]), 100_000);
+  assert.deepEqual([behind.bytes.length, behind.failure], [data.length, "gzip data is damaged"]);
   const wrongSum = concat(gzipSync(data).subarray(0, 10), deflateRawSync(data), Array(8).fill(1));
   assert.equal(inflate(wrongSum, 100_000).failure, "gzip data is damaged");
 });

@@ -5,8 +5,9 @@ import { mostBytes } from "../../lib/conn/holdings.ts";
 import { weigh } from "../../lib/wire/weight.ts";
 import type { Plugin } from "../../protocols/protocol.ts";
 import { plugins } from "../../protocols/registry.ts";
-import { run, type Sample, whole } from "../support/contract.ts";
+import { run, whole } from "../support/contract.ts";
 import { Conversation, Trace } from "../support/events.ts";
+import { samplesOf } from "../support/protocol_files.ts";
 import { RECORDINGS, recordings } from "../support/recordings.ts";
 
 const MIB = 1 << 20;
@@ -146,8 +147,8 @@ Deno.test("no frame of any protocol takes more memory than is reckoned for it", 
     })
   );
   for (const { name } of plugins) {
-    const module: { samples: Sample[] } = await import(`../protocols/${name}/samples.ts`);
-    for (const sample of module.samples) run(checked, whole(sample));
+    const { samples } = await samplesOf(name);
+    for (const sample of samples) run(checked, whole(sample));
   }
   for (const name of recordings()) {
     const trace = new Trace({ protocols: checked });

@@ -5,6 +5,7 @@
 import type { EntryFields } from "../../lib/capture/event.ts";
 import { plugins } from "../../protocols/registry.ts";
 import type { Sample } from "../support/contract.ts";
+import { samplesOf } from "../support/protocol_files.ts";
 import { every, samples as everySamples } from "../support/every.ts";
 import { RECORDINGS, recordings } from "../support/recordings.ts";
 import { readEntries } from "../support/saved.ts";
@@ -33,8 +34,8 @@ export class Corpus {
   static async load(): Promise<Corpus> {
     const samples = new Map<string, readonly Sample[]>();
     for (const { name } of plugins) {
-      const module: { samples: Sample[] } = await import(`../protocols/${name}/samples.ts`);
-      samples.set(name, module.samples.filter((sample) => sizeOf(sample) <= MAX_SAMPLE_BYTES));
+      const { samples: own } = await samplesOf(name);
+      samples.set(name, own.filter((sample) => sizeOf(sample) <= MAX_SAMPLE_BYTES));
     }
     samples.set(every.name, everySamples);
     return new Corpus(samples);

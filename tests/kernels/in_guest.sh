@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
-# What matrix.sh runs inside each kernel (any root shell will do). In: $SOCKEYE, the executable. Out:
-# one line of JSON for each capture way that this kernel has, with exact counts of the records of a
-# known exchange; what went wrong is on stderr. Servers run on loopback, in a folder of their own. The
-# first line says what a program that has given up its privileges still can do here, too.
+# What matrix.sh runs inside each kernel (any root shell will do). In: $SOCKEYE, the executable, and
+# exchanges/, a file a protocol. Out: one line of JSON for each capture way that this kernel has, with
+# exact counts of the records of a known exchange; what went wrong is on stderr. Servers run on
+# loopback, in a folder of their own. Servers and clients are traced: each message yields a record as
+# server and one as client. The first line says what a program that has given up its privileges still
+# can do here, too.
 #
-# The exchange: 21 HTTP requests (10 on one connection, 10 on one each, one body of 100 KiB), one
-# redis command, 3 dns questions (dig; getent's two, sent by sendmmsg). Servers and clients are
-# traced: each yields a record as server and one as client.
+# exchanges/NAME.sh, with NAME behind each word of it:
+#
+#   packages_   what it needs of Debian
+#   want_       how many records each role has
+#   start_      starts its server, by `serve`; $folder is there for its files
+#   ready_      true when it serves
+#   exchange_   what a client says
+#   right_      jq: those of its whole records that are as they were sent
 set -uo pipefail
 
 # In mount names of its own, for /etc/resolv.conf.
@@ -14,9 +21,15 @@ set -uo pipefail
 
 sockeye=${SOCKEYE:-dist/sockeye}
 patience=${PATIENCE:-90} # seconds for anything to get ready
-http_port=18080 redis_port=16379
+exchanges=$(dirname "$(readlink -f "$0")")/exchanges
 folder=$(mktemp -d)
 pids=()
+names=()
+for file in "$exchanges"/*.sh; do
+  names+=("$(basename "$file" .sh)")
+  # shellcheck source=/dev/null
+  source "$file"
+done
 
 cleanup() {
   local pid
@@ -34,64 +47,37 @@ until_true() {
   done
 }
 
-start_servers() {
-  mkdir -p "$folder/www"
-  local i
-  for i in {1..20}; do echo "page $i" >"$folder/www/$i"; done
-  head -c 102400 /dev/zero | tr '\0' x >"$folder/www/large"
-  cat >"$folder/nginx.conf" <<CONF
-user root;
-daemon off;
-worker_processes 1;
-pid $folder/nginx.pid;
-error_log $folder/nginx.log;
-events {}
-http {
-  access_log off;
-  sendfile off;
-  output_buffers 1 64k;
-  server { listen 127.0.0.1:$http_port; root $folder/www; }
+# serve COMMAND...: in the background, until the end.
+serve() {
+  "$@" >"$folder/$1.out" 2>&1 &
+  pids+=($!)
 }
-CONF
-  nginx -c "$folder/nginx.conf" >"$folder/nginx.out" 2>&1 &
-  pids+=($!)
-  redis-server --port $redis_port --bind 127.0.0.1 --save '' --dir "$folder" >"$folder/redis.out" 2>&1 &
-  pids+=($!)
-  echo nameserver 127.0.0.1 >"$folder/resolv.conf"
-  mount --bind "$folder/resolv.conf" /etc/resolv.conf
-  dnsmasq --no-daemon --no-resolv --no-hosts --user=root --listen-address=127.0.0.1 \
-    --bind-interfaces --host-record=kernel.test,192.0.2.1,2001:db8::1 >"$folder/dns.out" 2>&1 &
-  pids+=($!)
-  until_true curl -s "http://127.0.0.1:$http_port/1" && until_true redis-cli -p $redis_port ping &&
-    until_true dig +tries=1 @127.0.0.1 kernel.test
+
+start_servers() {
+  local name
+  for name in "${names[@]}"; do "start_$name"; done
+  for name in "${names[@]}"; do until_true "ready_$name" || return; done
 }
 
 exchange() {
-  local urls=() i
-  for i in {1..10}; do urls+=("http://127.0.0.1:$http_port/$i"); done
-  curl -s "${urls[@]}" >/dev/null
-  for i in {11..20}; do curl -s "http://127.0.0.1:$http_port/$i" >/dev/null; done
-  curl -s "http://127.0.0.1:$http_port/large" >/dev/null
-  redis-cli -p $redis_port set key value >/dev/null
-  dig +tries=1 +timeout=30 @127.0.0.1 kernel.test >/dev/null
-  RES_OPTIONS="timeout:30 attempts:1" getent ahosts kernel.test >/dev/null
+  local name
+  for name in "${names[@]}"; do "exchange_$name" >/dev/null; done
 }
 
-# Records that are whole and as sent, by protocol and role.
+# Records that are whole and as they were sent, by protocol and role; all others.
 count_records() {
-  jq -s -c '
-    def whole: select(has("incomplete") | not);
-    def per_role: {server: map(select(.role == "server")) | length,
-                   client: map(select(.role == "client")) | length};
-    {http: map(whole | select(.protocol == "http" and .response.status == 200 and
-             (.request.path == "/large" and .response.body_bytes == 102400 or
-              (.request.path | test("^/[0-9]+$"))))) | unique_by([.role, .request.path]) | per_role,
-     redis: map(whole | select(.protocol == "redis" and .request.command == "SET")) | per_role,
-     dns: map(whole | select(.protocol == "dns" and .response.rcode == "NOERROR" and
-             .remote != null)) | per_role,
-     other: map(select(.protocol != "http" and .protocol != "redis" and .protocol != "dns" or
-             has("incomplete"))) | length,
-     records: length}' "$1"
+  local name right counts=""
+  for name in "${names[@]}"; do
+    right=right_$name
+    counts+="$name: map(select(.protocol == \"$name\" and whole)) | ${!right} | per_role, "
+  done
+  jq -s -c --arg names "${names[*]}" "
+    def whole: has(\"incomplete\") | not;
+    def per_role: {server: map(select(.role == \"server\")) | length,
+                   client: map(select(.role == \"client\")) | length};
+    (\$names | split(\" \")) as \$known |
+    {other: map(select((.protocol | IN(\$known[]) | not) or (whole | not))) | length,
+     records: length, protocols: {${counts%, }}}" "$1"
 }
 
 # What is left to a process: by line of its threads' status the values that they have.

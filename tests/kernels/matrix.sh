@@ -9,20 +9,36 @@
 #
 #   fetch.sh      kernels from Debian, kept in ${XDG_CACHE_HOME:-~/.cache}/sockeye-kernels
 #   boot.sh       one kernel under qemu, this machine's root read-only below it
-#   in_guest.sh   the exchange and the counts; also runs on this machine's own kernel
+#   in_guest.sh   the exchanges and the counts; also runs on this machine's own kernel
+#   exchanges/    a file a protocol: what servers and clients say
 #
 # SOCKEYE=FILE     another executable; not below /tmp or /run, which are the guest's own
 # KEEP=FOLDER      keeps what each guest printed, its console, and the records
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
-TOOLS=(qemu-system-x86 busybox-static cpio xz-utils jq curl nginx redis-server redis-tools dnsmasq
-  bind9-dnsutils)
+TOOLS=(qemu-system-x86 busybox-static cpio xz-utils jq)
 suites=("$@")
 [ $# -gt 0 ] || suites=(bullseye-security bookworm trixie sid experimental)
 sockeye=$(readlink -f "${SOCKEYE:-dist/sockeye}")
 [ -x "$sockeye" ] || { echo "Cannot test $sockeye: run ./build.sh" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || { echo "Cannot share the root of this machine: run as root" >&2; exit 1; }
+
+# What is exchanged: names and, as JSON, how many records each role has of it.
+names=() wants=()
+for file in tests/kernels/exchanges/*.sh; do
+  name=$(basename "$file" .sh)
+  # shellcheck source=/dev/null
+  source "$file"
+  packages=packages_$name[@] want=want_$name
+  names+=("$name") TOOLS+=("${!packages}")
+  wants+=("\"$name\": {\"server\": ${!want}, \"client\": ${!want}}")
+done
+wanted="{$(IFS=, && echo "${wants[*]}")}"
+for name in $("$sockeye" protocols | awk 'NR > 1 && $1 != "unknown" {print $1}'); do
+  [ -f "tests/kernels/exchanges/$name.sh" ] && continue
+  echo "not tested: $name (tests/kernels/exchanges/$name.sh is missing; in_guest.sh says what it is)" >&2
+done
 
 install_tools() {
   local missing=() tool
@@ -39,25 +55,27 @@ install_tools() {
 # The lines of one guest as rows of the table. Exact means: every record whole, and no other ones.
 # Given up means: CAP_BPF alone is left to every thread, and all that is tried without is refused.
 rows() { # SUITE RESULTS
-  jq -s -r --arg suite "$1" '
-    def pair(it): if it then "\(it.server)/\(it.client)" else "-" end;
+  jq -s -r --arg suite "$1" --argjson wanted "$wanted" '
+    def pair: if . then "\(.server)/\(.client)" else "-" end;
     (map(select(has("check")))[0] // {}) as $head |
     [.[] | select(has("way"))] as $ways |
+    ([$wanted[] | .server + .client] | add) as $records |
     ($head.findings // "" | test("given up  *Landlock: opens")) as $landlock |
     ($head.attempts // {} | keys == ["1"]) as $refused |
     {CapInh: "0000000000000000", CapPrm: "0000008000000000", CapEff: "0000008000000000",
      CapBnd: "0000008000000000", CapAmb: "0000000000000000", NoNewPrivs: "1", Seccomp: "2",
      CoreDumping: "0", CoreSize: "0 0"} as $confined |
-    if $ways == [] then [$suite, $head.kernel // "-", $head.check // "-", "-", "-", "-", "-", "-", "-", "-", "NO RESULT"]
+    if $ways == [] then [$suite, $head.kernel // "-", $head.check // "-", "-", "-",
+                         ($wanted[] | "-"), "-", "-", "NO RESULT"]
     else $ways[] |
       (.summary // "" | test("nothing lost")) as $whole |
-      (.counts as $c | $head.check and $whole and $c.http == {server: 21, client: 21} and
-        $c.redis == {server: 1, client: 1} and $c.dns == {server: 3, client: 3} and
-        $c.other == 0 and $c.records == 50) as $exact |
+      ($head.check and $whole and .counts.protocols == $wanted and .counts.other == 0 and
+        .counts.records == $records) as $exact |
       ($refused and .left == $confined) as $without |
+      .counts.protocols as $counts |
       [$suite, $head.kernel, $head.check, .way,
        (if .ready_ms then "\(.ready_ms) ms" else "-" end),
-       pair(.counts.http), pair(.counts.redis), pair(.counts.dns),
+       ($wanted | keys_unsorted[] | $counts[.]? | pair),
        (if $whole then "0" else "?" end),
        (if $without | not then "NO" elif $landlock then "yes" else "yes, no Landlock" end),
        (if .error then .error elif $exact and $without then "exact" else "NOT EXACT" end)]
@@ -86,8 +104,8 @@ work=${KEEP:-$(mktemp -d)}
 mkdir -p "$work"
 [ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 status=0
-table="| suite | kernel | check | way | ready | http | redis | dns | lost | given up | records |
-|---|---|---|---|---|---|---|---|---|---|---|"
+table="| suite | kernel | check | way | ready |$(printf ' %s |' "${names[@]}") lost | given up | records |
+|---|---|---|---|---|$(printf -- '---|%.0s' "${names[@]}")---|---|---|"
 for suite in "${suites[@]}"; do
   run_suite "$suite" || echo "$suite: ended with $?" >&2
   table+=$'\n'$(rows "$suite" "$work/$suite.jsonl")

@@ -10,6 +10,7 @@ import {
   type ParseContext,
   type ParseResult,
   type Protocol,
+  type Side,
   type Timed,
 } from "../../protocols/protocol.ts";
 import { bytesOf } from "../support/events.ts";
@@ -23,6 +24,7 @@ function setUp(
   abandoned: string | null = null,
   maxFrameBytes = 1 << 20,
   findBoundary: Protocol<string, null, Exchange, null>["findBoundary"] = findDot,
+  side: Side = "request",
 ) {
   const protocol: Protocol<string, null, Exchange, null> = {
     name: "test",
@@ -56,12 +58,13 @@ function setUp(
     gap: (_side: string, bytes: number, reason: string) => seen.gaps.push(`${bytes} ${reason}`),
     pass: (_side: string, until: number | null) => seen.passes.push(until),
   };
+  const pairing = new Pairing();
   const driver = new FrameDriver({
     protocol,
-    side: "request",
+    side,
     transport: "stream",
     state: null,
-    pairing: new Pairing(),
+    pairing,
     stream,
     queue,
     report,
@@ -76,7 +79,7 @@ function setUp(
     stream.appendGap(length, reason, 0, OWNER);
     driver.run();
   };
-  return { driver, stream, queue, seen, put, gap };
+  return { driver, stream, queue, seen, pairing, put, gap };
 }
 
 function findDot(bytes: Uint8Array, from: number): number {
@@ -139,6 +142,35 @@ Deno.test("FrameDriver looks again while few bytes of a start that it found are 
     for (const piece of pieces) put(piece);
     assert.deepEqual(queue.map(({ frame, bytes }) => [frame, bytes]), [[".a", 3]]);
     assert.deepEqual([seen.invalid, seen.resynced], [["no_dot"], 3]);
+  }
+});
+
+Deno.test("FrameDriver tells which starts it searched for, and of which side", () => {
+  for (const side of ["request", "response"] as const) {
+    const found: string[] = [];
+    const { put, gap, pairing } = setUp(
+      (bytes, context) => {
+        const { length } = bytes;
+        if (length > 0) found.push(`${context.isFound} ${length}`);
+        const second = bytes[1] === 0x62 && context.isFound; // ".b" is skipped to its end
+        return second ? { kind: "skip", length: 2 } : parseDots(bytes, context);
+      },
+      null,
+      undefined,
+      findDot,
+      side,
+    );
+    put(".a;.a;");
+    assert.deepEqual([found.splice(0), pairing.mayBeInside], [["false 6", "false 3"], false], side);
+    gap(1, GAP_LOST);
+    put("x.c;.a;");
+    assert.deepEqual(found.splice(0), ["true 6", "false 3"], side);
+    assert.equal(pairing.mayBeInside, side === "response");
+    gap(1, GAP_LOST);
+    put(".b.c;.a;");
+    assert.deepEqual(found.splice(0), ["true 8", "false 6", "false 3"], side);
+    pairing.aligned();
+    assert.deepEqual([pairing.isAligned, pairing.mayBeInside], [true, false], side);
   }
 });
 

@@ -10,6 +10,7 @@ export function parseContext<S>(
     inner: null,
     ended: false,
     gapBytes: 0,
+    isFound: false,
     before: [],
     pairing: new Pairing(),
     ...given,

@@ -31,19 +31,6 @@ export interface Load {
   say(bytes: number): Said[];
 }
 
-/** What tests/protocols/NAME/worst.ts exports. */
-export interface Worst {
-  /** What the protocol is used for; never a body that goes by. */
-  readonly usual: Load;
-  readonly worst: readonly Load[];
-}
-
-/** The loads of a plug-in: one that has none is not ready. */
-export async function worstOf(name: string): Promise<Worst> {
-  const module: Worst = await import(`../protocols/${name}/worst.ts`);
-  return { usual: module.usual, worst: module.worst };
-}
-
 const encoder = new TextEncoder();
 
 /** `part` over and over, up to about `bytes`; a function is told how often it was asked. */

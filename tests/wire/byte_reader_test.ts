@@ -110,3 +110,58 @@ Deno.test("ByteReader fails on what is no number, text or length, and then on ev
     assert.deepEqual([each.failed, each.u8(), each.hex(1)], [true, 0, ""], name);
   }
 });
+
+/** A number as a varint of as few bytes as it takes. */
+function varint(value: bigint): number[] {
+  const bytes: number[] = [];
+  for (; value > 127n; value >>= 7n) bytes.push(Number(value & 127n) | 128);
+  return [...bytes, Number(value)];
+}
+
+/** As records show it. */
+function shown(value: bigint): number | string {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
+}
+
+Deno.test("ByteReader reads varints of every width up to 64 bits, and fails on each that is cut", () => {
+  const values = [0n, 1n, 300n];
+  for (let bits = 1n; bits <= 64n; bits++) values.push((1n << bits) - 1n, (1n << bits - 1n) + 1n);
+  for (let bits = 1n; bits < 64n; bits++) values.push(1n << bits);
+  for (const value of values) {
+    const bytes = varint(value);
+    const sign = value & 1n ? -(value >> 1n) - 1n : value >> 1n;
+    const fits = value < 1n << 32n;
+    const table = [
+      { read: (r: ByteReader) => r.varint64(), want: shown(value) },
+      { read: (r: ByteReader) => r.zigzag64(), want: shown(sign) },
+      { read: (r: ByteReader) => r.varint(), want: fits ? Number(value) : 0 },
+      { read: (r: ByteReader) => r.zigzag(), want: fits ? Number(sign) : 0 },
+    ];
+    for (const [i, { read, want }] of table.entries()) {
+      const whole = reader(...bytes);
+      assert.equal(read(whole), want, `${value} ${i}`);
+      assert.equal(whole.failed, i > 1 && !fits, `${value} ${i}`);
+      if (!whole.failed) assert.equal(whole.left, 0, `${value} ${i}`);
+      const cut = reader(...bytes.slice(0, -1));
+      read(cut);
+      assert.equal(cut.failed, true, `${value} ${i}, cut`);
+    }
+  }
+});
+
+Deno.test("ByteReader reads varints with idle bytes, and fails on those beyond 64 bits", () => {
+  const full = Array<number>(9).fill(255);
+  const table = [
+    { name: "idle bytes", bytes: [0x85, 0x80, 0x80, 0], want: 5, failed: false },
+    { name: "nine idle bytes", bytes: [...full.map(() => 128), 0], want: 0, failed: false },
+    { name: "the most", bytes: [...full, 1], want: "18446744073709551615", failed: false },
+    { name: "a bit beyond", bytes: [...full, 2], want: 0, failed: true },
+    { name: "eleven bytes", bytes: [...full, 129, 0], want: 0, failed: true },
+  ];
+  for (const { name, bytes, want, failed } of table) {
+    const each = reader(...bytes);
+    assert.deepEqual([each.varint64(), each.failed], [want, failed], name);
+  }
+  const least = reader(...full, 1);
+  assert.deepEqual([least.zigzag64(), least.failed], ["-9223372036854775808", false]);
+});

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { KeptBytes } from "../../lib/wire/kept_bytes.ts";
 import { exactNumber, isoTime } from "../../lib/wire/number.ts";
-import { Room, Rows } from "../../lib/wire/room.ts";
-import { listedBytes, showField, type ShownField, shownNames } from "../../lib/wire/shown.ts";
+import { Room } from "../../lib/wire/room.ts";
+import { showField, type ShownField, shownNames } from "../../lib/wire/shown.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const bytesOf = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes);
@@ -46,36 +46,29 @@ Deno.test("showField() shows text, else base64, cut between characters, with its
   }
 });
 
-Deno.test("listedBytes() keeps the sum of what is shown", () => {
-  const room = new Room(3, 5);
-  const show = (bytes: Uint8Array): unknown => listedBytes(bytes, 0, bytes.length, room);
-  assert.deepEqual([show(utf8("ab")), room.isCut], ["ab", false]);
-  assert.deepEqual([show(bytesOf(255)), room.isCut], [{ base64: "/w==" }, false]);
-  assert.deepEqual([show(utf8("xüy")), room.isCut, room.next], ["x", true, 0]);
-  assert.equal(show(utf8("z")), "");
-  room.reset();
-  assert.deepEqual([show(utf8("abcd")), room.isCut, room.bytes], ["abc", true, 3]);
-});
-
-Deno.test("Rows counts those that there is no room for", () => {
+Deno.test("Room has place for so many values, of so many bytes each and altogether", () => {
   const table = [
-    { name: "all fit", room: new Room(10, 10), rows: ["ab", "cd"], want: ["ab", "cd"], cut: false },
+    { name: "all fit", room: new Room(10, 10), sizes: [2, 2], want: [2, 2], leftOut: 0 },
+    { name: "of each", room: new Room(3, 10), sizes: [4, 5], want: [3, 3], leftOut: 0 },
+    { name: "of all", room: new Room(10, 3), sizes: [2, 2, 2], want: [2, 1, 0], leftOut: 0 },
+    { name: "number", room: new Room(9, 9, 1), sizes: [0, 1, 1], want: [0], leftOut: 2 },
     {
-      name: "bytes",
-      room: new Room(10, 3),
-      rows: ["ab", "cd", "ef"],
-      want: ["ab", "c"],
-      cut: true,
+      name: "number alone",
+      room: new Room(3, Infinity, 2),
+      sizes: [9, 2, 1],
+      want: [3, 2],
+      leftOut: 1,
     },
-    { name: "number", room: new Room(9, 9, 1), rows: ["", "", ""], want: [""], cut: true },
-    { name: "no room at all", room: new Room(0), rows: ["ab"], want: [], cut: true },
+    { name: "no room at all", room: new Room(0), sizes: [2], want: [0], leftOut: 0 },
   ];
-  for (const { name, room, rows, want, cut } of table) {
-    const kept = new Rows<unknown>(room);
-    for (const row of rows) {
-      if (kept.next()) kept.shown.push(listedBytes(utf8(row), 0, row.length, room));
+  for (const { name, room, sizes, want, leftOut } of table) {
+    for (const round of ["", "again"]) {
+      const shown = sizes.flatMap((size) => room.addValue() ? [room.take(size)] : []);
+      const { values, bytes } = room;
+      assert.deepEqual([shown, values, room.leftOut], [want, want.length, leftOut], name + round);
+      assert.equal(bytes, want.reduce((sum, size) => sum + size, 0), name + round);
+      room.reset();
     }
-    assert.deepEqual([kept.shown, kept.count, kept.isTruncated], [want, rows.length, cut], name);
   }
 });
 

@@ -201,7 +201,11 @@ class KernelSource implements LiveSource {
     };
     this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
     this.#verdicts = new Verdicts(parts.object, options.unfiltered);
-    this.#flusher = new BatchFlusher(parts.batches, parts.object);
+    this.#flusher = new BatchFlusher(
+      parts.batches,
+      parts.settings.possibleCpus,
+      parts.object,
+    );
     this.#targetWatch = new TargetWatch(parts.targets, options.pids.length > 0, () => this.stop());
     this.#watchers = new Watchers([
       new ContainerWatch(parts.settings.pidLimit, cgroupReader(this.files)),

@@ -104,6 +104,7 @@ export class RecordingInput implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#inflater?.[Symbol.dispose]();
     if (this.path !== "-") this.#file.close();
   }
 

@@ -140,6 +140,7 @@ class Drive {
   pass(lane: Lane, length: number): void {
     if (!lane.begun && length > 0) {
       lane.begun = true;
+      lane.context.isFound = false;
       lane.startNs = lane.frontNs;
     }
     lane.unitBytes += length;
@@ -204,6 +205,7 @@ class Drive {
       if (lane.resyncing) {
         lane.bytes = lane.bytes.subarray(findBoundary(lane.bytes, 0, context));
         lane.resyncing = lane.bytes.length === 0;
+        context.isFound = !lane.resyncing;
       }
       const ends = lane.gapBytes > 0 || context.ended;
       if (lane.bytes.length === 0 && !(lane.begun)) {

@@ -52,13 +52,18 @@ class Direction {
   private startNs = 0;
   private resyncFrom = -1;
 
-  constructor(readonly side: Side, readonly state: RedisState) {}
+  constructor(
+    readonly side: Side,
+    readonly state: RedisState,
+    readonly pairing: Pairing,
+  ) {}
 
   push(bytes: Uint8Array, nowNs: number, gapBytes = 0, ended = false): void {
     const passed = Math.min(this.skip, bytes.length);
     this.skip -= passed;
     this.held = concat(this.held, bytes.subarray(passed));
-    const context = parseContext({ side: this.side, state: this.state, ended, gapBytes });
+    const { side, state, pairing } = this;
+    const context = parseContext({ side, state, pairing, ended, gapBytes });
     for (;;) {
       if (this.skip > 0) break;
       if (this.resyncFrom >= 0 && !this.resync(context)) break;
@@ -72,6 +77,7 @@ class Direction {
   private resync(context: ParseContext<RedisState>): boolean {
     if (this.held.length === 0) return false;
     const from = Math.min(this.resyncFrom, this.held.length);
+    if (this.side === "response") this.pairing.mayBeInside = true;
     const at = findBoundary(this.held, from, context);
     this.resyncFrom = at < this.held.length ? -1 : 0;
     this.held = this.held.slice(at);
@@ -171,8 +177,8 @@ export class Connection {
       showSecrets: options.showSecrets ?? false,
     });
     this.pairing = new Pairing(options.midStream === true ? "untold" : "seen");
-    this.request = new Direction("request", this.state);
-    this.response = new Direction("response", this.state);
+    this.request = new Direction("request", this.state, this.pairing);
+    this.response = new Direction("response", this.state, this.pairing);
   }
 
   send(side: Side, bytes: Uint8Array): this {

@@ -1,7 +1,8 @@
 /**
  * Pairs by order: the n-th response answers the n-th request. In: both queues. Out: exchanges.
  *
- * TODO: pairInOrder() takes roles where some requests have no answer, or many; by_id.ts pairs by an
+ * TODO: pairInOrder() takes roles (`{ ...ONE_EACH, due: … }`) where some requests have no answer, or
+ * many, and `fits` where a response tells which requests it cannot belong to; by_id.ts pairs by an
  * identifier; either_way.ts where both ends ask.
  */
 import { joinHalves } from "../../lib/stitch/halves.ts";

@@ -1,0 +1,40 @@
+# HTTP: 21 requests to nginx, 10 on one connection, 10 on one each, one with a body of 100 KiB.
+packages_http=(nginx curl)
+want_http=21
+port_http=18080
+
+start_http() {
+  mkdir -p "$folder/www"
+  local i
+  for i in {1..20}; do echo "page $i" >"$folder/www/$i"; done
+  head -c 102400 /dev/zero | tr '\0' x >"$folder/www/large"
+  cat >"$folder/nginx.conf" <<CONF
+user root;
+daemon off;
+worker_processes 1;
+pid $folder/nginx.pid;
+error_log $folder/nginx.log;
+events {}
+http {
+  access_log off;
+  sendfile off;
+  output_buffers 1 64k;
+  server { listen 127.0.0.1:$port_http; root $folder/www; }
+}
+CONF
+  serve nginx -c "$folder/nginx.conf"
+}
+
+ready_http() { curl -s "http://127.0.0.1:$port_http/1"; }
+
+exchange_http() {
+  local urls=() i
+  for i in {1..10}; do urls+=("http://127.0.0.1:$port_http/$i"); done
+  curl -s "${urls[@]}"
+  for i in {11..20}; do curl -s "http://127.0.0.1:$port_http/$i"; done
+  curl -s "http://127.0.0.1:$port_http/large"
+}
+
+right_http='map(select(.response.status == 200 and
+    (.request.path == "/large" and .response.body_bytes == 102400 or
+      (.request.path | test("^/[0-9]+$"))))) | unique_by([.role, .request.path])'

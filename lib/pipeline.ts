@@ -26,8 +26,8 @@ import { BufferPool } from "./stream/buffer_pool.ts";
 
 /** A frame in progress holds at most this, or a quarter of the memory limit if that is less. */
 const MAX_FRAME_BYTES = 16 << 20;
-/** V8 lets its heap grow by a third before it collects (V8_FLAGS): that counts, too. */
-const LIVE_SHARE = 3 / 4;
+/** V8 lets its heap grow by a third before it collects (V8_FLAGS), and allocators keep some: that counts, too. */
+const LIVE_SHARE = 5 / 8;
 
 export interface PipelineOptions {
   protocols: readonly Plugin[];

@@ -17,6 +17,7 @@ import type { Turn } from "./capture/turn.ts";
 import { UserKind, wallStartIn } from "./capture/user_entries.ts";
 import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
+import { Outbox } from "./conn/outbox.ts";
 import { ConnTable } from "./conn/table.ts";
 import type { ConnLog } from "./conn/conn_log.ts";
 import type { TraceRecord } from "./record/record.ts";
@@ -25,6 +26,8 @@ import { BufferPool } from "./stream/buffer_pool.ts";
 
 /** A frame in progress holds at most this, or a quarter of the memory limit if that is less. */
 const MAX_FRAME_BYTES = 16 << 20;
+/** V8 lets its heap grow by a third before it collects (V8_FLAGS), and allocators keep some: that counts, too. */
+const LIVE_SHARE = 5 / 8;
 
 export interface PipelineOptions {
   protocols: readonly Plugin[];
@@ -102,10 +105,11 @@ export class Pipeline {
       losses: 0,
       hasOpens: options.hasOpens ?? false,
       queuedBytes: 0,
+      outbox: new Outbox(options.memoryLimitBytes / 2),
       weighs: false,
       trackers: 0,
     };
-    this.#table = new ConnTable(this.#context, options.memoryLimitBytes);
+    this.#table = new ConnTable(this.#context, options.memoryLimitBytes * LIVE_SHARE);
     this.#filter = options.filter;
     this.#pids = new Set(options.filter?.pids);
   }
@@ -129,6 +133,11 @@ export class Pipeline {
       if (this.#pids.has(event.totalBytes)) this.#pids.add(event.pid);
     }
     this.#table.onEvent(event);
+  }
+
+  /** Hands out the records that earlier events left, until `turn` is over. True once none is left. */
+  catchUp(turn: Turn): boolean {
+    return this.#table.catchUp(turn);
   }
 
   /** No more events: hands over what is in progress, until `turn` is over. True once all is. */

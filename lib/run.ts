@@ -32,6 +32,8 @@ export interface RunOptions {
 /** Takes the events: the pipeline, perhaps with a recorder before it. */
 export interface EventConsumer {
   onEvent(event: SocketEvent): void;
+  /** Hands out what earlier events left, until `turn` is over. True once nothing is left. */
+  catchUp(turn: Turn): boolean;
   /**
    * No more events: hands out every open exchange, until `turn` is over. True once all are.
    */
@@ -48,6 +50,7 @@ export class Run {
   readonly #options: RunOptions;
   #stopped = false;
   #lastFlushMs = 0;
+  #turn = new Turn();
 
   constructor(source: CaptureSource, sinks: readonly Sink[], options: RunOptions) {
     this.#source = source;
@@ -59,6 +62,7 @@ export class Run {
   readonly emit = (record: TraceRecord, summary: Summary | null): void => {
     if (this.#isFull()) return;
     this.records++;
+    this.#turn.spend(1);
     for (const sink of this.#sinks) sink.write(record, summary);
     if (this.#isFull()) this.stop("max_records");
   };
@@ -79,11 +83,12 @@ export class Run {
       else this.stop("duration");
     };
     while (!this.#source.ended && !this.#isPointless()) {
-      const idle = this.#source.drain(handler) === 0;
+      const turn = this.#turn = new Turn();
+      const idle = this.#source.drain(handler, turn) === 0 && consumer.catchUp(turn);
       await this.#breathe(performance.now(), idle);
     }
     this.endReason ??= "source_ended";
-    while (!this.#isPointless() && !consumer.finish(new Turn())) {
+    while (!this.#isPointless() && !consumer.finish(this.#turn = new Turn())) {
       await this.#breathe(performance.now(), false);
     }
     await Promise.all(this.#sinks.map((sink) => sink.finish()));

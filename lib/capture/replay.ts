@@ -9,7 +9,7 @@ import { EntryKind } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
 import { isPcap } from "./pcap/file.ts";
 import { PcapSource } from "./pcap/source.ts";
-import { inPieces } from "./pieces.ts";
+import { cutPiece } from "./pieces.ts";
 import { isPlausible } from "./plausible.ts";
 import {
   BLOCK_HEAD_BYTES,
@@ -106,6 +106,8 @@ class RecordingSource implements ReplaySource {
   /** In the current block: where the next event lies, how many came before, and how many there are. */
   #at = 0;
   #nth = 0;
+  /** Bytes of the next event that were handed out already. */
+  #done = 0;
   #expected = 0;
   #starved = false;
   #losses: readonly BufferLoss[] = [];
@@ -118,10 +120,10 @@ class RecordingSource implements ReplaySource {
     this.facts = facts;
   }
 
-  drain(handler: EventHandler): number {
+  drain(handler: EventHandler, turn: Turn = new Turn()): number {
     if (this.ended) return 0;
     try {
-      return this.#drainBlock(handler);
+      return this.#drainBlock(handler, turn);
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       this.ended = true;
@@ -166,8 +168,8 @@ class RecordingSource implements ReplaySource {
     }
   }
 
-  #drainBlock(handler: EventHandler): number {
-    if (this.#at < this.#blockEnd) return this.#handOut(handler);
+  #drainBlock(handler: EventHandler, turn: Turn): number {
+    if (this.#at < this.#blockEnd) return this.#handOut(handler, turn);
     const input = this.#input;
     const offset = input.offset;
     this.#starved = false;
@@ -181,7 +183,7 @@ class RecordingSource implements ReplaySource {
     this.#counts.blocks++;
     if (head.type === BlockType.EVENTS) {
       this.#takeBlock(raw, head.events, offset);
-      return this.#handOut(handler);
+      return this.#handOut(handler, turn);
     }
     if (head.type === BlockType.END) this.#end(raw);
     else this.#counts.unknown_blocks++;
@@ -236,20 +238,22 @@ class RecordingSource implements ReplaySource {
   }
 
   /** Hands out the current block, or as much of it as a turn has time for. */
-  #handOut(handler: EventHandler): number {
+  #handOut(handler: EventHandler, turn: Turn): number {
     const event = this.#event;
-    const turn = new Turn();
     const end = this.#blockEnd;
     let count = 0;
     while (this.#at < end && !this.ended) {
       const whole = event.read(this.#words, this.#block, this.#at, end, this.start.base);
       if (!whole || this.#nth === this.#expected || !isPlausible(event)) return this.#fail(count);
-      this.#at += event.entrySize;
-      this.#nth++;
-      this.#counts.events++;
-      count++;
-      if (event.kind === EntryKind.LOST) this.#counts.lost_events += event.totalBytes;
-      inPieces(event, handler);
+      this.#done = cutPiece(event, this.#done);
+      if (this.#done === 0) {
+        this.#at += event.entrySize;
+        this.#nth++;
+        this.#counts.events++;
+        count++;
+        if (event.kind === EntryKind.LOST) this.#counts.lost_events += event.totalBytes;
+      }
+      handler(event);
       if (turn.isOver) return count;
     }
     return this.#nth < this.#expected && !this.ended ? this.#fail(count) : count;

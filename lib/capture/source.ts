@@ -4,6 +4,7 @@
  */
 import type { WallStart } from "../clock.ts";
 import type { SocketEvent, TimeBase } from "./event.ts";
+import type { Turn } from "./turn.ts";
 
 /** Called once for each event, in the order of their times; the event is reused. */
 export type EventHandler = (event: SocketEvent) => void;
@@ -35,8 +36,8 @@ export interface CaptureSource extends Disposable {
   readonly start: TraceStart;
   /** No more events will come, and everything was handed out. */
   readonly ended: boolean;
-  /** Hands out what is there now, at most a bounded batch; the number of events. Never waits. */
-  drain(handler: EventHandler): number;
+  /** Hands out what is there now, until `turn` is over; the number of events. Never waits. */
+  drain(handler: EventHandler, turn?: Turn): number;
   /** Resolves when there may be more, at the latest after some milliseconds. */
   wait(): Promise<void>;
   /** Stops new events (live: detaches); what was captured is still handed out by drain(). */

@@ -1,29 +1,38 @@
 /**
  * How long one turn of the event loop may take, so that signals and output do not wait longer, whatever
- * the events cost. In: nothing. Out: whether the turn is over. The clock is read once for some events,
- * since each event's cost is bounded.
+ * the events cost. In: how much was done. Out: whether the turn is over. The clock is read once for
+ * some work, since the cost of each event is bounded (lib/conn/outbox.ts, lib/conn/table.ts).
  */
 
 /** With the largest event, and whatever else follows in the turn, this stays below 50 ms. */
 const TURN_MS = 15;
-/** The clock is read once for so many events, or connections at the end of a trace. */
-const EVENTS_A_LOOK = 16;
+/** The clock is read once for so much work; a record is 1 (one or two microseconds). */
+const WORK_A_LOOK = 512;
+const EVENT_WORK = 32;
 
 export class Turn {
   readonly #endMs = performance.now() + TURN_MS;
-  readonly #every: number;
-  #left: number;
+  #left = WORK_A_LOOK;
 
-  /** `every`: isOver reads the clock once in so many calls. */
-  constructor(every: number = EVENTS_A_LOOK) {
-    this.#every = every;
-    this.#left = every;
+  /** Counts records that were written. */
+  spend(records: number): void {
+    this.#left -= records;
   }
 
-  /** To be called after each event, or after each few. */
+  /** Enough was done to read the clock. */
+  get isDue(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** To be called after each event. */
   get isOver(): boolean {
-    if (--this.#left > 0) return false;
-    this.#left = this.#every;
+    this.#left -= EVENT_WORK;
+    return this.#left <= 0 && this.look();
+  }
+
+  /** As isOver, but reads the clock in any case. */
+  look(): boolean {
+    this.#left = WORK_A_LOOK;
     return performance.now() >= this.#endMs;
   }
 }

@@ -19,6 +19,7 @@ import {
   duration,
   GIB,
   KIB,
+  MAX_MEMORY_LIMIT,
   MIB,
   parseComms,
   parseFd,
@@ -119,7 +120,7 @@ function addBounds<O extends OptionValues>(command: Command<[], O>) {
     )
     .addOption(
       new Option("--memory-limit <size>", "bound on what unfinished messages may take")
-        .default(256 * MIB, "256MiB").argParser(size("--memory-limit", MIB, 64 * GIB)),
+        .default(256 * MIB, "256MiB").argParser(size("--memory-limit", MIB, MAX_MEMORY_LIMIT)),
     );
 }
 

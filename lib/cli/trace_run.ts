@@ -127,6 +127,7 @@ export class TraceRun {
         recorder.onEvent(event);
         pipeline.onEvent(event);
       },
+      catchUp: (turn) => pipeline.catchUp(turn),
       finish: (turn) => pipeline.finish(turn),
     });
     recorder?.close(this.#source.losses());

@@ -9,6 +9,8 @@ import { parseDuration, parseInteger, parseSize } from "./units.ts";
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
+/** Largest --memory-limit: it allows half as many connections as fit a Map, and a quarter of V8's heap (V8_FLAGS). */
+export const MAX_MEMORY_LIMIT = 16 * GIB;
 /** Default of --snaplen: room for a value of 1 MiB and what its protocol puts around it. */
 export const SNAPLEN = MIB + 64 * KIB;
 /** The kernel's TASK_COMM_LEN without the closing zero. */

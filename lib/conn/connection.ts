@@ -52,6 +52,8 @@ export class Connection implements TrackedConnection {
   readonly owners: number[] = [];
   /** Everything was handed over; late events are ignored. */
   closed = false;
+  /** When it had last moved bytes, by the last hasMoved(). */
+  #movedNs = -1;
 
   readonly #context: TrackerContext;
   readonly #firstNs: number;
@@ -75,6 +77,7 @@ export class Connection implements TrackedConnection {
     this.id = event.conn;
     this.#firstNs = event.timeNs;
     this.lastNs = event.timeNs;
+    this.#movedNs = event.timeNs;
   }
 
   /** It began during the trace, but its ENTRY_OPEN was lost. */
@@ -101,6 +104,18 @@ export class Connection implements TrackedConnection {
   /** The kernel told the final positions: later events of this id are not a new connection's. */
   get isFinal(): boolean {
     return this.#final?.tcp === true;
+  }
+
+  /** What it is made of: itself and its trackers. */
+  get trackers(): number {
+    return 1 + (this.#plaintexts?.size ?? 0) + (this.#datagrams?.size ?? 0);
+  }
+
+  /** Did it move bytes since this was last asked? What it began with counts for nothing. */
+  hasMoved(): boolean {
+    const isSince = this.lastNs > this.#movedNs;
+    this.#movedNs = this.lastNs;
+    return isSince;
   }
 
   /** ENTRY_DATA. True when a process moved bytes on it for the first time. */

@@ -9,6 +9,7 @@ import type { Container, TraceRecord } from "../record/record.ts";
 import type { Stats } from "../stats.ts";
 import type { BufferPool } from "../stream/buffer_pool.ts";
 import type { ConnLog } from "./conn_log.ts";
+import type { Outbox } from "./outbox.ts";
 
 export type { Role };
 
@@ -45,8 +46,10 @@ export interface TrackerContext {
   readonly filters: boolean;
   /** One session may keep this much of frames that wait for their other half. */
   readonly maxQueuedBytes: number;
-  /** Estimated bytes of such frames and of protocols' states, over all sessions: see Holdings. */
+  /** Estimated bytes of such frames, of protocols' states and of datagram sockets' remote ends: see Holdings. */
   queuedBytes: number;
+  /** Exchanges that wait to become records, if one event completed very many. */
+  readonly outbox: Outbox;
   /** Memory is short: frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

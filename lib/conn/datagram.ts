@@ -20,6 +20,10 @@ import { UnknownTotals } from "./unknown.ts";
 const MAX_PEERS = 4096;
 /** A remote end for which nothing waits is forgotten after this. */
 const PEER_IDLE_NS = 10e9;
+/** So many in one sweep. */
+const FORGOTTEN_AT_ONCE = 256;
+/** Of memory, beside what every tracker takes: streams, addresses, a session. */
+const PEER_BYTES = 2048;
 const MAX_MISSES = 64;
 const ADDRESS_BYTES = 16;
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: true };
@@ -58,6 +62,7 @@ class Peer {
       proxy: undefined,
     };
     context.trackers++;
+    context.queuedBytes += PEER_BYTES;
   }
 
   get idle(): boolean {
@@ -100,6 +105,7 @@ class Peer {
     this.#egress.clear();
     this.#ingress.clear();
     this.#context.trackers--;
+    this.#context.queuedBytes -= PEER_BYTES;
   }
 
   tick(): void {
@@ -183,6 +189,11 @@ export class DatagramTracker {
     this.#connection = connection;
   }
 
+  /** Remote ends. */
+  get size(): number {
+    return this.#peers.size;
+  }
+
   addressesLearnt(local: string): void {
     for (const peer of this.#peers.values()) peer.facts.local = local;
   }
@@ -193,9 +204,12 @@ export class DatagramTracker {
 
   sweep(): void {
     const nowNs = this.#context.nowNs;
+    let left = FORGOTTEN_AT_ONCE;
     for (const [key, peer] of this.#peers) {
       peer.tick();
-      if (nowNs - peer.lastNs >= PEER_IDLE_NS && peer.idle) this.#forget(key, peer, "closed");
+      if (left === 0 || nowNs - peer.lastNs < PEER_IDLE_NS || !peer.idle) continue;
+      this.#forget(key, peer, "closed");
+      left--;
     }
   }
 

@@ -328,8 +328,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     stitch.nothingLost = this.#place.context.losses === 0;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
-    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
-    this.#holdings.settle();
+    this.#handOver();
     if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();
     this.#left = this.#queued;
   }
@@ -343,9 +342,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     const { wasDisturbed, reason } = stitch.pairing;
     stitch.overflow = wasDisturbed ? reason : "trace_end";
-    this.#handOver(this.#protocol.stitch(this.#requests, this.#responses, stitch));
+    this.#handOver();
     stitch.overflow = null;
-    this.#holdings.settle();
     if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
     // The plug-in was asked to empty its queues: whatever it left is dropped.
     for (let left = this.#queued; left > 0; left--) context.stats.abandon("memory_limit");
@@ -354,27 +352,43 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#holdings.settle();
   }
 
-  #handOver(exchanges: Stitched<X>[]): void {
-    for (const stitched of exchanges) this.#emit(stitched);
+  /** Takes what is complete off the queues, and sends it on its way. */
+  #handOver(): void {
+    const stitch = this.#stitchContext;
+    const holdings = this.#holdings;
     const place = this.#place;
+    const { outbox } = place.context;
+    const before = holdings.queueBytes;
+    const exchanges = this.#protocol.stitch(this.#requests, this.#responses, stitch);
+    holdings.settle();
+    const heldBytes = Math.max(0, before - holdings.queueBytes);
+    const isOverflow = stitch.overflow !== null;
+    if (outbox.passes(exchanges.length, heldBytes)) {
+      for (const stitched of exchanges) this.#emit(stitched, place.facts, isOverflow);
+    } else {
+      const facts = { ...place.facts }; // The connection may speak another protocol by then.
+      outbox.add(exchanges.length, heldBytes, (nth) => {
+        this.#emit(exchanges[nth] as Stitched<X>, facts, isOverflow);
+      });
+    }
     if (place.log !== null && place.log.level > 1) {
       const [requests, responses] = [this.#requests.length, this.#responses.length];
       place.log.stitched(place.subject, exchanges.length, requests, responses);
     }
   }
 
-  #emit(stitched: Stitched<X>): void {
+  #emit(stitched: Stitched<X>, facts: RecordFacts, isOverflow: boolean): void {
     const place = this.#place;
     const context = place.context;
     const stats = context.stats;
     if (stitched.request === null) stats.unmatchedResponses++;
     else if (stitched.response === null) stats.unmatchedRequests++;
-    if (context.role !== undefined && context.role !== place.facts.role) {
+    if (context.role !== undefined && context.role !== facts.role) {
       stats.filteredRecords++;
       return;
     }
-    if (this.#stitchContext.overflow !== null) stats.abandon("memory_limit");
-    const record = buildRecord(stitched, place.facts, context.clock);
+    if (isOverflow) stats.abandon("memory_limit");
+    const record = buildRecord(stitched, facts, context.clock);
     const counts = stitched.protocol === undefined
       ? this.#counts
       : context.stats.protocol(stitched.protocol);

@@ -16,25 +16,24 @@ import { RecentIds } from "./recent_ids.ts";
 
 /** How often (event time) timeouts are looked at. */
 const SWEEP_NS = 50e6;
-/** Connections that are swept during one event, or an eighth of them all if that is more. */
-const SWEPT_AT_ONCE = 4096;
-/** Connections that are ended during one event to make room ahead. */
-const EVICTED_AT_ONCE = 256;
+/** Connections that are swept during one event, or a 32nd of them all if that is more. */
+const SWEPT_AT_ONCE = 1024;
+/** A tracker that ends in a sweep counts as so many connections. */
+const ENDING_WORK = 16;
+/** Connections with their trackers that are ended during one event to make room ahead. */
+const WORK_AT_ONCE = 64;
+/** Connections that are passed over during one event, because they moved bytes since they were last in front. */
+const SPARED_AT_ONCE = 1024;
 /** Estimated memory of a connection and of each of its trackers. */
 const CONNECTION_BYTES = 1024;
 const TRACKER_BYTES = 1024;
 /** Processes in containers that are kept: more than a machine runs, fewer than a file can name. */
 const MAX_CONTAINERS = 65536;
 
-/** A connection that is to be ended, if nothing moves on it meanwhile. */
-interface Idle {
-  readonly connection: Connection;
-  readonly idleSinceNs: number;
-}
-
 export class ConnTable {
   readonly #context: TrackerContext;
   readonly #limitBytes: number;
+  /** In the order in which they began, or were passed over when room was made. */
   readonly #connections = new Map<number, Connection>();
   /** Connections that moved data last, found faster than in the map. */
   readonly #recent = new Slots<Connection>();
@@ -46,8 +45,8 @@ export class ConnTable {
   #sweeping: Iterator<Connection, undefined> | null = null;
   /** How far weighing the connections' queues has come; null: it was not needed. */
   #weighing: Iterator<Connection, undefined> | null = null;
-  /** While room is made: the connections to end, the next one last. */
-  #leaving: Idle[] | null = null;
+  /** Room is made until an eighth of the limit is free. */
+  #makesRoom = false;
 
   constructor(context: TrackerContext, memoryLimitBytes: number) {
     this.#context = context;
@@ -90,16 +89,26 @@ export class ConnTable {
         this.#contain(event);
         break;
     }
+    context.outbox.afterEvent();
+  }
+
+  /** Hands out the records that earlier events left, until `turn` is over; true once none is left. */
+  catchUp(turn: Turn | null): boolean {
+    const { outbox } = this.#context;
+    while (!outbox.handOut()) if (turn?.look() === true) return false;
+    return true;
   }
 
   /** No more events: ends connections until `turn` is over; true once none is left. */
   finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
+      if (!this.catchUp(turn)) return false;
       connection.finish("trace_end");
       this.#context.stats.closed++;
       this.#connections.delete(connection.id);
-      if (turn?.isOver === true && this.#connections.size > 0) return false;
+      if (turn?.look() === true) return false;
     }
+    if (!this.catchUp(turn)) return false;
     this.#recent.clear();
     this.#byOwner.clear();
     return true;
@@ -107,7 +116,7 @@ export class ConnTable {
 
   #open(event: SocketEvent): void {
     this.#begin(event).open(event, this.#names.nameOf(event));
-    if (this.heldBytes > this.#limitBytes || this.#leaving !== null) this.#relieve();
+    if (this.heldBytes > this.#limitBytes || this.#makesRoom) this.#relieve();
   }
 
   /** After an ENTRY_CLOSE the same socket may connect anew, under the same id. */
@@ -135,7 +144,7 @@ export class ConnTable {
       connection = this.#connectionOf(event);
     }
     if (connection.data(event, this.#names.nameOf(event))) this.#own(connection, event.pid);
-    if (this.heldBytes > this.#limitBytes || this.#leaving !== null) this.#relieve();
+    if (this.heldBytes > this.#limitBytes || this.#makesRoom) this.#relieve();
   }
 
   #connectionOf(event: SocketEvent): Connection {
@@ -174,21 +183,25 @@ export class ConnTable {
   /** Makes one part of a sweep, so that with very many connections no event takes long. */
   #sweep(): void {
     this.#sweeping ??= this.#connections.values();
-    let left = Math.max(SWEPT_AT_ONCE, this.#connections.size >>> 3);
-    for (; left > 0; left--) {
+    const context = this.#context;
+    let left = Math.max(SWEPT_AT_ONCE, this.#connections.size >>> 5);
+    while (left > 0) {
       const { value: connection, done } = this.#sweeping.next();
       if (done === true) {
         this.#sweeping = null;
-        this.#nextSweepNs = this.#context.nowNs + SWEEP_NS;
+        this.#nextSweepNs = context.nowNs + SWEEP_NS;
         return;
       }
+      left -= connection.trackers;
+      const { trackers } = context;
       if (connection.sweep()) {
         this.#forget(connection);
-        this.#context.stats.closed++;
+        context.stats.closed++;
       }
+      left -= ENDING_WORK * (trackers - context.trackers);
     }
     if (this.heldBytes < this.#limitBytes / 4) {
-      this.#context.weighs = false;
+      context.weighs = false;
       this.#weighing = null;
     }
   }
@@ -207,7 +220,7 @@ export class ConnTable {
   /** Estimated bytes of memory in use. */
   get heldBytes(): number {
     const context = this.#context;
-    return context.pool.lentBytes + context.stats.waitingBytes +
+    return context.pool.heldBytes + context.stats.waitingBytes +
       this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
       context.queuedBytes;
   }
@@ -221,48 +234,42 @@ export class ConnTable {
       if (done === true) break;
       connection.weigh();
     }
-    if (this.heldBytes > this.#limitBytes || this.#leaving !== null) this.#evict();
+    if (this.heldBytes > this.#limitBytes || this.#makesRoom) this.#evict();
   }
 
-  /** Ends the connections idle for longest until an eighth of the limit is free again: a few an event. */
+  /**
+   * Ends connections from the front until an eighth of the limit is free again. One that moved bytes
+   * since it was last in front goes behind the others instead: nearly the order of idleness, without
+   * sorting. Down to the limit at once; the room ahead is made a part at each event.
+   */
   #evict(): void {
     const enough = this.#limitBytes - this.#limitBytes / 8;
-    let leaving = this.#leaving ??= this.#idlest();
-    for (let ended = 0; this.heldBytes > enough;) {
-      // Down to the limit at once; the room ahead is made a part at each event.
-      if (ended >= EVICTED_AT_ONCE && this.heldBytes <= this.#limitBytes) return;
-      const next = leaving.pop();
-      if (next === undefined) {
-        if (this.heldBytes <= this.#limitBytes || this.#connections.size === 0) break;
-        leaving = this.#leaving = this.#idlest();
-        continue;
-      }
-      const { connection, idleSinceNs } = next;
-      const isIdle = connection.lastNs === idleSinceNs;
-      if (!isIdle || this.#connections.get(connection.id) !== connection) continue;
-      ended++;
-      connection.log?.evicted(connection, "memory limit");
-      // The connection itself goes on, but is no longer looked at.
-      connection.finish("trace_end");
-      this.#forget(connection);
-      this.#context.stats.evicted++;
+    this.#makesRoom = true;
+    let spared = 0;
+    for (let work = 0; this.heldBytes > enough;) {
+      if (work >= WORK_AT_ONCE && this.heldBytes <= this.#limitBytes) return;
+      const { value: connection } = this.#connections.values().next();
+      if (connection === undefined) break;
+      if (connection.hasMoved() && spared < SPARED_AT_ONCE) {
+        this.#requeue(connection);
+        spared++;
+      } else work += this.#end(connection);
     }
-    this.#leaving = null;
+    this.#makesRoom = false;
   }
 
-  /** The connections idle for longest (an eighth of all, or a few), the first to end last. */
-  #idlest(): Idle[] {
-    const times = new Float64Array(this.#connections.size);
-    let count = 0;
-    for (const { lastNs } of this.#connections.values()) times[count++] = lastNs;
-    // Sorting the bare times takes a tenth of the time of sorting the objects.
-    times.sort();
-    const latestNs = times[Math.min(count, Math.max(EVICTED_AT_ONCE, count >>> 3)) - 1] ?? 0;
-    const idlest: Idle[] = [];
-    for (const connection of this.#connections.values()) {
-      const { lastNs } = connection;
-      if (lastNs <= latestNs) idlest.push({ connection, idleSinceNs: lastNs });
-    }
-    return idlest.reverse().sort((a, b) => b.idleSinceNs - a.idleSinceNs);
+  #requeue(connection: Connection): void {
+    this.#connections.delete(connection.id);
+    this.#connections.set(connection.id, connection);
+  }
+
+  /** Ends a connection, which goes on but is no longer looked at. Returns 1 and the number of its trackers. */
+  #end(connection: Connection): number {
+    const { trackers } = this.#context;
+    connection.log?.evicted(connection, "memory limit");
+    connection.finish("trace_end");
+    this.#forget(connection);
+    this.#context.stats.evicted++;
+    return 1 + trackers - this.#context.trackers;
   }
 }

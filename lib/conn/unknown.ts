@@ -15,6 +15,8 @@ import { follows, harmlessHead, missesStart } from "../secrets/raw.ts";
 import type { Positions } from "./open_names.ts";
 
 const FIRST_BYTES = 64;
+/** Memory of such a record. */
+const RECORD_BYTES = 2048;
 
 /** Totals of one direction. */
 class DirectionTotals {
@@ -227,7 +229,8 @@ export class UnknownTotals {
     // The two totals are no request with its response.
     record.latency_ns = undefined;
     context.stats.protocol("unknown").records++;
-    context.emit(record, context.summaries ? summarize(sent, received, this.tls) : null);
+    const summary = context.summaries ? summarize(sent, received, this.tls) : null;
+    context.outbox.send(1, RECORD_BYTES, () => context.emit(record, summary));
   }
 }
 

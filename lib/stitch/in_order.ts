@@ -96,6 +96,8 @@ function pairOnly<F>(
 class PairingCall<F> {
   #taken = 0;
   #answered = 0;
+  /** No request before this one was sent since the last answer. */
+  #newest = 0;
   readonly #requests: Queue<F>;
   readonly #responses: Queue<F>;
   readonly #context: StitchContext<unknown>;
@@ -150,7 +152,8 @@ class PairingCall<F> {
     const { pairing } = this.#context;
     const { habit } = pairing;
     if (response.loss !== null || !this.#roles.isAnswer(response.frame)) return;
-    const at = habit.newest(this.#requests, this.#taken);
+    const at = habit.newest(this.#requests, Math.max(this.#taken, this.#newest));
+    this.#newest = at;
     const request = this.#requests[at];
     if (request === undefined || request.loss !== null) return;
     if (wholeNs(request) > response.startNs) return;

@@ -35,6 +35,25 @@ export type Start =
   | "untold" // bytes, of which it cannot be known whether they are the first
   | "joined"; // the middle: bytes before were not seen
 
+/**
+ * What was found of the queues' fronts, so that it is not counted again for each response: work would
+ * grow with the square of what waits.
+ */
+export interface Found {
+  /** The request in front then, and how many there were. */
+  readonly front: Timed<unknown>;
+  readonly size: number;
+  /** A response that begins then, or later, comes behind the first `sent` requests. */
+  startNs: number;
+  sent: number;
+  /** Of these, where the newest turn begins, and how many answers are due to it; -1: not counted. */
+  turn: number;
+  due: number;
+  /** These many responses, from `alone` on, answer no request that was seen. */
+  alone: Timed<unknown> | null;
+  left: number;
+}
+
 export class Pairing {
   /** Order certainly gives each response its request. */
   isCertain: boolean;
@@ -62,6 +81,8 @@ export class Pairing {
   lastNs = -Infinity;
   /** How many requests in front were handed over as "no_response", and wait for a late answer. */
   shown = 0;
+  /** What realign.ts found last. */
+  found: Found | null = null;
   /** A loss before something sent unasked, which counts for the next answer. */
   carried: Loss | null = null;
 

@@ -29,7 +29,7 @@ import type { Timed } from "./exchange.ts";
 import { joinedBy, placeJoined } from "./joined.ts";
 import { BY_ORDER, type Fronts, type Placement } from "./fronts.ts";
 import { SILENCE_NS, wholeNs } from "./habit.ts";
-import type { Pairing } from "./pairing.ts";
+import type { Found, Pairing } from "./pairing.ts";
 
 /** Is the order of the frames in front not enough to pair them? */
 export function isDoubtful<F>(
@@ -49,6 +49,10 @@ export function placeBehindLoss<F>(fronts: Fronts<F>): Placement {
   pairing.joined = joinedBy(fronts);
   if (pairing.joined !== null) return placeJoined(fronts);
   pairing.surplus = 0;
+  const { found } = pairing;
+  if (found !== null && found.alone === response && isStill(found, fronts)) {
+    return aloneNext(fronts, found, found.left);
+  }
   const to = sentBefore(fronts);
   pairing.reason = (response.loss ?? requests[from]?.loss)?.reason ?? "gap";
   // No request was whole before it.
@@ -87,8 +91,7 @@ function isUnderWay<F>(
 function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placement {
   const { requests, responses, at, context } = fronts;
   const { pairing } = context;
-  const turn = newestTurn(fronts, to);
-  const due = countDue(fronts, turn, to);
+  const { turn, due } = turnOf(fronts, to);
   const { loss } = requests[turn] as Timed<F>;
   const isBatch = loss !== null && (pairing.habit.batches || loss.behindRest);
   // A second answer before the next turn would show that one more request was sent.
@@ -100,12 +103,12 @@ function placeInTurn<F>(fronts: Fronts<F>, to: number, isBlind: boolean): Placem
     if (answers > due) {
       // No lost request could have these answers: parts of a torn response look like whole ones.
       const isTorn = loss === null || (responses[at] as Timed<F>).loss?.behindRest === true;
-      return isTorn ? giveUp(fronts, to, answers) : alone(fronts);
+      return isTorn ? giveUp(fronts, to, answers) : aloneNext(fronts, pairing.found, answers - due);
     }
     if (answers === due && !isBlind) return settle(fronts, turn, to);
   }
   if (isOver && loss === null) return settle(fronts, skipDue(fronts, turn, due - answers), to);
-  if (end === "gap") return alone(fronts);
+  if (end === "gap") return aloneNext(fronts, pairing.found, answers);
   const { nowNs, requestTimeoutNs, ended } = context;
   const late = nowNs - (requests[turn] as Timed<F>).endNs >= requestTimeoutNs;
   if (!isOver && !late && ended === null) return { drop: 0, fate: "wait", isCertain: false };
@@ -150,6 +153,23 @@ function alone<F>(fronts: Fronts<F>): Placement {
   return { drop: 0, fate: "alone", isCertain: false };
 }
 
+/** As alone(), where the same is known of the next answers: `count` of them, this one included. */
+function aloneNext<F>(fronts: Fronts<F>, found: Found | null, count: number): Placement {
+  if (found !== null) {
+    const { responses, at, roles } = fronts;
+    let next = at + 1;
+    while (next < responses.length && !roles.isAnswer((responses[next] as Timed<F>).frame)) next++;
+    found.left = count - 1;
+    found.alone = found.left > 0 ? responses[next] ?? null : null;
+  }
+  return alone(fronts);
+}
+
+/** Is all of it true, as no request was taken or came since? */
+function isStill<F>({ front, size }: Found, { requests, from }: Fronts<F>): boolean {
+  return requests[from] === front && requests.length - from === size;
+}
+
 /** May requests be missing behind the last one, by the same loss? */
 function mayBeBoth<F>({ requests, from, responses, at }: Fronts<F>): boolean {
   return (responses[at]?.loss ?? requests[from]?.loss)?.mayBeBoth === true;
@@ -176,6 +196,7 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
     if (request.startNs - pairing.lastNs >= SILENCE_NS) {
       pairing.doubted = 0;
       request.loss = null;
+      pairing.found = null;
       const placed = response.loss !== null ? placeBehindLoss({ ...fronts, from: i }) : BY_ORDER;
       return { ...placed, drop: i - from + placed.drop };
     }
@@ -190,11 +211,36 @@ function inDoubt<F>(fronts: Fronts<F>, to: number): Placement {
 }
 
 /** Index behind the last request that was whole before the response began. */
-function sentBefore<F>({ requests, from, responses, at }: Fronts<F>): number {
+function sentBefore<F>(fronts: Fronts<F>): number {
+  const { requests, from, responses, at, context: { pairing } } = fronts;
   const { startNs } = responses[at] as Timed<F>;
-  let to = from;
+  const front = requests[from];
+  if (front === undefined) return from;
+  let { found } = pairing;
+  if (found === null || !isStill(found, fronts) || startNs < found.startNs) {
+    const size = requests.length - from;
+    found = { front, size, startNs, sent: 0, turn: -1, due: 0, alone: null, left: 0 };
+    pairing.found = found;
+  }
+  let to = from + found.sent;
   while (to < requests.length && wholeNs(requests[to] as Timed<F>) <= startNs) to++;
+  if (to > from + found.sent) found.turn = -1;
+  found.sent = to - from;
+  found.startNs = startNs;
   return to;
+}
+
+/** The newest turn of the requests up to `to`: where it begins, and how many answers are due to it. */
+function turnOf<F>(fronts: Fronts<F>, to: number): { turn: number; due: number } {
+  const { from, context: { pairing: { found } } } = fronts;
+  if (found !== null && found.turn >= 0) return { turn: from + found.turn, due: found.due };
+  const turn = newestTurn(fronts, to);
+  const due = countDue(fronts, turn, to);
+  if (found !== null) {
+    found.turn = turn - from;
+    found.due = due;
+  }
+  return { turn, due };
 }
 
 /** Index where the newest turn begins; if some of its requests were lost, that of the last part. */

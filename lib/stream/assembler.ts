@@ -17,6 +17,8 @@ export const REORDER_NS = 100e6;
 const MAX_WAITING_BYTES = 1 << 20;
 /** Pieces that wait at most: while one of two writers is held up, the other may write many small ones. */
 const MAX_WAITING_CHUNKS = 4096;
+/** Memory of a chunk besides its bytes, measured on the heap. */
+const CHUNK_BYTES = 320;
 /** A larger jump from the told start to the first byte means a wrong start, not a gap. */
 const MAX_START_GAP = 64 << 20;
 
@@ -36,7 +38,7 @@ interface Chunk {
 export interface AssemblyStats {
   duplicateBytes: number;
   reordered: number;
-  /** Bytes that are kept behind missing ones: part of the memory in use. */
+  /** Memory of what is kept behind missing bytes. */
   waitingBytes: number;
   gap(bytes: number, reason: number): void;
 }
@@ -47,7 +49,9 @@ export class Assembler {
   #started = false;
   #moved = false;
   #startHint: number | null = null;
+  /** In order of position, those before `#first` being done with. */
   #waiting: Chunk[] | null = null;
+  #first = 0;
   #waitingBytes = 0;
   #lossesSeen = 0;
 
@@ -113,9 +117,9 @@ export class Assembler {
   expire(nowNs: number, losses: number): boolean {
     let grew = false;
     while (this.#waiting !== null) {
-      const first = this.#waiting[0] as Chunk;
+      const first = this.#waiting[this.#first] as Chunk;
       const full = this.#waitingBytes > MAX_WAITING_BYTES ||
-        this.#waiting.length > MAX_WAITING_CHUNKS;
+        this.#waiting.length - this.#first > MAX_WAITING_CHUNKS;
       const isLost = losses > this.#lossesSeen;
       if (!full && !isLost && nowNs - first.timeNs < REORDER_NS) return grew;
       this.#giveUp(losses);
@@ -209,7 +213,7 @@ export class Assembler {
   /** Index of the first waiting piece that ends behind `position`. */
   #indexBehind(position: number): number {
     const waiting = this.#waiting ?? [];
-    let [low, high] = [0, waiting.length];
+    let [low, high] = [this.#first, waiting.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       const { position: start, length } = waiting[middle] as Chunk;
@@ -223,7 +227,9 @@ export class Assembler {
   #gapBefore(chunk: Chunk, length: number): number | null {
     let end = this.stream.end;
     let gap: number | null = null;
-    for (const other of this.#waiting ?? []) {
+    const waiting = this.#waiting ?? [];
+    for (let at = this.#first; at < waiting.length; at++) {
+      const other = waiting[at] as Chunk;
       if (other.position - end === length) gap = end;
       if (other === chunk) break;
       end = other.position + other.length;
@@ -238,22 +244,21 @@ export class Assembler {
     if (chunk.position > this.stream.end) this.#stats.reordered++;
   }
 
-  #count(chunk: Chunk, sign: number): void {
-    if (chunk.bytes === null) return;
-    this.#waitingBytes += sign * chunk.length;
-    this.#stats.waitingBytes += sign * chunk.length;
+  #count({ bytes, length }: Chunk, sign: number): void {
+    const copied = bytes === null ? 0 : length;
+    this.#waitingBytes += sign * copied;
+    this.#stats.waitingBytes += sign * (copied + CHUNK_BYTES);
   }
 
   /** Hands on pieces that are no longer behind missing bytes. */
   #drain(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    let taken = 0;
-    while (taken < waiting.length) {
-      const chunk = waiting[taken] as Chunk;
+    while (this.#first < waiting.length) {
+      const chunk = waiting[this.#first] as Chunk;
       const end = this.stream.end;
       if (chunk.position > end) break;
-      taken++;
+      this.#first++;
       this.#count(chunk, -1);
       const known = end - chunk.position;
       if (known >= chunk.length) continue;
@@ -263,12 +268,14 @@ export class Assembler {
       // Events lost while it waited may have had the bytes behind it.
       this.#lossesSeen = chunk.losses;
     }
-    if (taken === waiting.length) this.#waiting = null;
-    else if (taken > 0) waiting.splice(0, taken);
+    if (this.#first === waiting.length) this.#waiting = null;
+    else if (this.#first * 2 < waiting.length) return;
+    else waiting.splice(0, this.#first);
+    this.#first = 0;
   }
 
   #giveUp(losses: number): void {
-    const first = this.#waiting?.[0];
+    const first = this.#waiting?.[this.#first];
     if (first === undefined) return;
     const reason = losses > this.#lossesSeen ? GAP_LOST : GAP_MISSING;
     const missing = first.position - this.stream.end;

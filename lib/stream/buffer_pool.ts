@@ -7,15 +7,26 @@
 const SMALLEST_BITS = 12;
 const LARGEST_KEPT_BITS = 20;
 const KEPT_BYTES = 4 << 20;
+/** Memory that is not left to the collector, which may take its time. */
+const LARGE_BYTES = 64 << 10;
+/** A mark, measured on the heap. */
+const MARK_BYTES = 96;
 
 export class BufferPool {
-  /** Bytes lent now: what counts against the memory limit. */
+  /** Bytes lent now. */
   lentBytes = 0;
+  /** What streams remember of when their bytes moved: a mark an operation. */
+  marks = 0;
   #keptBytes = 0;
   readonly #kept: Uint8Array[][] = [];
 
   constructor() {
     for (let bits = SMALLEST_BITS; bits <= LARGEST_KEPT_BITS; bits++) this.#kept.push([]);
+  }
+
+  /** What counts against the memory limit. */
+  get heldBytes(): number {
+    return this.lentBytes + MARK_BYTES * this.marks;
   }
 
   /** A buffer of at least `minBytes`. */
@@ -35,9 +46,13 @@ export class BufferPool {
   /** Takes back what lend() gave; the caller forgets it. */
   giveBack(buffer: Uint8Array): void {
     this.lentBytes -= buffer.length;
-    if (this.#keptBytes + buffer.length > KEPT_BYTES) return;
     const kept = this.#kept[31 - Math.clz32(buffer.length) - SMALLEST_BITS];
-    if (kept === undefined) return;
+    if (kept === undefined || this.#keptBytes + buffer.length > KEPT_BYTES) {
+      if (buffer.length >= LARGE_BYTES && buffer.buffer instanceof ArrayBuffer) {
+        buffer.buffer.transfer(0);
+      }
+      return;
+    }
     this.#keptBytes += buffer.length;
     kept.push(buffer);
   }

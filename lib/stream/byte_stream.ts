@@ -272,6 +272,7 @@ export class ByteStream {
     if (last !== null && last.timeNs === timeNs && last.owner === owner) return;
     if (this.#marks >= MAX_MARKS) return;
     this.#marks++;
+    this.#pool.marks++;
     const mark: Mark = { position: this.end, timeNs, owner, next: null };
     if (last === null) this.#firstMark = mark;
     else last.next = mark;
@@ -283,16 +284,19 @@ export class ByteStream {
     this.position = position;
     let mark = this.#firstMark;
     if (mark === null) return;
+    let marks = this.#marks;
     while (mark.next !== null && mark.next.position < position) {
       mark = mark.next;
-      this.#marks--;
+      marks--;
     }
     this.lastNs = mark.timeNs;
     if (position === this.end) {
       this.#firstMark = null;
       this.#lastMark = null;
-      this.#marks = 0;
+      marks = 0;
     } else this.#firstMark = mark;
+    this.#pool.marks += marks - this.#marks;
+    this.#marks = marks;
   }
 
   #copy(source: Uint8Array, from: number, length: number): void {

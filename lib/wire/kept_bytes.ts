@@ -6,7 +6,7 @@
  */
 
 /** Memory of this size and more is freed at once, not left to the collector. */
-const LARGE_BYTES = 64 * 1024;
+const LARGE_BYTES = 2048;
 
 export class KeptBytes {
   /** The first `length` of these are kept. */

@@ -73,7 +73,7 @@ function findResponse(bytes: Uint8Array, from: number): number {
 function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): number {
   let line = from;
   while (line < bytes.length) {
-    const found = bytes.indexOf(LF, line);
+    const found = lineFeedFrom(bytes, line);
     const end = found < 0 ? bytes.length : found;
     // All starts in one line need the same end: without "HTTP/x.y" there the line is passed at once.
     if (found < 0 || endsInVersion(bytes, line, end)) {
@@ -83,6 +83,13 @@ function findRequest(bytes: Uint8Array, from: number, startsLine: boolean): numb
     line = end + 1;
   }
   return bytes.length;
+}
+
+/** Where the next line feed is; -1 when there is none. A call of the runtime costs as much as 20 bytes. */
+function lineFeedFrom(bytes: Uint8Array, line: number): number {
+  const near = Math.min(bytes.length, line + 16);
+  for (let i = line; i < near; i++) if (bytes[i] === LF) return i;
+  return bytes.indexOf(LF, near);
 }
 
 /** Does the line end like "M / HTTP/1.1", the shortest there is? */

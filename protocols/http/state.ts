@@ -24,7 +24,7 @@ export const Phase = {
 export type Phase = typeof Phase[keyof typeof Phase];
 
 /** Memory of an idle connection's state with the parts that drive its parser; and of a queued method. */
-const STATE_BYTES = 3584;
+const STATE_BYTES = 4608;
 const METHOD_BYTES = 8;
 
 /** One side's message in progress. */

@@ -8,6 +8,7 @@
  */
 import { WallClock } from "../../lib/clock.ts";
 import type { TrackerContext } from "../../lib/conn/context.ts";
+import { Outbox } from "../../lib/conn/outbox.ts";
 import { openSession, type Session } from "../../lib/conn/session.ts";
 import { Stats } from "../../lib/stats.ts";
 import { BufferPool } from "../../lib/stream/buffer_pool.ts";
@@ -173,6 +174,7 @@ function drive(plugin: Plugin, input: PluginInput, overwrite: boolean): Driven {
   }
   if (session.next === undefined) session.finish("closed", true);
   else session.settle();
+  while (!context.outbox.handOut());
   for (const stream of [streams.request, streams.response]) stream.clear();
   hold(context.pool.lentBytes === 0, () => `${context.pool.lentBytes} bytes are still lent`);
   hold(context.queuedBytes === 0, () => `${context.queuedBytes} bytes are still queued`);
@@ -231,6 +233,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
     losses: 0,
     hasOpens: false,
     maxQueuedBytes: 32 << 20,
+    outbox: new Outbox(Infinity),
     queuedBytes: 0,
     weighs: false,
     trackers: 0,

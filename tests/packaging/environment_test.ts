@@ -3,6 +3,8 @@
  * (all of it, as it was). Needs python3.
  */
 import assert from "node:assert/strict";
+import { V8_FLAGS } from "../../build/packed/environment.ts";
+import { MAX_MEMORY_LIMIT } from "../../lib/cli/values.ts";
 import { EXECUTABLE, type Outcome, outcome } from "../support/build_paths.ts";
 import { freePort } from "../support/servers.ts";
 
@@ -182,4 +184,10 @@ Deno.test("sockeye -- COMMAND gives COMMAND the user's environment, byte for byt
   }));
   assert.ok((plain?.length ?? 0) > 131_000);
   assert.deepEqual(seen, plain);
+});
+
+Deno.test("V8's heap has room for twice the largest --memory-limit", async () => {
+  const program = 'console.log((await import("node:v8")).getHeapStatistics().heap_size_limit)';
+  const { stdout } = await outcome(Deno.execPath(), ["eval", V8_FLAGS, program], {});
+  assert.ok(Number(stdout) >= 2 * MAX_MEMORY_LIMIT, `${stdout} bytes`);
 });

@@ -10,7 +10,7 @@ import { encodeEntry, SocketEvent } from "../../lib/capture/event.ts";
 import { Pipeline } from "../../lib/pipeline.ts";
 import { Stats } from "../../lib/stats.ts";
 import { plugins } from "../../protocols/registry.ts";
-import type { Side } from "../../protocols/protocol.ts";
+import type { Plugin, Side } from "../../protocols/protocol.ts";
 import { concat, Conversation, type ConversationOptions, START } from "./events.ts";
 
 /** Bytes that move in one direction, in operations of the size that is asked for. */
@@ -99,12 +99,12 @@ export interface Cost {
 }
 
 /** One run of entries through a new pipeline; CPU time, so that a busy machine does not count. */
-export function costOf(entries: Uint8Array): Cost {
+export function costOf(entries: Uint8Array, protocols: readonly Plugin[] = plugins): Cost {
   let records = 0;
   const pipeline = new Pipeline(
     START,
     {
-      protocols: plugins,
+      protocols,
       showUnknown: true,
       maxBodyBytes: 4096,
       showSecrets: false,

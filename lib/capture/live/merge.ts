@@ -11,6 +11,7 @@
 import { Entry, ENTRY_SIZE, EntryKind } from "../abi.ts";
 import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "../event.ts";
 import type { BufferLoss, EventHandler } from "../source.ts";
+import { Turn } from "../turn.ts";
 
 /** A ring that shows one sample at a time (ffi/perf_ring.ts). */
 export interface SampleRing {
@@ -26,7 +27,7 @@ export interface SampleRing {
 
 /** One drain() hands out at most about this much: some 100 µs of work. */
 const MAX_ENTRIES = 64;
-const MAX_BYTES = 256 * 1024;
+const MAX_BYTES = 128 * 1024;
 const TWO_32 = 4294967296;
 const TIME_WORD = Entry.time_ns / 4;
 
@@ -103,18 +104,20 @@ export class Merger {
     }
   }
 
-  /** Hands out a bounded part of the round; the number of entries, 0 at its end. */
-  drain(handler: EventHandler): number {
+  /** Hands out a bounded part of the round, until `turn` is due; the number of entries, 0 at its end. */
+  drain(handler: EventHandler, turn: Turn = new Turn()): number {
     let entries = 0;
     let bytes = 0;
-    while (this.#heap.length > 0 && entries < MAX_ENTRIES && bytes < MAX_BYTES) {
+    while (this.#heap.length > 0 && entries < MAX_ENTRIES && bytes < MAX_BYTES && !turn.isDue) {
       const lane = this.#heap[0] as Lane;
       const until = Math.min(this.#horizon, this.#secondTime());
       do {
         bytes += this.#handOut(lane, handler);
         entries++;
         lane.peek(this.#base);
-      } while (lane.time <= until && entries < MAX_ENTRIES && bytes < MAX_BYTES);
+      } while (
+        lane.time <= until && entries < MAX_ENTRIES && bytes < MAX_BYTES && !turn.isDue
+      );
       if (lane.time <= this.#horizon) this.#sink(0);
       else this.#pop();
     }

@@ -91,6 +91,8 @@ const WAIT_MS = 5;
 const WAIT_IDLE_MS = 10;
 /** One drain() hands out at most about so many pieces, so that output is written in between. */
 const MAX_PIECES = 128;
+/** Of our own time, after stop(): a busy machine takes nothing of it. */
+const MAX_END_CPU_SECONDS = 2;
 
 /** Loads and attaches; events come when this returns. Throws BpfError or TargetError. */
 export function openLive(options: LiveOptions): LiveSource {
@@ -181,6 +183,7 @@ class KernelSource implements LiveSource {
   #nextTick = 0;
   #lastEvent = 0;
   #stoppedAt = -1;
+  #stoppedCpuSeconds = 0;
   #inRound = false;
 
   constructor(options: LiveOptions, parts: Parts, owned: DisposableStack) {
@@ -218,11 +221,12 @@ class KernelSource implements LiveSource {
     };
   }
 
-  drain(handler: EventHandler): number {
+  drain(handler: EventHandler, turn: Turn = new Turn()): number {
     if (this.ended) return 0;
     this.#handler = handler;
+    if (this.#isOverdue()) return this.#leaveRest();
     if (!this.#inRound && !this.#beginRound()) return 0;
-    const entries = this.#drainPieces();
+    const entries = this.#drainPieces(turn);
     if (entries > 0) this.#lastEvent = this.#horizon;
     if (this.#merger.idle) this.#endRound();
     return entries;
@@ -245,6 +249,7 @@ class KernelSource implements LiveSource {
     if (this.#stoppedAt >= 0) return;
     this.#parts.object.detach();
     this.#stoppedAt = this.#parts.clock.now();
+    this.#stoppedCpuSeconds = this.cpuSeconds();
     this.#nextRound = this.#stoppedAt + SLACK_NS;
   }
 
@@ -291,16 +296,28 @@ class KernelSource implements LiveSource {
   }
 
   /** Drains, and yields the CPU in between while the rings have room: the traced process may need it. */
-  #drainPieces(): number {
+  #drainPieces(turn: Turn): number {
     const { libbpf, rings } = this.#parts;
-    const turn = new Turn(1);
     let entries = 0;
     for (let piece = 0; piece < MAX_PIECES; piece++) {
-      entries += this.#merger.drain(this.#observe);
-      if (this.#merger.idle || turn.isOver) break;
+      entries += this.#merger.drain(this.#observe, turn);
+      if (this.#merger.idle || turn.look()) break;
       if (rings.hasRoom) libbpf.libc.yield();
     }
     return entries;
+  }
+
+  /** Has working off the rings taken too long since stop()? On many CPUs they may hold gigabytes. */
+  #isOverdue(): boolean {
+    return this.#stoppedAt >= 0 &&
+      this.cpuSeconds() - this.#stoppedCpuSeconds > MAX_END_CPU_SECONDS;
+  }
+
+  /** Ends the source; what is still in the rings counts as lost. */
+  #leaveRest(): number {
+    this.#reportLastLosses();
+    this.ended = true;
+    return 0;
   }
 
   /** Do batches or rings hold entries? */

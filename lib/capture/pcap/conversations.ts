@@ -14,7 +14,7 @@ import { portsOf, TcpConversation, TcpSegment } from "./tcp_conversation.ts";
 import { latin1 } from "../../wire/text.ts";
 
 const MAX_CONVERSATIONS = 65536;
-const MAX_HELD_BYTES = 64 << 20;
+const MAX_HELD_BYTES = 32 << 20;
 /** How long a closed connection is remembered, so that its late segments open no new one. */
 const CLOSED_NS = 60e9;
 const UDP_IDLE_NS = 300e9;

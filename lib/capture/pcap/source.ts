@@ -84,13 +84,13 @@ export class PcapSource implements ReplaySource {
     if (found) this.#enqueue();
   }
 
-  drain(handler: EventHandler): number {
+  drain(handler: EventHandler, turn: Turn = new Turn()): number {
     if (this.ended) return 0;
     this.#entries.handler = handler;
     const before = this.#entries.count;
     try {
       if (this.#stopped) this.#finish(null);
-      else this.#readBatch();
+      else this.#readBatch(turn);
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       this.#finish(error);
@@ -150,9 +150,8 @@ export class PcapSource implements ReplaySource {
     }
   }
 
-  #readBatch(): void {
+  #readBatch(turn: Turn): void {
     this.#starved = false;
-    const turn = new Turn();
     for (let i = 0; i < BATCH_PACKETS && !turn.isOver; i++) {
       const step = this.#reader.next(this.#packet);
       if (step === "packet") {

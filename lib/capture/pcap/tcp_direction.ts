@@ -8,6 +8,8 @@
 
 const MAX_HELD_BYTES = 4 << 20;
 const MAX_HELD_SEGMENTS = 4096;
+/** Memory of a held segment besides its bytes, measured on the heap. */
+const SEGMENT_BYTES = 320;
 /** A gap that the receiver acknowledged was missed by the capture: nothing will fill it. */
 const ACKED_GRACE_NS = 10e6;
 /** Other gaps may still be filled by a retransmission. */
@@ -61,6 +63,7 @@ export class TcpDirection {
   /** Bytes of segments that came again, or too late. */
   duplicateBytes = 0;
   gapBytes = 0;
+  /** Memory of the segments that are held. */
   heldBytes = 0;
   #ackedTo = 0;
   #firstPosition = 0;
@@ -204,7 +207,7 @@ export class TcpDirection {
     for (let held = this.#held[0]; held !== undefined; held = this.#held[count]) {
       if (held.from > this.next) break;
       count++;
-      this.heldBytes -= held.bytes.length;
+      this.heldBytes -= SEGMENT_BYTES + held.bytes.length;
       this.#handOut(held.to, held.bytes, 0, held.bytes.length, Math.max(held.timeNs, timeNs));
     }
     if (count > 0) this.#held.splice(0, count);
@@ -229,7 +232,7 @@ export class TcpDirection {
         const copyFrom = Math.min(end, start + (cursor - from));
         const copyTo = Math.min(end, start + (stop - from));
         const copy = bytes.slice(copyFrom, copyTo);
-        this.heldBytes += copy.length;
+        this.heldBytes += SEGMENT_BYTES + copy.length;
         this.#held.splice(at++, 0, { from: cursor, to: stop, bytes: copy, timeNs });
       }
       if (other === undefined) break;

@@ -26,7 +26,7 @@ import type { Pairing } from "./pairing.ts";
 const MAX_OVERLAPS = 64;
 
 /** So many responses do not wait for a second: a fast server's would fill the memory. */
-const MAX_WAITING = 1024;
+const MAX_WAITING = 4096;
 
 /** If the fronts are in doubt only because the connection was joined: the reason; else null. */
 export function joinedBy<F>(fronts: Fronts<F>): IncompleteReason | null {

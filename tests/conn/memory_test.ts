@@ -88,7 +88,7 @@ Deno.test("sixty thousand commands under way at once are all paired", () => {
 });
 
 Deno.test("a busy connection that is joined keeps few messages until it is known whose they are", () => {
-  const trace = new Trace({ protocols: plugins, memoryLimitBytes: LIMIT });
+  const trace = new Trace({ protocols: plugins, memoryLimitBytes: 4 * LIMIT });
   const talk = new Conversation({ remotePort: 6379, role: "client", fresh: false, stepNs: 5000 });
   const count = 100_000;
   for (let at = 0; at < count; at += 16) {

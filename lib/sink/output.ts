@@ -154,6 +154,7 @@ export class StreamOutput implements Output {
         const bytes = this.#takeJoined();
         for (let at = 0; at < bytes.length;) at += await this.#writer.write(bytes.subarray(at));
         this.#queuedBytes -= bytes.length;
+        free(bytes);
         this.#wake();
       }
     } catch (error) {
@@ -180,6 +181,7 @@ export class StreamOutput implements Output {
     for (const part of parts) {
       joined.set(part, at);
       at += part.length;
+      free(part);
     }
     return joined;
   }
@@ -189,6 +191,11 @@ export class StreamOutput implements Output {
     this.#onProgress = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** Gives memory back at once: the collector would let tens of MiB of written bytes stand. */
+function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** Standard output; if that is a regular file ("> out.ndjson"), it is written at once. */

@@ -13,19 +13,19 @@ import type {
   Side,
   Started,
   StitchContext,
-  Stitched,
   Timed,
 } from "../../protocols/protocol.ts";
-import { buildRecord, type RecordFacts } from "../record/build.ts";
+import type { RecordFacts } from "../record/build.ts";
 import type { ProtocolCounts } from "../stats.ts";
 import type { ByteStream } from "../stream/byte_stream.ts";
 import { Pairing, type Start } from "../stitch/pairing.ts";
 import { emptyQueue } from "../stitch/queue.ts";
 import type { DriverReport } from "../stream/driver_place.ts";
 import { FrameDriver } from "../stream/frame_driver.ts";
+import type { ConnLog, LogSubject } from "./conn_log.ts";
 import type { TrackerContext } from "./context.ts";
 import { Holdings } from "./holdings.ts";
-import type { ConnLog, LogSubject } from "./conn_log.ts";
+import { RecordsOut } from "./records_out.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Queues up to this long are stitched at every new frame. */
@@ -103,6 +103,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   #left = 0;
   #fresh = 0;
   readonly #holdings: Holdings<F>;
+  readonly #out: RecordsOut<F, S, X, T>;
   /** Frames since the state was asked what it holds; was one in progress then? */
   #unnoted = FEW_FRAMES;
   #wasInFrame = false;
@@ -129,6 +130,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
       queue: this.#responses,
     });
     this.#holdings = new Holdings(context, this.#requests, this.#responses);
+    this.#out = new RecordsOut(protocol, place, this.#counts);
     this.#timeoutNs = 1e6 *
       (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#stitchContext = {
@@ -180,8 +182,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   }
 
   advance(side: Side): void {
-    const [request, response] = [this.#requestDriver, this.#responseDriver];
-    const [driver, other] = side === "request" ? [request, response] : [response, request];
+    const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
+    const other = side === "request" ? this.#responseDriver : this.#requestDriver;
     const before = this.frames;
     driver.run();
     if (other.isWaiting && driver.next === undefined) other.run();
@@ -357,50 +359,16 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     const holdings = this.#holdings;
     const place = this.#place;
-    const { outbox } = place.context;
     const before = holdings.queueBytes;
     const exchanges = this.#protocol.stitch(this.#requests, this.#responses, stitch);
     holdings.settle();
-    const heldBytes = Math.max(0, before - holdings.queueBytes);
-    const isOverflow = stitch.overflow !== null;
-    if (outbox.passes(exchanges.length, heldBytes)) {
-      for (const stitched of exchanges) this.#emit(stitched, place.facts, isOverflow);
-    } else {
-      const facts = { ...place.facts }; // The connection may speak another protocol by then.
-      outbox.add(exchanges.length, heldBytes, (nth) => {
-        this.#emit(exchanges[nth] as Stitched<X>, facts, isOverflow);
-      });
+    if (exchanges.length > 0) {
+      const heldBytes = Math.max(0, before - holdings.queueBytes);
+      this.#out.send(exchanges, heldBytes, stitch.overflow !== null);
     }
     if (place.log !== null && place.log.level > 1) {
       const [requests, responses] = [this.#requests.length, this.#responses.length];
       place.log.stitched(place.subject, exchanges.length, requests, responses);
     }
-  }
-
-  #emit(stitched: Stitched<X>, facts: RecordFacts, isOverflow: boolean): void {
-    const place = this.#place;
-    const context = place.context;
-    const stats = context.stats;
-    if (stitched.request === null) stats.unmatchedResponses++;
-    else if (stitched.response === null) stats.unmatchedRequests++;
-    if (context.role !== undefined && context.role !== facts.role) {
-      stats.filteredRecords++;
-      return;
-    }
-    if (isOverflow) stats.abandon("memory_limit");
-    const record = buildRecord(stitched, facts, context.clock);
-    const counts = stitched.protocol === undefined
-      ? this.#counts
-      : context.stats.protocol(stitched.protocol);
-    counts.records++;
-    if (context.outlines && this.#protocol.outline(stitched.exchange).outcome === "error") {
-      counts.errors++;
-    }
-    if (record.incomplete !== undefined) {
-      if (record.incomplete.includes("late")) stats.cameLate(counts);
-      for (const reason of record.incomplete) stats.incompleteRecord(reason);
-    }
-    place.log?.record(place.subject, record, stitched.stream?.id);
-    context.emit(record, context.summaries ? this.#protocol.summarize(stitched.exchange) : null);
   }
 }

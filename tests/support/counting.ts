@@ -12,7 +12,7 @@ export class Work {
 
   parsed(result: ParseResult<unknown>, shown: number): void {
     this.calls++;
-    const isVain = result.kind === "need_more" || result.kind === "invalid";
+    const isVain = !("length" in result);
     this.bytes += isVain ? shown : Math.min(result.length, shown);
   }
 

@@ -26,7 +26,8 @@ export class Methods {
   }
 
   get newest(): MethodKind | null {
-    return this.#others[this.#others.length - 1] ?? this.#oldest;
+    const { length } = this.#others;
+    return length === 0 ? this.#oldest : this.#others[length - 1] ?? null;
   }
 
   push(method: string): void {

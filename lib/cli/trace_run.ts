@@ -146,7 +146,8 @@ export class TraceRun {
     const replay = saved === null ? {} : { ...saved.counts(), not_read: notRead };
     const stats = { ...this.#stats.toJSON(), kernel: kernelCounters, replay };
     if (this.#statsFile !== null) saveStats(this.#statsFile, this.#options, stats);
-    if (this.run.endReason === "reader_gone") return;
+    // It may have been found gone only as the last records were written, behind the run's end.
+    if (this.run.endReason === "reader_gone" || this.#sink.state.readerGone) return;
     if (this.#options.stats === true) {
       for (const line of statsLines({ ...stats })) {
         log.error(line);

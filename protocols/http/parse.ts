@@ -96,7 +96,7 @@ export function abandon(context: Context): Remains<HttpFrame> | null {
     remains = { frame, redacted: head.redacted };
   }
   if (context.ended) reader.reset();
-  else disturb(state, side);
+  else disturb(state, side, context.gapBytes > 0);
   return remains;
 }
 

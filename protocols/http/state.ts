@@ -87,6 +87,8 @@ export class HttpState {
    * before it is whole and is paired. Phase.PEEK decides where it is not known.
    */
   uncertain = false;
+  /** Bytes of a response were lost since the last request: it may have been the answer to that one. */
+  missedAnswer = false;
   /**
    * The client was seen to send a request before the last one was answered. Habit (habit.ts) learns
    * that from pairs: too late for the first of them.
@@ -128,20 +130,25 @@ export function standsAlone(state: HttpState, side: Side): boolean {
 }
 
 /** The last request was a CONNECT: its answer tells whether what is behind it is HTTP at all. */
-export function awaitsTunnel({ methods, uncertain }: HttpState): boolean {
-  return methods.newest === "CONNECT" && !uncertain;
+export function awaitsTunnel({ methods, missedAnswer }: HttpState): boolean {
+  return methods.newest === "CONNECT" && !missedAnswer;
 }
 
-/** Bytes of `side` were lost: forgets its half-read message, and no longer trusts `methods`. */
-export function disturb(state: HttpState, side: Side): void {
+/**
+ * Bytes of `side` were no message, or (`isGap`) were lost: forgets its half-read message, and no longer
+ * trusts `methods`.
+ */
+export function disturb(state: HttpState, side: Side, isGap = false): void {
   state[side].reset();
   state.uncertain = true;
+  if (isGap && side === "response") state.missedAnswer = true;
 }
 
 export function pushMethod(state: HttpState, method: string): void {
   const { methods } = state;
   if (methods.length > 0 && !state.uncertain) state.pipelined = true;
   methods.push(method);
+  state.missedAnswer = false;
 }
 
 /** Takes the method of the request that the next response answers; null when it is not known. */

@@ -28,6 +28,12 @@ import { BufferPool } from "./stream/buffer_pool.ts";
 const MAX_FRAME_BYTES = 16 << 20;
 /** V8 lets its heap grow by a third before it collects (V8_FLAGS), and allocators keep some: that counts, too. */
 const LIVE_SHARE = 5 / 8;
+/** So does what is allocated while V8 marks, for some 140 ms on a busy machine. */
+const WHILE_MARKING_BYTES = 20 << 20;
+/** Of small limits so much is live all the same. */
+const LEAST_SHARE = 1 / 4;
+/** Of what is live, one connection may queue so much. */
+const ONE_SHARE = 4 / 5;
 
 export interface PipelineOptions {
   protocols: readonly Plugin[];
@@ -90,7 +96,7 @@ export class Pipeline {
       summaries: options.summaries,
       outlines: options.outlines ?? false,
       maxFrameBytes: Math.min(MAX_FRAME_BYTES, options.memoryLimitBytes / 4),
-      maxQueuedBytes: options.memoryLimitBytes / 2,
+      maxQueuedBytes: liveBytes(options.memoryLimitBytes) * ONE_SHARE,
       stats,
       pool: new BufferPool(),
       clock: options.clock ?? new WallClock(start),
@@ -109,7 +115,7 @@ export class Pipeline {
       weighs: false,
       trackers: 0,
     };
-    this.#table = new ConnTable(this.#context, options.memoryLimitBytes * LIVE_SHARE);
+    this.#table = new ConnTable(this.#context, liveBytes(options.memoryLimitBytes));
     this.#filter = options.filter;
     this.#pids = new Set(options.filter?.pids);
   }
@@ -174,6 +180,11 @@ export class Pipeline {
       (names.length === 0 || names.includes(comm ?? "")) &&
       (ports.length === 0 || ports.some(isAt));
   }
+}
+
+/** How much may be kept, so that the process takes twice `limitBytes` at most beyond what it begins with. */
+function liveBytes(limitBytes: number): number {
+  return Math.max(limitBytes * LEAST_SHARE, limitBytes * LIVE_SHARE - WHILE_MARKING_BYTES);
 }
 
 function isSelective(filter: PipelineOptions["filter"]): boolean {

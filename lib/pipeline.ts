@@ -29,7 +29,7 @@ const MAX_FRAME_BYTES = 16 << 20;
 /** V8 lets its heap grow by a third before it collects (V8_FLAGS), and allocators keep some: that counts, too. */
 const LIVE_SHARE = 5 / 8;
 /** So does what is allocated while V8 marks, for some 140 ms on a busy machine. */
-const WHILE_MARKING_BYTES = 20 << 20;
+const WHILE_MARKING_BYTES = 24 << 20;
 /** Of small limits so much is live all the same. */
 const LEAST_SHARE = 1 / 4;
 /** Of what is live, one connection may queue so much. */

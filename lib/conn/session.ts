@@ -104,6 +104,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   #fresh = 0;
   readonly #holdings: Holdings<F>;
   readonly #out: RecordsOut<F, S, X, T>;
+  /** Loss reports before it began. */
+  readonly #lossesBefore: number;
   /** Frames since the state was asked what it holds; was one in progress then? */
   #unnoted = FEW_FRAMES;
   #wasInFrame = false;
@@ -113,6 +115,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#place = place;
     const { context, transport, start, unseen } = place;
     const { maxFrameBytes, pool } = context;
+    this.#lossesBefore = context.losses;
     this.#counts = context.stats.protocol(protocol.name);
     const state = protocol.createState(trace, place.inherited);
     const pairing = new Pairing(start, unseen);
@@ -327,7 +330,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     const stitch = this.#stitchContext;
     this.#fresh = 0;
     stitch.nowNs = this.#place.context.nowNs;
-    stitch.nothingLost = this.#place.context.losses === 0;
+    stitch.nothingLost = this.#place.context.losses === this.#lossesBefore;
     stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
     stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
     this.#handOver();

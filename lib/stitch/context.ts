@@ -18,7 +18,7 @@ export interface StitchContext<S> {
   ended: "closed" | "trace_end" | null;
   /** Set when more is queued than memory allows: every queue must be emptied, for that reason. */
   overflow: IncompleteReason | null;
-  /** No event of the trace was lost, as far as that is known. */
+  /** No event of the trace was lost since the protocol began, as far as that is known. */
   nothingLost: boolean;
   /** Both sides have ended, and nothing is missing behind the last message of either. */
   allSeen: boolean;

@@ -140,8 +140,9 @@ function atRest<F>(
   const hasWaited = nowNs - newest.endNs >= SILENCE_NS;
   if (surplus !== null && (ended !== null || hasWaited)) {
     const isQuiet = !answering && (after?.startNs ?? nowNs) - newest.endNs >= SILENCE_NS;
-    // The answers in excess may be those of requests that were lost since, the last ones.
-    const isKnown = isQuiet && (surplus === 0 || context.nothingLost);
+    // The last requests may have been lost, whose answers are in excess; or the last answers, which
+    // those of requests before the join make up for.
+    const isKnown = isQuiet && context.nothingLost;
     return { count: surplus, isCertain: isKnown || context.allSeen };
   }
   const late = nowNs - (requests[from] as Timed<F>).endNs >= requestTimeoutNs;

@@ -24,7 +24,7 @@ Deno.test("what is unanswered when its connection is given up was not closed", (
   assert.ok(of.stats.evicted > 100);
   assert.equal(of.records.length, of.stats.evicted);
   assert.deepEqual([...new Set(brief(of))], ["lines server a/null trace_end"]);
-  const peers = trace();
+  const peers = trace({ memoryLimitBytes: 256 << 20 });
   for (let remotePort = 1; remotePort <= 4097; remotePort++) {
     const options = { transport: "datagram", role: "client", hint: false, remotePort } as const;
     peers.feedAll(new Conversation(options).say("request", "?a\n").entries);

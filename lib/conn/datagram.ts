@@ -13,7 +13,7 @@ import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackedConnection } from "./subject.ts";
 import type { TrackerContext } from "./context.ts";
-import { detect, type Head } from "./detect.ts";
+import { detect, type Head, MAX_MISSES } from "./detect.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 
@@ -24,7 +24,6 @@ const PEER_IDLE_NS = 10e9;
 const FORGOTTEN_AT_ONCE = 256;
 /** Of memory, beside what every tracker takes: streams, addresses, a session. */
 const PEER_BYTES = 2048;
-const MAX_MISSES = 64;
 const ADDRESS_BYTES = 16;
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: true };
 

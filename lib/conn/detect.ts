@@ -11,6 +11,8 @@ import type { Role } from "./context.ts";
 
 /** A head is looked at up to this size; a protocol still unsure by then is not it. */
 export const PROBE_BYTES = 4096;
+/** Operations without a match after which a connection, or a datagram socket's peer, is given up. */
+export const MAX_MISSES = 64;
 
 /** First bytes of one direction. */
 export interface Head {

@@ -56,11 +56,6 @@ export class Holdings<F> {
   /** Called when frames may have been queued or taken off. In long queues some that are gone may still count. */
   settle(): void {
     const length = this.#requests.length + this.#responses.length;
-    if (length === 0) {
-      this.#counted = 0;
-      this.#weighs = false;
-      return this.#setQueue(0);
-    }
     if (length > FEW) {
       this.#addNew(this.#requests);
       this.#addNew(this.#responses);

@@ -7,16 +7,13 @@
  */
 import type { IncompleteReason, Started } from "../../protocols/protocol.ts";
 import type { BothDirections } from "./both_directions.ts";
-import { detect, type Detected, fitsAny, type Head, PROBE_BYTES } from "./detect.ts";
+import { detect, type Detected, fitsAny, type Head, MAX_MISSES, PROBE_BYTES } from "./detect.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import type { OneDirection } from "./one_direction.ts";
 import type { Start } from "../stitch/pairing.ts";
 import { incompleteOfGap } from "../stream/gap.ts";
 import { readProxyHeader } from "./proxy_header.ts";
 import type { TrackedConnection } from "./subject.ts";
-
-/** Operations without a match after which a connection is given up. */
-export const MAX_MISSES = 64;
 
 const NO_HEAD: Head = { bytes: new Uint8Array(0), full: false };
 

@@ -32,10 +32,10 @@ import type { Owner } from "../stream/byte_stream.ts";
 import { BothDirections } from "./both_directions.ts";
 import type { Bequest, TrackedConnection } from "./subject.ts";
 import type { Role, TrackerContext } from "./context.ts";
-import { PROBE_BYTES } from "./detect.ts";
+import { MAX_MISSES, PROBE_BYTES } from "./detect.ts";
 import { FirstBytes } from "./first_bytes.ts";
 import type { FinalTotals, OneDirection } from "./one_direction.ts";
-import { MAX_MISSES, Prober } from "./prober.ts";
+import { Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
 import { UnknownTotals } from "./unknown.ts";
 

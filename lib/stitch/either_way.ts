@@ -45,7 +45,7 @@ export function pairEitherWay<F>(
 }
 
 /** Takes the answers out of `answers`, each with its ask out of `asks`, which `initiator` sent. */
-function takeAnswers<F>(
+export function takeAnswers<F>(
   asks: Timed<F>[],
   answers: Timed<F>[],
   initiator: Role,

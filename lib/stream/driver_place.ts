@@ -13,12 +13,7 @@ import type {
 import type { Pairing } from "../stitch/pairing.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { ByteStream } from "./byte_stream.ts";
-
-/** Maps bytes of a nested stream to those that carried them on the wire. */
-export interface WireMap {
-  /** Bytes on the wire of [from, to) of the nested stream. */
-  bytesBetween(from: number, to: number): number;
-}
+import type { WireMap } from "./wire_map.ts";
 
 /** What the driver reports to: counters, and connection logs. */
 export interface DriverReport {

@@ -7,7 +7,8 @@
  */
 import type { IncompleteReason, Loss, Side, Timed } from "../../protocols/protocol.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
-import type { DriverReport, WireMap } from "./driver_place.ts";
+import type { DriverReport } from "./driver_place.ts";
+import type { WireMap } from "./wire_map.ts";
 import { GAP_REASONS, gapName, incompleteOfGap, isUntoldGap } from "./gap.ts";
 
 /** A gap of one byte may be a FIN that was counted with the bytes. */

@@ -3,35 +3,9 @@ import type { TraceRecord } from "../../lib/record/record.ts";
 import { textWidth } from "../../lib/wire/escape.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
 import { plugins } from "../../protocols/registry.ts";
-import type { Output } from "../../lib/sink/output.ts";
 import { layout, TableSink } from "../../lib/sink/table.ts";
-import { JsonBuffer } from "../../lib/wire/json.ts";
 import { timeAt } from "../support/events.ts";
-
-class MemoryOutput implements Output {
-  text = "";
-  readonly batch = new JsonBuffer(64);
-  readerGone = false;
-  failure: unknown = null;
-  droppedRecords = 0;
-  write(text: string): void {
-    this.text += text;
-  }
-  written(): void {
-    this.text += new TextDecoder().decode(this.batch.bytes.subarray(0, this.batch.length));
-    this.batch.clear();
-  }
-  flush(): void {}
-  calm(): Promise<void> {
-    return Promise.resolve();
-  }
-  finish(): Promise<void> {
-    return Promise.resolve();
-  }
-  get lines(): string[] {
-    return this.text.split("\n").slice(0, -1);
-  }
-}
+import { MemoryOutput } from "../support/memory_output.ts";
 
 const record: TraceRecord = {
   time: timeAt("2026-11-21T12:34:56.123456789Z"),

@@ -16,40 +16,17 @@ import { Observer } from "../../lib/doctor/observe.ts";
 import { stagesOf } from "../../lib/doctor/stages.ts";
 import { judge } from "../../lib/doctor/verdict.ts";
 import { NdjsonSink } from "../../lib/sink/ndjson.ts";
-import type { Output } from "../../lib/sink/output.ts";
 import { TableSink } from "../../lib/sink/table.ts";
-import { JsonBuffer } from "../../lib/wire/json.ts";
 import { plugins } from "../../protocols/registry.ts";
 import { Pipeline } from "../../lib/pipeline.ts";
 import { Stats } from "../../lib/stats.ts";
+import { MemoryOutput } from "./memory_output.ts";
 import { DEFAULTS } from "./replay_records.ts";
 import { eventOf, START } from "./events.ts";
 
 /** No five characters of it come in the rest of the tests' traffic. */
 export const SECRET = "Zq7wVx3kPt9";
 const WINDOW = 5;
-
-class MemoryOutput implements Output {
-  text = "";
-  readonly batch = new JsonBuffer(64);
-  readerGone = false;
-  failure: unknown = null;
-  droppedRecords = 0;
-  write(text: string): void {
-    this.text += text;
-  }
-  written(): void {
-    this.text += new TextDecoder().decode(this.batch.bytes.subarray(0, this.batch.length));
-    this.batch.clear();
-  }
-  flush(): void {}
-  calm(): Promise<void> {
-    return Promise.resolve();
-  }
-  finish(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 /** All outputs, by name. */
 export interface Outputs {

@@ -299,6 +299,9 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
     this.#place.log?.frame(this.#place.subject, side, bytes);
+    // At once: the frames behind this one may depend on what the other side asks.
+    const other = side === "request" ? this.#responseDriver : this.#requestDriver;
+    if (other.isWaiting && this.next === undefined) other.run();
   }
 
   invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void {

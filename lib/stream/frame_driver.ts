@@ -236,12 +236,12 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   #takeFrame(result: Frame<F>): void {
     this.#begin();
-    const stream = this.#stream;
-    if (result.length > 0) stream.consume(result.length);
+    if (result.length > 0) this.#stream.consume(result.length);
     if (result.incomplete !== undefined) this.#front.note(result.incomplete);
+    // Before the frame is told of: the other side's bytes are the next protocol's, too.
+    if (result.next !== undefined) this.next = result.next;
     if (result.next?.isCarrying === true) this.#finishFrame();
     else this.#push(result.frame, result, result.unfoldedBytes ?? 0);
-    if (result.next !== undefined) this.next = result.next;
   }
 
   /** Takes a unit that carries a piece of a nested stream. */

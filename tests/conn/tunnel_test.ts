@@ -9,6 +9,7 @@ const CONNECT = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n";
 const CONNECTED = "HTTP/1.1 200 Connection established\r\n\r\n";
 const GET = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
+const UPGRADED = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 const HELLO = Uint8Array.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0]);
 
 interface Case {
@@ -115,6 +116,14 @@ const EARLY: (Omit<Case, "name"> & { name: string; early: string | Uint8Array; a
       inner: [["response", OK], ["request", GET], ["response", OK]],
       protocols: ["http", "http", "http"],
       bytes: [GET.length, OK.length],
+    },
+    {
+      name: "a request, the tunnel refused and the request answered in one operation",
+      early: GET,
+      answer: `HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno${UPGRADED}`,
+      inner: [],
+      protocols: ["http", "http"],
+      bytes: [GET.length, UPGRADED.length],
     },
     {
       name: "a request, never answered",

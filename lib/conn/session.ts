@@ -187,31 +187,30 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   advance(side: Side): void {
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     const other = side === "request" ? this.#responseDriver : this.#requestDriver;
-    const before = this.frames;
     driver.run();
     if (other.isWaiting && driver.next === undefined) other.run();
-    const frames = this.frames - before;
-    this.#stitchWhenDue(frames);
-    this.#noteStateWhenDue(driver.waits, frames);
+    this.#settle(driver.waits);
   }
 
   datagram(side: Side): void {
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
-    const before = driver.frames;
     driver.datagram();
-    const frames = driver.frames - before;
-    this.#stitchWhenDue(frames);
-    this.#noteStateWhenDue(driver.waits, frames);
+    this.#settle(driver.waits);
   }
 
   tick(): void {
     if (this.#queued > 0) this.#stitch();
   }
 
-  #stitchWhenDue(frames: number): void {
-    if (frames === 0) return;
-    this.#fresh += frames;
-    if (this.#left <= FEW_QUEUED || this.#fresh * GROWTH >= this.#left) this.#stitch();
+  /** Pairs what came, and counts what is held, when that is due. */
+  #settle(isInFrame: boolean): void {
+    const isDue = this.#left <= FEW_QUEUED || this.#fresh * GROWTH >= this.#left;
+    if (this.#fresh > 0 && isDue) this.#stitch();
+    // Between frames the state hardly changes: it is asked now and then, and about each part of one.
+    if (!isInFrame && !this.#wasInFrame && this.#unnoted < FEW_FRAMES) return;
+    this.#wasInFrame = isInFrame;
+    this.#unnoted = 0;
+    this.#noteState();
   }
 
   endSide(side: Side, reason: IncompleteReason): void {
@@ -255,15 +254,6 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     return this.#requests.length + this.#responses.length;
   }
 
-  /** Between frames the state hardly changes: it is asked now and then, and about each part of one. */
-  #noteStateWhenDue(isInFrame: boolean, frames: number): void {
-    this.#unnoted += frames;
-    if (!isInFrame && !this.#wasInFrame && this.#unnoted < FEW_FRAMES) return;
-    this.#wasInFrame = isInFrame;
-    this.#unnoted = 0;
-    this.#noteState();
-  }
-
   #noteState(): void {
     const protocol = this.#protocol;
     if (protocol.heldBytes !== undefined) {
@@ -298,6 +288,8 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   frame(side: Side, bytes: number): void {
     this.#counts.frames++;
+    this.#fresh++;
+    this.#unnoted++;
     this.#place.log?.frame(this.#place.subject, side, bytes);
     // At once: the frames behind this one may depend on what the other side asks.
     const other = side === "request" ? this.#responseDriver : this.#requestDriver;

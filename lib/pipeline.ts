@@ -112,6 +112,7 @@ export class Pipeline {
       hasOpens: options.hasOpens ?? false,
       queuedBytes: 0,
       outbox: new Outbox(options.memoryLimitBytes / 2),
+      behind: new Set(),
       weighs: false,
       trackers: 0,
     };
@@ -141,7 +142,12 @@ export class Pipeline {
     this.#table.onEvent(event);
   }
 
-  /** Hands out the records that earlier events left, until `turn` is over. True once none is left. */
+  /** The last event left something to do: catchUp() comes before the next one, or that one does it. */
+  get isBehind(): boolean {
+    return this.#context.behind.size > 0;
+  }
+
+  /** Does what earlier events left, until `turn` is over. True once nothing is left. */
   catchUp(turn: Turn): boolean {
     return this.#table.catchUp(turn);
   }

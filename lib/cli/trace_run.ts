@@ -127,6 +127,9 @@ export class TraceRun {
         recorder.onEvent(event);
         pipeline.onEvent(event);
       },
+      get isBehind(): boolean {
+        return pipeline.isBehind;
+      },
       catchUp: (turn) => pipeline.catchUp(turn),
       finish: (turn) => pipeline.finish(turn),
     });

@@ -29,7 +29,7 @@ import type {
 import type { ByteStream } from "./byte_stream.ts";
 import { BoundarySearch } from "./boundary_search.ts";
 import { contextOf, type DriverPlace } from "./driver_place.ts";
-import { isLength, isUnit, NO_PROGRESS, TOO_MANY } from "./distrust.ts";
+import { isLength, isUnit, MAX_AWAITING_BYTES, NO_PROGRESS, TOO_MANY } from "./distrust.ts";
 import { FrameInProgress } from "./frame_in_progress.ts";
 import { incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
@@ -220,7 +220,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         return true;
       case "wait":
         this.isWaiting = true;
-        if (shown > this.#place.maxFrameBytes) this.giveUp();
+        if (shown > Math.min(this.#place.maxFrameBytes, MAX_AWAITING_BYTES)) this.giveUp();
         return false;
       case "need_more":
         return this.#needMore(result.minBytes, bytes.length, shown, gapBytes);

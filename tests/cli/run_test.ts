@@ -72,6 +72,7 @@ async function runWith(
   let finished = false;
   during(run);
   await run.loop({
+    isBehind: false,
     catchUp: () => true,
     onEvent: (event) => run.emit(record(event.timeNs), null),
     finish: () => {
@@ -193,7 +194,7 @@ for (const { name, gone, ends } of counts) {
     const sinks = gone.map((isGone) => new CountingSink(isGone));
     const run = new Run(source, sinks, plain);
     const onEvent = (): void => run.emit(record(1), null);
-    await run.loop({ onEvent, catchUp: () => true, finish: () => true });
+    await run.loop({ onEvent, isBehind: false, catchUp: () => true, finish: () => true });
     equal(run.endReason, ends);
     for (const sink of sinks) equal(sink.records, run.records);
     deepEqual(sinks.map(({ isFinished }) => isFinished), [true, true]);
@@ -234,7 +235,12 @@ Deno.test("Run.loop() lets signals and output have a turn between the parts of t
     if (parts < 50) setImmediate(others);
   };
   setImmediate(others);
-  await run.loop({ onEvent: () => {}, catchUp: () => true, finish: () => ++parts === 50 });
+  await run.loop({
+    onEvent: () => {},
+    isBehind: false,
+    catchUp: () => true,
+    finish: () => ++parts === 50,
+  });
   equal(parts, 50);
   ok(turns > 40, `${turns} turns of others`);
 });

@@ -107,8 +107,9 @@ export class ConnTracker {
     direction.add(event, owner, losses);
     const other = this.#both.other(direction);
     // Requests that wait behind a loss may have had their time: they go first, see requestsFirst.
-    if (this.#session !== null) other.expire(nowNs, losses);
-    this.#settle(other, direction);
+    const isDue = other.assembler.waits && this.#session !== null;
+    if (isDue) other.expire(nowNs, losses);
+    if (isDue || !this.#lookAt(direction)) this.#settle(other, direction);
     direction.stream.keep();
   }
 

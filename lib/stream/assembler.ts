@@ -76,7 +76,8 @@ export class Assembler {
 
   /** Bytes that waited may be handed on, which one call did not do with all of them. */
   get isBehind(): boolean {
-    const first = this.#waiting?.[this.#first];
+    if (this.#waiting === null) return false;
+    const first = this.#waiting[this.#first];
     return first !== undefined && (this.#isFlushing || first.position <= this.stream.end);
   }
 

@@ -50,6 +50,8 @@ export interface TrackerContext {
   queuedBytes: number;
   /** Exchanges that wait to become records, if one event completed very many. */
   readonly outbox: Outbox;
+  /** Where events come from keeps so much of the traffic, too. */
+  readonly source: { readonly heldBytes: number };
   /** Memory is short: frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

@@ -235,6 +235,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
     maxQueuedBytes: 32 << 20,
     outbox: new Outbox(Infinity),
     queuedBytes: 0,
+    source: { heldBytes: 0 },
     weighs: false,
     trackers: 0,
   };

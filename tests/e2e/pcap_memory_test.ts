@@ -7,7 +7,7 @@ import { peakOf } from "../support/peak.ts";
 
 const LIMIT_MIB = 64;
 /** A part of each load: what is kept has long come to its bound by then. */
-const PART = 1 / 4;
+const PART = 1 / 8;
 const LOADS = [
   { name: "uploads in segments, 500 connections", isPacked: true },
   { name: "uploads, segments out of order and lost" },

@@ -242,6 +242,8 @@ export class Connection implements TrackedConnection {
     }
     this.#socketAtEnd()?.finish(why, this.#plaintexts !== null, this.#final);
     this.#datagrams?.finish(why);
+    // It is kept for a while yet, to tell what comes late; its trackers are done with.
+    this.#socket = this.#datagrams = this.#plaintexts = null;
   }
 
   /** Takes the addresses that a PROXY header named. */

@@ -57,6 +57,8 @@ export interface TrackerContext {
   readonly outbox: Outbox;
   /** What the last event left to do: done before the next one is taken. */
   readonly behind: Set<Behind>;
+  /** Where events come from keeps so much of the traffic, too. */
+  readonly source: { readonly heldBytes: number };
   /** Memory is short: frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

@@ -239,7 +239,7 @@ export class ConnTable {
     const context = this.#context;
     return context.pool.heldBytes + context.stats.waitingBytes +
       this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
-      context.queuedBytes;
+      context.queuedBytes + context.source.heldBytes;
   }
 
   /** Memory may be beyond the limit: weighs queued frames until it is not, then ends connections. */

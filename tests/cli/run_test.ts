@@ -14,6 +14,7 @@ const base = { low: 0, high: 0 };
 /** Ticks, one for each time given, a few a drain; live until stopped, and then some. */
 class FakeSource implements CaptureSource {
   readonly start = { base, wallSeconds: 0, wallNanos: 0, way: "fake", hostname: "", kernel: "" };
+  readonly heldBytes = 0;
   stops = 0;
   waits = 0;
   readonly #times: number[];

@@ -242,6 +242,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
     outbox: new Outbox(Infinity),
     queuedBytes: 0,
     behind: new Set(),
+    source: { heldBytes: 0 },
     weighs: false,
     trackers: 0,
   };

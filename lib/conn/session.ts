@@ -12,7 +12,6 @@ import type {
   Protocol,
   Side,
   Started,
-  StitchContext,
   Timed,
 } from "../../protocols/protocol.ts";
 import type { RecordFacts } from "../record/build.ts";
@@ -26,6 +25,7 @@ import type { ConnLog, LogSubject } from "./conn_log.ts";
 import type { TrackerContext } from "./context.ts";
 import { Holdings } from "./holdings.ts";
 import { RecordsOut } from "./records_out.ts";
+import { StitchFacts } from "./stitch_facts.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Queues up to this long are stitched at every new frame. */
@@ -95,17 +95,12 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   readonly #responses = emptyQueue<Timed<F>>();
   readonly #requestDriver: FrameDriver<F, S, X, T>;
   readonly #responseDriver: FrameDriver<F, S, X, T>;
-  readonly #stitchContext: StitchContext<S>;
-  readonly #timeoutNs: number;
-  /** All bytes of the request side came, or were found missing. */
-  #requestsEnded = false;
+  readonly #stitchFacts: StitchFacts<S>;
   /** How many frames the last stitching left in the queues, and how many came since. */
   #left = 0;
   #fresh = 0;
   readonly #holdings: Holdings<F>;
   readonly #out: RecordsOut<F, S, X, T>;
-  /** Loss reports before it began. */
-  readonly #lossesBefore: number;
   /** Frames since the state was asked what it holds; was one in progress then? */
   #unnoted = FEW_FRAMES;
   #wasInFrame = false;
@@ -115,7 +110,6 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#place = place;
     const { context, transport, start, unseen } = place;
     const { maxFrameBytes, pool } = context;
-    this.#lossesBefore = context.losses;
     this.#counts = context.stats.protocol(protocol.name);
     const state = protocol.createState(trace, place.inherited);
     const pairing = new Pairing(start, unseen);
@@ -134,20 +128,16 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     });
     this.#holdings = new Holdings(context, this.#requests, this.#responses);
     this.#out = new RecordsOut(protocol, place, this.#counts);
-    this.#timeoutNs = 1e6 *
-      (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS);
-    this.#stitchContext = {
+    this.#stitchFacts = new StitchFacts({
       state,
-      nowNs: 0,
-      requestTimeoutNs: this.#timeoutNs,
       pairing,
-      answering: false,
-      ended: null,
-      overflow: null,
-      nothingLost: true,
-      allSeen: false,
-      allRequests: false,
-    };
+      requestTimeoutNs: 1e6 *
+        (context.requestTimeoutMs ?? protocol.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS),
+      context,
+      requestDriver: this.#requestDriver,
+      responseDriver: this.#responseDriver,
+      responseStream: place.responseStream,
+    });
     if (start !== "seen" && transport === "stream") this.#findStarts();
     if (start === "joined") {
       this.#requestDriver.join(unseen);
@@ -214,14 +204,14 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   }
 
   endSide(side: Side, reason: IncompleteReason): void {
-    if (side === "request") this.#requestsEnded = true;
+    if (side === "request") this.#stitchFacts.requestsEnded = true;
     const driver = side === "request" ? this.#requestDriver : this.#responseDriver;
     driver.end(reason);
     this.advance(side);
   }
 
   finish(reason: "closed" | "trace_end", isFinal: boolean): void {
-    if (isFinal) this.#requestsEnded = true;
+    if (isFinal) this.#stitchFacts.requestsEnded = true;
     this.#requestDriver.end(reason);
     this.#responseDriver.end(reason);
     this.#requestDriver.run();
@@ -230,14 +220,14 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#responseDriver.stopWaiting();
     const isBehindGap = this.#requestDriver.isBehindGap || this.#responseDriver.isBehindGap;
     // A loss at the very end shows only where final positions are known.
-    this.#stitchContext.allSeen = !isBehindGap && (isFinal || this.#place.context.losses === 0);
-    this.#stitchContext.ended = reason;
+    this.#stitchFacts.allSeen = !isBehindGap && (isFinal || this.#place.context.losses === 0);
+    this.#stitchFacts.ended = reason;
     this.#stitch();
     this.#forget();
   }
 
   settle(): void {
-    this.#stitchContext.ended = "closed";
+    this.#stitchFacts.ended = "closed";
     this.#stitch();
     this.#forget();
   }
@@ -257,7 +247,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   #noteState(): void {
     const protocol = this.#protocol;
     if (protocol.heldBytes !== undefined) {
-      this.#holdings.setState(protocol.heldBytes(this.#stitchContext.state));
+      this.#holdings.setState(protocol.heldBytes(this.#stitchFacts.state));
     } else {
       const { maxBodyBytes } = this.#place.context;
       const skipped = Math.min(this.#requestDriver.skippedBytes, maxBodyBytes) +
@@ -294,25 +284,25 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     // At once: the frames behind this one may depend on what the other side asks.
     const other = side === "request" ? this.#responseDriver : this.#requestDriver;
     if (other.isWaiting && this.next === undefined) other.run();
-    if (this.#stitchContext.pairing.wasDisturbed) this.#stitchBetween();
+    if (this.#stitchFacts.pairing.wasDisturbed) this.#stitchBetween();
   }
 
   invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void {
     this.#stitchBetween();
-    this.#stitchContext.pairing.wasDisturbed = true;
+    this.#stitchFacts.pairing.wasDisturbed = true;
     this.#place.context.stats.invalidFrame(this.#protocol.name, reason);
     this.#place.log?.invalid(this.#place.subject, side, reason, bytes, position);
   }
 
   resync(side: Side, droppedBytes: number): void {
-    this.#stitchContext.pairing.wasDisturbed = true;
+    this.#stitchFacts.pairing.wasDisturbed = true;
     this.#place.context.stats.resync(droppedBytes);
     this.#place.log?.resync(this.#place.subject, side, droppedBytes);
   }
 
   abandoned(_side: Side, reason: IncompleteReason): void {
     const isEnd = reason === "closed" || reason === "trace_end";
-    if (!isEnd) this.#stitchContext.pairing.wasDisturbed = true;
+    if (!isEnd) this.#stitchFacts.pairing.wasDisturbed = true;
     this.#place.context.stats.abandon(reason);
   }
 
@@ -333,12 +323,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
   }
 
   #stitch(): void {
-    const stitch = this.#stitchContext;
     this.#fresh = 0;
-    stitch.nowNs = this.#place.context.nowNs;
-    stitch.nothingLost = this.#place.context.losses === this.#lossesBefore;
-    stitch.allRequests = this.#requestsEnded && !this.#requestDriver.isBehindGap;
-    stitch.answering = this.#responseDriver.waits || this.#place.responseStream.gapBytes > 0;
     this.#handOver();
     if (this.#holdings.queueBytes > this.#place.context.maxQueuedBytes) this.#relieve();
     this.#left = this.#queued;
@@ -350,7 +335,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     this.#holdings.weigh();
     if (this.#holdings.queueBytes <= context.maxQueuedBytes) return;
     log?.evicted(subject, "too many unanswered");
-    const stitch = this.#stitchContext;
+    const stitch = this.#stitchFacts;
     const { wasDisturbed, reason } = stitch.pairing;
     stitch.overflow = wasDisturbed ? reason : "trace_end";
     this.#handOver();
@@ -365,7 +350,7 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   /** Takes what is complete off the queues, and sends it on its way. */
   #handOver(): void {
-    const stitch = this.#stitchContext;
+    const stitch = this.#stitchFacts;
     const holdings = this.#holdings;
     const place = this.#place;
     const before = holdings.queueBytes;

@@ -50,7 +50,7 @@ export function nothingToPair(
 ): boolean {
   if (responses.length > 0 || context.ended !== null || context.overflow !== null) return false;
   const oldest = requests[context.pairing.shown];
-  return oldest === undefined || context.answering || !isLate(oldest, context);
+  return oldest === undefined || !isLate(oldest, context) || context.answering;
 }
 
 export function pairInOrder<F>(

@@ -12,6 +12,7 @@ const SLACK = 64;
 export type MethodKind = "HEAD" | "CONNECT" | "";
 
 export class Methods {
+  newest: MethodKind | null = null;
   #oldest: MethodKind | null = null;
   /** Those behind it, from #at on. */
   readonly #others: MethodKind[] = [];
@@ -25,14 +26,14 @@ export class Methods {
     return this.#oldest;
   }
 
-  get newest(): MethodKind | null {
-    const { length } = this.#others;
-    return length === 0 ? this.#oldest : this.#others[length - 1] ?? null;
+  get isEmpty(): boolean {
+    return this.#oldest === null;
   }
 
   push(method: string): void {
     if (this.length >= MAX_METHODS) this.take();
     const kind = method === "HEAD" || method === "CONNECT" ? method : "";
+    this.newest = kind;
     if (this.#oldest === null) this.#oldest = kind;
     else this.#others.push(kind);
   }
@@ -40,13 +41,13 @@ export class Methods {
   /** Takes the oldest off. */
   take(): MethodKind | null {
     const kind = this.#oldest;
-    if (this.#others.length === 0) this.#oldest = null;
+    if (this.#others.length === 0) this.#oldest = this.newest = null;
     else this.#shift();
     return kind;
   }
 
   clear(): void {
-    this.#oldest = null;
+    this.#oldest = this.newest = null;
     this.#others.length = 0;
     this.#at = 0;
   }

@@ -221,7 +221,7 @@ function beginResponse(
   const method = takeMethod(state);
   reader.answersTunnel = answersTunnel;
   // A client that expects "100 Continue" sends no body after a final response (RFC 9110, 10.1.1).
-  if (state.methods.length === 0) state.request.isRefused = state.request.awaitsLeave;
+  if (state.methods.isEmpty) state.request.isRefused = state.request.awaitsLeave;
   const isTunnel = status === 101 || (method === "CONNECT" && status < 300);
   if (isTunnel || method === "HEAD" || status === 204 || status === 304) {
     if ((status === 204 || isTunnel) && (head.contentLength > 0 || head.hasTransferEncoding)) {

@@ -149,7 +149,7 @@ export function disturb(state: HttpState, side: Side, isGap = false): void {
 
 export function pushMethod(state: HttpState, method: string): void {
   const { methods } = state;
-  if (methods.length > 0 && !state.uncertain) state.pipelined = true;
+  if (!methods.isEmpty && !state.uncertain) state.pipelined = true;
   methods.push(method);
   state.missedAnswer = false;
 }
@@ -157,7 +157,7 @@ export function pushMethod(state: HttpState, method: string): void {
 /** Takes the method of the request that the next response answers; null when it is not known. */
 export function takeMethod(state: HttpState): MethodKind | null {
   const { methods } = state;
-  if (methods.length === 0) {
+  if (methods.isEmpty) {
     state.uncertain = true;
     return null;
   }

@@ -16,6 +16,7 @@ export type { Role };
 export interface TrackerContext {
   readonly plugins: readonly Started[];
   readonly showUnknown: boolean;
+  readonly showEncrypted: boolean;
   /** Only records of this role of the traced process. */
   readonly role: Role | undefined;
   /** --max-body. */

@@ -8,7 +8,7 @@
 import type { IncompleteReason } from "../../protocols/protocol.ts";
 import { Direction, Entry, Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import type { LiveFacts } from "../record/build.ts";
+import { factsOf, type LiveFacts } from "../record/build.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackedConnection } from "./subject.ts";
@@ -51,15 +51,7 @@ class Peer {
     this.#port = port;
     this.#egress = new ByteStream(context.pool);
     this.#ingress = new ByteStream(context.pool);
-    this.facts = {
-      protocol: "unknown",
-      role: undefined,
-      local: connection.local,
-      remote,
-      conn: connection.id,
-      library: "",
-      proxy: undefined,
-    };
+    this.facts = factsOf({ local: connection.local, remote, id: connection.id }, "");
     context.trackers++;
     context.queuedBytes += PEER_BYTES;
   }

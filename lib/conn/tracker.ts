@@ -26,7 +26,7 @@ import {
 import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Passing } from "../capture/source.ts";
-import type { LiveFacts } from "../record/build.ts";
+import { factsOf, type LiveFacts } from "../record/build.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import { BothDirections } from "./both_directions.ts";
@@ -76,15 +76,7 @@ export class ConnTracker {
     this.#context = context;
     this.#connection = connection;
     this.#plaintext = plaintext;
-    this.#facts = {
-      protocol: "unknown",
-      role: undefined,
-      local: connection.local,
-      remote: connection.remote,
-      conn: connection.id,
-      library: source === 0 ? "" : SOURCES[source] ?? "",
-      proxy: connection.proxy,
-    };
+    this.#facts = factsOf(connection, source === 0 ? "" : SOURCES[source] ?? "");
     this.#both = new BothDirections(context, this.#facts);
     this.#prober = new Prober(context, connection, this.#both);
     context.trackers++;
@@ -170,10 +162,12 @@ export class ConnTracker {
     const session = this.#session;
     session?.finish(reason, final !== null);
     // A protocol without any frame was a mistake: the connection is unknown.
-    if (session === null || session.frames === 0) {
-      if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
-      if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
+    const isUnread = session === null || session.frames === 0;
+    if (session !== null && isUnread) {
+      this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
     }
+    const isShown = this.#context.showUnknown && (isUnread || this.#isShownEncrypted);
+    if (isShown && !isEncrypted) this.#report(reason);
     this.#both.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
@@ -298,7 +292,7 @@ export class ConnTracker {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
-    else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
+    else if (session.frames > 0 && this.#unconfirmed === null) this.#forgetTotals();
     // After one refusal a single failure is enough: no more bytes are lost to a wrong guess.
     else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
       this.#refuse();
@@ -311,8 +305,7 @@ export class ConnTracker {
     const role = this.#facts.role ?? "client";
     this.#setUnknown();
     this.#prober.handOver();
-    // A connection that gave records is not reported as unknown.
-    if (session.frames > 0) this.#totals = null;
+    if (session.frames > 0) this.#forgetTotals();
     const { to, opaque } = next;
     if (opaque !== undefined && to === null) return this.#recognise(opaque);
     this.#totals = null;
@@ -329,6 +322,16 @@ export class ConnTracker {
     if (plugin !== undefined) return this.#start(plugin, role, inherited);
     this.#countAnew();
     this.#giveUp(`switched to ${to}`);
+  }
+
+  /** A connection that gave records is not reported as unknown, unless encrypted ones are asked for. */
+  #forgetTotals(): void {
+    if (!this.#isShownEncrypted) this.#totals = null;
+    else if (this.#totals !== null) this.#totals.tls = true;
+  }
+
+  get #isShownEncrypted(): boolean {
+    return this.#context.showEncrypted && this.#plugin?.isAlwaysTried === true;
   }
 
   /** The bytes are encrypted: they are only counted from here on. */

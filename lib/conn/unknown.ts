@@ -205,7 +205,7 @@ export class UnknownTotals {
     }
     const why = {
       tried: context.plugins
-        .filter(({ names, transports }) => names.length > 0 && transports.includes(transport))
+        .filter((each) => !each.isAlwaysTried && each.transports.includes(transport))
         .map(({ name }) => ({ protocol: name, why: this.#refused.get(name) ?? "no_match" })),
       tls: this.tls ? "encrypted: TLS records" : undefined,
     };

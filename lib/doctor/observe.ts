@@ -126,6 +126,8 @@ export class Observer implements ConnLog {
   record(on: LogSubject, record: TraceRecord): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
+    // A handshake tells nothing of what is said behind it.
+    if (record.protocol === "tls" && record.request !== null && record.response !== null) return;
     facts.records++;
     if (record.request === null) facts.withoutRequest++;
     else if (record.response === null) facts.withoutResponse++;

@@ -1,5 +1,5 @@
 /**
- * TLS connections, byte for byte: each gives one record of an unknown connection that says so.
+ * TLS connections, byte for byte: each is one handshake.
  *
  * Origin: both ends of Python's ssl over memory (OpenSSL 3.0.19), a self-signed certificate for
  * "example.test" and its key made for this alone; a step is what one end said at once. Composed of
@@ -139,6 +139,4 @@ export const samples: Sample[] = [
   stream("TLS 1.2", older),
   stream("the certificate is refused", refused),
   stream("only a hello came", latest.slice(0, 1)),
-  stream("begun before: data of both sides", latest.slice(-3, -1)),
-  stream("begun before: data of the server", older.slice(5, 6)),
 ];

@@ -113,9 +113,7 @@ function parseHandshake(bytes: Uint8Array, length: number, { side, state }: Cont
   messages.add(bytes, HEADER_BYTES, length, (kind, body) => {
     taken++;
     if (side === "response") takeFromServer(kind, body, state);
-    else if (kind === Kind.CLIENT_HELLO) {
-      isCut = takeHello(readClientHello(body, state.options.maxBodyBytes), state);
-    }
+    else if (kind === Kind.CLIENT_HELLO) isCut ||= takeClientHello(body, state);
   });
   if (taken === 0) return { kind: "skip", length };
   if (!state.hasHello) return notRead(length, state);
@@ -131,12 +129,15 @@ function isInitial(bytes: Uint8Array, { handshake: { request, retry } }: TlsStat
   return retry === null && bytes[MINOR] === INITIAL_MINOR;
 }
 
-/** True when not all of it is shown. */
+/** True when not all of it is shown. Of a second one, the first is: what the client would rather have. */
+function takeClientHello(body: TlsReader, state: TlsState): boolean {
+  state.awaitsRetry = false;
+  if (state.handshake.request !== null) return false;
+  return takeHello(readClientHello(body, state.options.maxBodyBytes), state);
+}
+
 function takeHello(hello: ClientHello | null, state: TlsState): boolean {
   if (hello === null) return false;
-  state.awaitsRetry = false;
-  // Of a second one, the first is shown: what the client would rather have.
-  if (state.handshake.request !== null) return false;
   state.handshake.request = hello.shown;
   state.sessionId = hello.sessionId;
   return hello.isCut;

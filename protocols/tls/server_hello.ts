@@ -69,6 +69,7 @@ function readExtensions(message: TlsReader, legacy: number): Extensions {
   while (extensions.left > 0) {
     const type = extensions.u16();
     const data = extensions.vector16();
+    if (extensions.failed) break;
     if (type === Extension.SUPPORTED_VERSIONS) said.version = data.u16() || legacy;
     else if (type === Extension.ALPN) said.alpn = data.vector16().vector8().name();
     else if (type === Extension.KEY_SHARE) said.group = groupName(data.u16());

@@ -32,10 +32,29 @@ export function stitch(
     requests.length = responses.length = 0;
     state.isOver = state.isTold = true;
   }
-  if (!isNew || !state.hasHello) return [];
-  const stitched = joinHalves<TlsExchange>(exchange, asked, answer, null);
-  const lost = lossesBefore(asked, answer, context);
-  return [{ ...stitched, incomplete: mergeReasons(stitched.incomplete, [...lost, ...reasons]) }];
+  return isNew && state.hasHello ? [joined(exchange, asked, answer, reasons, context)] : [];
+}
+
+function joined(
+  exchange: TlsExchange,
+  asked: Timed<TlsFrame> | null,
+  answer: Timed<TlsFrame> | null,
+  reasons: IncompleteReason[],
+  { pairing }: StitchContext<TlsState>,
+): Stitched<TlsExchange> {
+  const request = exchange.request === null ? null : asked;
+  const response = exchange.response === null ? null : answer;
+  const missing: IncompleteReason[] = [];
+  // On a connection that was seen from its start, only a loss hides a hello.
+  if (exchange.request === null) {
+    missing.push(pairing.noRequest === "one_way" ? "gap" : pairing.noRequest);
+  } else if (exchange.response === null && reasons.length === 0) missing.push("gap");
+  const lost = request?.frame.isInitial === false ? request.loss : null;
+  if (lost !== null) missing.push(lost.reason);
+  const lostOfServer = response?.loss ?? null;
+  if (lostOfServer !== null && !lostOfServer.isJoin) missing.push(lostOfServer.reason);
+  const stitched = joinHalves(exchange, request, response, null);
+  return { ...stitched, incomplete: mergeReasons(stitched.incomplete, [...missing, ...reasons]) };
 }
 
 /**
@@ -74,22 +93,6 @@ function whyNow(
   if (end !== null) return [...late, end];
   if (asked === null || asked.shown || nowNs - asked.endNs < requestTimeoutNs) return null;
   return state.handshake.response === null ? ["no_response"] : ["timeout"];
-}
-
-/** What may be missing before the halves. */
-function lossesBefore(
-  asked: Timed<TlsFrame> | null,
-  answer: Timed<TlsFrame> | null,
-  { pairing }: StitchContext<TlsState>,
-): IncompleteReason[] {
-  const reasons: IncompleteReason[] = [];
-  // On a connection that was seen from its start only a loss hides the hello.
-  if (asked === null) reasons.push(pairing.noRequest === "one_way" ? "gap" : pairing.noRequest);
-  else if (asked.loss !== null && !asked.frame.isInitial) reasons.push(asked.loss.reason);
-  if (answer !== null && answer.loss !== null && !answer.loss.isJoin) {
-    reasons.push(answer.loss.reason);
-  }
-  return reasons;
 }
 
 function responseOf({ response, retry, certificate, alert }: Handshake): TlsResponse | null {

@@ -166,6 +166,7 @@ export class ConnTracker {
     if (session !== null && isUnread) {
       this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
     }
+    if (!isUnread && this.#totals !== null) this.#totals.tls = this.#isShownEncrypted;
     const isShown = this.#context.showUnknown && (isUnread || this.#isShownEncrypted);
     if (isShown && !isEncrypted) this.#report(reason);
     this.#both.clear();
@@ -327,7 +328,6 @@ export class ConnTracker {
   /** A connection that gave records is not reported as unknown, unless encrypted ones are asked for. */
   #forgetTotals(): void {
     if (!this.#isShownEncrypted) this.#totals = null;
-    else if (this.#totals !== null) this.#totals.tls = true;
   }
 
   get #isShownEncrypted(): boolean {

@@ -60,6 +60,7 @@ export function parseFrame(bytes: Uint8Array, context: Context): Result {
   }
   const length = HEADER_BYTES + lengthAt(bytes, 0);
   if (bytes.length < length) return { kind: "need_more", minBytes: length };
+  state.passed();
   return parseRecord(bytes, length, context);
 }
 
@@ -115,7 +116,7 @@ function parseHandshake(bytes: Uint8Array, length: number, { side, state }: Cont
     if (side === "response") takeFromServer(kind, body, state);
     else if (kind === Kind.CLIENT_HELLO) isCut ||= takeClientHello(body, state);
   });
-  if (taken === 0) return { kind: "skip", length };
+  if (taken === 0 && !state.isOver) return { kind: "skip", length };
   if (!state.hasHello) return notRead(length, state);
   state.grew();
   const frame = frameOf(length, isShown, state, isInitial(bytes, state));

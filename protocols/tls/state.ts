@@ -12,6 +12,9 @@ export interface TlsTrace {
   options: ProtocolOptions;
 }
 
+/** Handshakes are over long before, also those cut into small records and with much early data. */
+const MAX_RECORDS = 1000;
+
 /** What was read of the handshake. */
 export interface Handshake {
   request: TlsRequest | null;
@@ -46,6 +49,8 @@ export class TlsState {
   maySayNo = false;
   /** The server has said all that it says before the client goes on. */
   isAnswered = false;
+  /** Records that passed. */
+  records = 0;
   /** Nothing more can be read. */
   isOver = false;
   /** The record was handed over. */
@@ -80,6 +85,16 @@ export class TlsState {
   protect(side: Side): void {
     this.isProtected[side] = true;
     if (this.isProtected.request && this.isProtected.response) this.isOver = true;
+  }
+
+  /** Counts one more record. */
+  passed(): void {
+    if (++this.records >= MAX_RECORDS) this.isOver = true;
+  }
+
+  /** So much passed that it is no handshake any more. */
+  get isEndless(): boolean {
+    return this.records >= MAX_RECORDS;
   }
 
   /** `by` sent an alert. A fatal one ends the handshake; of others the first is shown. */

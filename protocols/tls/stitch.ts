@@ -88,6 +88,7 @@ function whyNow(
   { state, ended, overflow, nowNs, requestTimeoutNs }: StitchContext<TlsState>,
 ): IncompleteReason[] | null {
   const late: IncompleteReason[] = asked?.shown === true ? ["late"] : [];
+  if (state.isEndless) return [...late, "truncated"];
   if (state.isOver || state.handshake.alert?.encrypted === true) return late;
   const end = overflow ?? ended;
   if (end !== null) return [...late, end];

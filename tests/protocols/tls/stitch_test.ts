@@ -13,6 +13,7 @@ const SECOND_HELLO = record(Type.HANDSHAKE, message(1, clientHello({ extensions:
 const ANSWER = record(Type.HANDSHAKE, message(2, serverHello()));
 const RETRY = record(Type.HANDSHAKE, message(2, serverHello({ isRetry: true, group: 24 })));
 const DATA = record(Type.APPLICATION, Array(60).fill(1));
+const WARNING = record(Type.ALERT, [1, 112]);
 const NO = record(Type.APPLICATION, Array(19).fill(1));
 
 interface Case {
@@ -116,6 +117,15 @@ const cases: Case[] = [
     place: { fresh: false, hint: false },
     talk: (it) => it.say("request", HELLO).say("response", ANSWER).say("request", DATA),
     want: ["client_hello>server_hello"],
+  },
+  {
+    name: "a handshake of more than a thousand records is cut off",
+    talk: (it) => {
+      it.say("request", HELLO);
+      for (let i = 0; i < 1000; i++) it.say("response", WARNING);
+      return it.say("response", ANSWER);
+    },
+    want: ["client_hello>alert truncated"],
   },
   {
     name: "an answer that is no TLS is none",

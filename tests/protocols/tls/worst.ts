@@ -15,8 +15,8 @@ export const usual: Load = {
   say: (bytes) => [...handshake, ...turns(bytes, DATA, DATA)],
 };
 
-/** A message of 16 MiB. */
-const ENDLESS = "\xff\xff\xff";
+/** The length of a message of 8 MiB. */
+const ENDLESS = "\x7f\x7f\x7f";
 /** The beginning of a record with the beginning of such a hello. */
 const START = `\x16\x03\x01\x00\x04\x01${ENDLESS}`;
 const HELLO = record(Type.HANDSHAKE, message(1, clientHello()), 1);

@@ -8,18 +8,18 @@ const LENGTH_BYTES = 8;
 const HEX_WORD = 8;
 
 /** Roots of the first primes: of their fractions, the first 32 bits (sections 4.2.2 and 5.3.3). */
-function fractions(count: number, root: (prime: number) => number): Uint32Array {
-  const words = new Uint32Array(count);
+function fractions(count: number, root: (prime: number) => number): Int32Array {
+  const words = new Int32Array(count);
   const primes: number[] = [];
   for (let n = 2; primes.length < count; n++) {
     if (primes.some((prime) => n % prime === 0)) continue;
-    words[primes.length] = (root(n) % 1) * 2 ** 32;
+    words[primes.length] = (root(n) % 1) * 2 ** 32 | 0;
     primes.push(n);
   }
   return words;
 }
 
-let tables: { constants: Uint32Array; initial: Uint32Array } | null = null;
+let tables: { constants: Int32Array; initial: Int32Array } | null = null;
 
 /** The digest in lower-case hexadecimal digits. */
 export function sha256Hex(bytes: Uint8Array): string {
@@ -35,29 +35,37 @@ export function sha256Hex(bytes: Uint8Array): string {
     addBlock(state, view, at, tables.constants);
   }
   let text = "";
-  for (const word of state) text += word.toString(16).padStart(HEX_WORD, "0");
+  for (const word of state) text += (word >>> 0).toString(16).padStart(HEX_WORD, "0");
   return text;
 }
 
-function addBlock(state: Uint32Array, view: DataView, at: number, constants: Uint32Array): void {
+function addBlock(state: Int32Array, view: DataView, at: number, constants: Int32Array): void {
   const words = scheduleOf(view, at);
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+  let a = state[0] as number, b = state[1] as number, c = state[2] as number;
+  let d = state[3] as number, e = state[4] as number, f = state[5] as number;
+  let g = state[6] as number, h = state[7] as number;
   for (let i = 0; i < 64; i++) {
     const choice = (e & f) ^ (~e & g), majority = (a & b) ^ (a & c) ^ (b & c);
     const s1 = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
     const s0 = turned(a, 2) ^ turned(a, 13) ^ turned(a, 22);
     const t1 = (h + s1 + choice + (constants[i] as number) + (words[i] as number)) | 0;
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + s0 + majority) | 0];
+    h = g;
+    g = f;
+    f = e;
+    e = (d + t1) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (t1 + s0 + majority) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, i) => {
-    state[i] = (state[i] as number) + word;
-  });
+  const added = [a, b, c, d, e, f, g, h];
+  for (let i = 0; i < added.length; i++) state[i] = (state[i] as number) + (added[i] as number);
 }
 
 /** The 64 words that a block is stretched to. */
-function scheduleOf(view: DataView, at: number): Uint32Array {
-  const words = new Uint32Array(64);
-  for (let i = 0; i < 16; i++) words[i] = view.getUint32(at + 4 * i);
+function scheduleOf(view: DataView, at: number): Int32Array {
+  const words = new Int32Array(64);
+  for (let i = 0; i < 16; i++) words[i] = view.getInt32(at + 4 * i);
   for (let i = 16; i < 64; i++) {
     const two = words[i - 2] as number, fifteen = words[i - 15] as number;
     const s1 = turned(two, 17) ^ turned(two, 19) ^ (two >>> 10);

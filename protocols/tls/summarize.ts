@@ -11,12 +11,14 @@ export function summarize({ request, response }: TlsExchange): Summary {
   };
 }
 
-/** "example.test h2,http/1.1 1.3" */
+/** "example.test TLS 1.3 h2,http/1.1" */
 function asked({ sni, alpn = [], version }: TlsRequest): string {
-  return [sni ?? "(no name)", alpn.map(nameOf).join(","), version].filter(isSaid).join(" ");
+  return [sni ?? "(no name)", versionOf(version), alpn.map(nameOf).join(",")].filter(isSaid).join(
+    " ",
+  );
 }
 
-/** "1.2 TLS_… h2 resumed", "unknown_ca by client" */
+/** "TLS 1.2 resumed h2 TLS_…", "unknown_ca by client": what does not fit is cut off, so that is first. */
 function answered(response: TlsResponse): string {
   const { alert } = response;
   const gaveUp = alert === undefined
@@ -25,7 +27,13 @@ function answered(response: TlsResponse): string {
   if (response.type === "alert") return gaveUp;
   const { version, cipher, alpn, resumed } = response;
   const protocol = alpn === undefined ? "" : nameOf(alpn);
-  return [version, cipher, protocol, resumed ? "resumed" : "", gaveUp].filter(isSaid).join(" ");
+  const agreed = [versionOf(version), resumed ? "resumed" : "", protocol, cipher];
+  return [gaveUp, ...agreed].filter(isSaid).join(" ");
+}
+
+/** "TLS 1.3", but "SSL 3.0". */
+function versionOf(version: string): string {
+  return /^1\./.test(version) ? `TLS ${version}` : version;
 }
 
 function nameOf(name: TlsName): string {

@@ -41,6 +41,8 @@ export interface PipelineOptions {
   protocols: readonly Plugin[];
   /** One record for each connection that no protocol matched, at its end. */
   showUnknown: boolean;
+  /** And one, with its totals, for each that is encrypted, though it gave records before. */
+  showEncrypted?: boolean;
   /** Only exchanges in which the traced process has that role. */
   role?: Role;
   maxBodyBytes: number;
@@ -93,6 +95,7 @@ export class Pipeline {
     this.#context = {
       plugins: options.protocols.map((plugin) => plugin.start({ maxBodyBytes, showSecrets })),
       showUnknown: options.showUnknown,
+      showEncrypted: options.showEncrypted ?? false,
       role: options.role,
       maxBodyBytes,
       showSecrets,

@@ -180,10 +180,10 @@ export interface Protocol<F, S, X extends Exchange, T> {
   /** Further names that its records may have (Stitched.protocol). */
   readonly otherNames?: readonly string[];
   /**
-   * False: the plug-in only recognises bytes that cannot be read (Handover.opaque) and gives no
-   * records; it is tried whatever --protocol says.
+   * It recognises bytes that cannot be read (Handover.opaque), so it is tried whatever --protocol says:
+   * then their payload need not be sent.
    */
-  readonly givesRecords?: false;
+  readonly isAlwaysTried?: true;
   /** Usual ports of the server: a hint, never proof. */
   readonly ports: readonly number[];
   /** Which sockets carry it. */
@@ -240,8 +240,10 @@ export type Visit<R> = <F, S, X extends Exchange, T>(
 /** A protocol with its type parameters closed over, so that a list of them needs no `any`. */
 export interface Plugin {
   readonly name: string;
-  /** All names that its records may have; empty where it gives none. */
+  /** All names that its records may have. */
   readonly names: readonly string[];
+  /** See Protocol. */
+  readonly isAlwaysTried: boolean;
   readonly ports: readonly number[];
   readonly transports: readonly ("stream" | "datagram")[];
   probe(head: Uint8Array, side: Side): Probe;
@@ -260,7 +262,8 @@ export function definePlugin<F, S, X extends Exchange, T>(
 ): Plugin {
   const plugin: Plugin = {
     name: protocol.name,
-    names: protocol.givesRecords === false ? [] : [protocol.name, ...protocol.otherNames ?? []],
+    names: [protocol.name, ...protocol.otherNames ?? []],
+    isAlwaysTried: protocol.isAlwaysTried ?? false,
     ports: protocol.ports,
     transports: protocol.transports,
     probe: (head, side) => protocol.probe(head, side),

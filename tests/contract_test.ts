@@ -4,7 +4,6 @@
  * gives the same records however bytes are chunked.
  */
 import assert from "node:assert/strict";
-import type { TraceRecord } from "../lib/record/record.ts";
 import type { Plugin } from "../protocols/protocol.ts";
 import { plugins as registry } from "../protocols/registry.ts";
 import {
@@ -44,16 +43,8 @@ function sizeOf(sample: Sample): number {
   return sample.steps.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
-/** What a plug-in that gives no records recognises is unknown, and says why nobody can read it. */
-function isOpaque({ protocol, request, response }: TraceRecord): boolean {
-  return protocol === "unknown" && /"tls":"encrypted/.test(JSON.stringify(request ?? response));
-}
-
 function countOf(trace: Trace, names: readonly string[]): number {
-  const isOwn = names.length === 0
-    ? isOpaque
-    : ({ protocol }: TraceRecord) => names.includes(protocol);
-  return trace.records.filter(isOwn).length;
+  return trace.records.filter(({ protocol }) => names.includes(protocol)).length;
 }
 
 for (const plugin of [...registry, every]) {

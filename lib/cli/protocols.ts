@@ -37,9 +37,7 @@ export function selectProtocols(names: readonly string[], known: readonly Plugin
   // are always tried: once recognised, their payload need not be sent.
   const plugins = showUnknown
     ? known
-    : known.filter((plugin) =>
-      plugin.names.length === 0 || plugin.names.some((name) => only.has(name))
-    );
+    : known.filter((plugin) => plugin.isAlwaysTried || plugin.names.some((name) => only.has(name)));
   return { plugins, only, showUnknown };
 }
 

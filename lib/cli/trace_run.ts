@@ -95,6 +95,7 @@ export class TraceRun {
     const pipelineOptions: PipelineOptions = {
       protocols: selection.plugins,
       showUnknown: selection.showUnknown ?? parts.targeted,
+      showEncrypted: selection.showUnknown ?? false,
       role: options.role,
       maxBodyBytes: options.maxBody,
       showSecrets: options.showSecrets === true,

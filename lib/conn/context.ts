@@ -21,6 +21,7 @@ export interface Behind {
 export interface TrackerContext {
   readonly plugins: readonly Started[];
   readonly showUnknown: boolean;
+  readonly showEncrypted: boolean;
   /** Only records of this role of the traced process. */
   readonly role: Role | undefined;
   /** --max-body. */

@@ -5,17 +5,16 @@
  * datagrams come in any order, and a lost one is no gap in another. The number of remote ends kept is
  * bounded; the one unused for longest goes first.
  */
-import type { IncompleteReason } from "../../protocols/protocol.ts";
 import { Direction, Entry, Family, Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import type { LiveFacts } from "../record/build.ts";
+import { factsOf, type LiveFacts } from "../record/build.ts";
 import { ByteStream, type Owner } from "../stream/byte_stream.ts";
 import { GAP_UNSEEN } from "../stream/gap.ts";
 import type { TrackedConnection } from "./subject.ts";
 import type { TrackerContext } from "./context.ts";
 import { detect, type Head, MAX_MISSES } from "./detect.ts";
 import { openSession, type Session } from "./session.ts";
-import { unknownFacts, UnknownTotals } from "./unknown.ts";
+import { UnknownTotals } from "./unknown.ts";
 
 const MAX_PEERS = 4096;
 /** A remote end for which nothing waits is forgotten after this. */
@@ -51,7 +50,7 @@ class Peer {
     this.#port = port;
     this.#egress = new ByteStream(context.pool);
     this.#ingress = new ByteStream(context.pool);
-    this.facts = { ...unknownFacts(connection, 0), remote, proxy: undefined };
+    this.facts = factsOf({ local: connection.local, remote, id: connection.id }, "");
     context.trackers++;
     context.queuedBytes += PEER_BYTES;
   }
@@ -90,8 +89,7 @@ class Peer {
     if (this.#context.showUnknown && this.#totals !== null) {
       if (session !== null) this.#totals.refuse(this.facts.protocol, "no_valid_frame");
       this.facts.protocol = "unknown";
-      const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
-      this.#totals.report(this.#context, this.facts, "datagram", incomplete);
+      this.#totals.report(this.#context, this.facts, "datagram", reason, false);
     }
     this.#egress.clear();
     this.#ingress.clear();

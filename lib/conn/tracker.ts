@@ -15,15 +15,10 @@
  * finish() leads from any state to closed. "Closing" (waiting for late events up to the final
  * positions) is a state of the connection, see connection.ts; prober.ts finds the protocol.
  */
-import {
-  ANY,
-  type Handover,
-  type IncompleteReason,
-  type Inherited,
-  type Started,
-} from "../../protocols/protocol.ts";
+import { ANY, type Handover, type Inherited, type Started } from "../../protocols/protocol.ts";
+import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import type { LiveFacts } from "../record/build.ts";
+import { factsOf, type LiveFacts } from "../record/build.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import { BothDirections } from "./both_directions.ts";
@@ -34,7 +29,7 @@ import { FirstBytes } from "./first_bytes.ts";
 import type { FinalTotals, OneDirection } from "./one_direction.ts";
 import { Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
-import { unknownFacts, UnknownTotals } from "./unknown.ts";
+import { UnknownTotals } from "./unknown.ts";
 import { Verdict } from "./verdict.ts";
 
 /** Failures without any frame after which a protocol is refused. */
@@ -70,7 +65,7 @@ export class ConnTracker {
   ) {
     this.#context = context;
     this.#connection = connection;
-    this.#facts = unknownFacts(connection, source);
+    this.#facts = factsOf(connection, source === 0 ? "" : SOURCES[source] ?? "");
     this.#both = new BothDirections(context, this.#facts);
     this.#prober = new Prober(context, connection, this.#both);
     this.#verdict = new Verdict(context, connection.id, plaintext === 0);
@@ -167,10 +162,12 @@ export class ConnTracker {
     const session = this.#session;
     session?.finish(reason, final !== null);
     // A protocol without any frame was a mistake: the connection is unknown.
-    if (session === null || session.frames === 0) {
-      if (session !== null) this.#totals?.refuse(this.#facts.protocol, "no_valid_frame");
-      if (this.#context.showUnknown && !isEncrypted) this.#report(reason);
-    }
+    const isUnread = session === null || session.frames === 0;
+    const { protocol } = this.#facts;
+    if (session !== null && isUnread) this.#totals?.refuse(protocol, "no_valid_frame");
+    if (!isUnread && this.#totals !== null) this.#totals.tls = this.#isShownEncrypted;
+    const isShown = this.#context.showUnknown && (isUnread || this.#isShownEncrypted);
+    if (isShown && !isEncrypted) this.#report(reason);
     this.#both.clear();
     this.#moveTo("closed", reason);
     this.#context.trackers--;
@@ -298,7 +295,7 @@ export class ConnTracker {
     const session = this.#session;
     if (session === null) return;
     if (session.next !== undefined) this.#handOver(session, session.next);
-    else if (session.frames > 0 && this.#unconfirmed === null) this.#totals = null;
+    else if (session.frames > 0 && this.#unconfirmed === null) this.#forgetTotals();
     // After one refusal a single failure is enough: no more bytes are lost to a wrong guess.
     else if (session.frames === 0 && session.failures >= (this.#wasRefused ? 1 : MAX_FAILURES)) {
       this.#refuse();
@@ -311,8 +308,7 @@ export class ConnTracker {
     const role = this.#facts.role ?? "client";
     this.#setUnknown();
     this.#prober.handOver();
-    // A connection that gave records is not reported as unknown.
-    if (session.frames > 0) this.#totals = null;
+    if (session.frames > 0) this.#forgetTotals();
     const { to, opaque } = next;
     if (opaque !== undefined && to === null) return this.#recognise(opaque);
     this.#totals = null;
@@ -329,6 +325,15 @@ export class ConnTracker {
     if (plugin !== undefined) return this.#start(plugin, role, inherited);
     this.#countAnew();
     this.#giveUp(`switched to ${to}`);
+  }
+
+  /** A connection that gave records is not reported as unknown, unless encrypted ones are asked for. */
+  #forgetTotals(): void {
+    if (!this.#isShownEncrypted) this.#totals = null;
+  }
+
+  get #isShownEncrypted(): boolean {
+    return this.#context.showEncrypted && this.#plugin?.isAlwaysTried === true;
   }
 
   /** The bytes are encrypted: they are only counted from here on. */
@@ -379,12 +384,9 @@ export class ConnTracker {
   }
 
   #report(reason: "closed" | "trace_end"): void {
-    if (this.#totals === null) return;
-    const incomplete: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
-    if (this.#connection.isOld) incomplete.push("mid_stream");
-    this.#facts.protocol = "unknown";
-    this.#facts.role = this.#connection.roleHint ?? undefined;
-    this.#totals.report(this.#context, this.#facts, "stream", incomplete);
+    const { isOld, roleHint } = this.#connection;
+    const facts = { ...this.#facts, protocol: "unknown", role: roleHint ?? undefined };
+    this.#totals?.report(this.#context, facts, "stream", reason, isOld);
   }
 
   #moveTo(state: TrackerState, why: string): void {

@@ -4,28 +4,23 @@
  * those that may be a secret are not shown.
  */
 import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
-import { buildRecord, type LiveFacts, type RecordFacts } from "../record/build.ts";
+import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { Direction, Flag, SOURCES } from "../capture/abi.ts";
+import { Direction, Flag } from "../capture/abi.ts";
 import type { ByteStream, Owner } from "../stream/byte_stream.ts";
 import { shownText } from "../wire/shown.ts";
 import { base64 } from "../wire/text.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { follows, harmlessHead, missesStart } from "../secrets/raw.ts";
 import type { Positions } from "./open_names.ts";
-import type { TrackedConnection } from "./subject.ts";
 
 const FIRST_BYTES = 64;
 /** Memory of such a record. */
 const RECORD_BYTES = 2048;
 
-/** Columns of a connection whose protocol is not known; `source` as in its events. */
-export function unknownFacts(
-  { local, remote, id, proxy }: TrackedConnection,
-  source: number,
-): LiveFacts {
-  const library = source === 0 ? "" : SOURCES[source] ?? "";
-  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, proxy };
+function reasonsOf(reason: "closed" | "trace_end", isOld: boolean): IncompleteReason[] {
+  const reasons: IncompleteReason[] = reason === "trace_end" ? ["trace_end"] : [];
+  return isOld ? [...reasons, "mid_stream"] : reasons;
 }
 
 /** Totals of one direction. */
@@ -195,12 +190,13 @@ export class UnknownTotals {
     this.#ingress.settle(totals.ingress, span);
   }
 
-  /** The connection ended: its record, when anything moved. */
+  /** The connection, which is older than the trace (`isOld`), ended: its record, when anything moved. */
   report(
     context: TrackerContext,
     facts: RecordFacts,
     transport: "stream" | "datagram",
-    incomplete: IncompleteReason[],
+    reason: "closed" | "trace_end",
+    isOld: boolean,
   ): void {
     const asClient = (facts.role ?? this.#firstSpeaker) === "client";
     const [sent, received] = [this.#egress, this.#ingress];
@@ -208,14 +204,15 @@ export class UnknownTotals {
     const response = asClient ? received : sent;
     // Empty datagrams and the like are operations that moved nothing.
     if (request.bytes === 0 && response.bytes === 0) return;
-    if (incomplete.includes("mid_stream")) request.isLate = response.isLate = true;
+    if (isOld) request.isLate = response.isLate = true;
+    const incomplete = reasonsOf(reason, isOld);
     if (context.role !== undefined && context.role !== facts.role) {
       context.stats.filteredRecords++;
       return;
     }
     const why = {
       tried: context.plugins
-        .filter(({ names, transports }) => names.length > 0 && transports.includes(transport))
+        .filter((each) => !each.isAlwaysTried && each.transports.includes(transport))
         .map(({ name }) => ({ protocol: name, why: this.#refused.get(name) ?? "no_match" })),
       tls: this.tls ? "encrypted: TLS records" : undefined,
     };

@@ -19,6 +19,8 @@ const INVALID_BYTES = 16;
 const TWO_32 = 4294967296;
 /** Calls whose bytes /proc/PID/io counts as well. */
 const IO_CALLS: ReadonlySet<string> = new Set(["read", "readv", "write", "writev", "sendfile"]);
+/** The protocol of records that tell of a handshake, and nothing of what is said behind it. */
+const HANDSHAKES = "tls";
 
 export class Observer implements ConnLog {
   readonly level = 2;
@@ -78,7 +80,9 @@ export class Observer implements ConnLog {
 
   tlsSeen(on: LogSubject): void {
     const facts = this.#factsOf(on.id);
-    if (facts !== undefined) facts.tls = true;
+    if (facts === undefined) return;
+    facts.tls = true;
+    if (facts.protocol === HANDSHAKES) facts.protocol = null;
   }
 
   disabled(): void {}
@@ -126,6 +130,7 @@ export class Observer implements ConnLog {
   record(on: LogSubject, record: TraceRecord): void {
     const facts = this.#factsOf(on.id);
     if (facts === undefined) return;
+    if (isHandshake(record)) return;
     facts.records++;
     if (record.request === null) facts.withoutRequest++;
     else if (record.response === null) facts.withoutResponse++;
@@ -269,6 +274,11 @@ export function nothingSeen(conn: number): ConnFacts {
     incomplete: new Map(),
     waiting: { requests: 0, responses: 0 },
   };
+}
+
+/** Is it a whole one? Then what the connection carries cannot be read; otherwise it says what is missing. */
+function isHandshake({ protocol, request, response }: TraceRecord): boolean {
+  return protocol === HANDSHAKES && request !== null && response !== null;
 }
 
 /** A position counted from the first byte of that side that was seen; TCP's are modulo 2^32. */

@@ -21,6 +21,19 @@ export interface RecordFacts {
 /** The same while it is still being learnt. */
 export type LiveFacts = { -readonly [K in keyof RecordFacts]: RecordFacts[K] };
 
+/** Of a connection whose protocol and role are not known yet. */
+export function factsOf(
+  { local, remote, id, proxy }: {
+    readonly local: string;
+    readonly remote: string;
+    readonly id: number;
+    readonly proxy?: Proxy | undefined;
+  },
+  library: string,
+): LiveFacts {
+  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, proxy };
+}
+
 /** Reasons in the order in which a record lists them. */
 const ORDER: readonly IncompleteReason[] = [
   "gap",

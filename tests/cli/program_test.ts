@@ -1,4 +1,4 @@
-import { deepEqual, doesNotMatch, equal, match, ok, rejects, throws } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { CommanderError } from "@commander-js/extra-typings";
 import { completions, SHELLS } from "../../lib/cli/completions.ts";
 import { OperatorError } from "../../lib/cli/errors.ts";
@@ -178,6 +178,7 @@ function plugin(name: string, ports: number[]): Plugin {
     transports: ["stream"],
     probe: () => "no",
     names: [name],
+    isAlwaysTried: false,
     start: () => {
       throw new Error("not opened in this test");
     },
@@ -195,18 +196,16 @@ Deno.test("selectProtocols() picks plug-ins, and tries all when unknown is asked
   equal(unknown.showUnknown, true);
 });
 
-Deno.test("selectProtocols() goes by the names of records, and keeps what gives none", () => {
+Deno.test("selectProtocols() goes by the names of records, and keeps what is always tried", () => {
   const grpc = { ...plugin("http2", [443]), names: ["http2", "grpc"] };
-  const opaque = { ...plugin("tls", [443]), names: [] };
+  const opaque = { ...plugin("tls", [443]), isAlwaysTried: true };
   const known = [...plugins, grpc, opaque];
   const chosen = (name: string): string[] =>
     selectProtocols([name], known).plugins.map((each) => each.name);
   deepEqual(chosen("grpc"), ["http2", "tls"]);
   deepEqual(chosen("redis"), ["redis", "tls"]);
-  throws(() => selectProtocols(["tls"], known), /not one of http, redis, http2, grpc, unknown/);
-  const list = listProtocols(known);
-  match(list, /^grpc +TCP, unix +443$/m);
-  doesNotMatch(list, /tls/);
+  deepEqual(chosen("tls"), ["tls"]);
+  match(listProtocols(known), /^grpc +TCP, unix +443$/m);
 });
 
 Deno.test("selectProtocols() asks what was meant", async () => {

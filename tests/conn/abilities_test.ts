@@ -101,7 +101,7 @@ Deno.test("opaque: what was told goes to the connection's plain text, and the so
     [{ text: "told one" }, { text: "eins" }],
   ]);
   assert.notEqual(trace.records[1]?.tls, undefined);
-  assert.deepEqual(trace.verdicts, [[7, "keep"], [7, "stop"]]);
+  assert.deepEqual(trace.verdicts, [[7, "keep"], [7, "keep"], [7, "stop"]]);
 });
 
 Deno.test("opaque: without plain text, what follows is reported as TLS, behind the clear text's records", () => {

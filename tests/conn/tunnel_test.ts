@@ -4,12 +4,16 @@ import type { TraceRecord } from "../../lib/record/record.ts";
 import { plugins } from "../../protocols/registry.ts";
 import { Conversation, Trace } from "../support/events.ts";
 import { proxyLine } from "../support/proxy_header.ts";
+import { samples } from "../protocols/tls/samples.ts";
 
 const CONNECT = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n";
 const CONNECTED = "HTTP/1.1 200 Connection established\r\n\r\n";
 const GET = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
 const UPGRADED = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+/** TLS 1.3. */
+const handshake = (samples[0]?.steps ?? []).map(({ side, bytes }) => [side, bytes] as const);
+/** It breaks off. */
 const HELLO = Uint8Array.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0]);
 
 interface Case {
@@ -46,11 +50,12 @@ const cases: Case[] = [
     bytes: [GET.length, OK.length],
   },
   {
-    name: "TLS",
+    name: "TLS without a hello",
     inner: [["request", HELLO], ["response", HELLO]],
     protocols: ["unknown"],
     bytes: [HELLO.length, HELLO.length],
   },
+  { name: "TLS", inner: handshake, protocols: ["tls"], bytes: [517, 127] },
   {
     name: "nothing that is known",
     inner: [["request", "\x01\x02\x03"], ["response", "\x04"]],
@@ -87,6 +92,14 @@ const EARLY: (Omit<Case, "name"> & { name: string; early: string | Uint8Array; a
   [
     {
       name: "TLS",
+      early: handshake[0]?.[1] ?? "",
+      answer: CONNECTED,
+      inner: handshake.slice(1),
+      protocols: ["http", "tls"],
+      bytes: [517, 127],
+    },
+    {
+      name: "TLS without a hello",
       early: HELLO,
       answer: CONNECTED,
       inner: [["response", HELLO]],

@@ -217,6 +217,7 @@ function contextOf(plugin: Plugin, input: PluginInput, written: Written[]): Trac
   return {
     plugins: [],
     showUnknown: false,
+    showEncrypted: false,
     role: undefined,
     maxBodyBytes: input.maxBodyBytes,
     showSecrets: false,

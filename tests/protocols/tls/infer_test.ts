@@ -9,6 +9,8 @@ Deno.test("infer_tls() takes record headers of every version, whole or cut", asy
     "a large record": bytes(23, 3, 3, 0x40, 0x11, 9),
     "a type alone": bytes(22),
     "a heartbeat, cut": bytes(24, 3, 4, 0x48),
+    "a hello in the form of SSL 2.0": bytes(0x80, 46, 1, 3, 1, 0, 21),
+    "its length alone": bytes(0x80, 46),
   };
   assert.deepEqual(await refusedBy("tls", heads), []);
 });
@@ -19,6 +21,8 @@ Deno.test("infer_tls() refuses what is no record header", async () => {
     "another version": bytes(22, 2, 3, 0, 1),
     "a version to come": bytes(22, 3, 5, 0, 1),
     "a length that no record has": bytes(22, 3, 3, 0x49),
+    "a hello of SSL 2.0": bytes(0x80, 46, 1, 0, 2),
+    "its answer": bytes(0x80, 46, 4),
   };
   assert.deepEqual(await refusedBy("tls", heads), Object.keys(heads));
 });

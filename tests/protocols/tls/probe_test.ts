@@ -1,10 +1,13 @@
-/** What probe() makes of heads, and what becomes of a connection that it takes. */
+/** What probe() makes of heads, and where findBoundary() sees a start. */
 import assert from "node:assert/strict";
 import { probe } from "../../../protocols/tls/probe.ts";
-import { findBoundary, parseFrame } from "../../../protocols/tls/parse.ts";
+import { findBoundary } from "../../../protocols/tls/parse.ts";
+import { contextOf } from "./drive.ts";
 import { samples } from "./samples.ts";
 
 const CLIENT_HELLO = [22, 3, 1, 0, 80, 1, 0, 0, 76, 3, 3];
+/** Of TLS 1.0, with one suite and a challenge of 16 bytes. */
+const SSLV2_HELLO = [0x80, 28, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 47, ...Array(16).fill(7)];
 const SERVER_HELLO = [22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3];
 
 const HEADS: { name: string; side?: "request" | "response"; head: number[]; want: string }[] = [
@@ -28,6 +31,16 @@ const HEADS: { name: string; side?: "request" | "response"; head: number[]; want
   { name: "an empty record", head: [22, 3, 1, 0, 0], want: "no" },
   { name: "a whole alert", side: "response", head: [21, 3, 3, 0, 2, 2, 48], want: "yes" },
   { name: "a whole record with more behind it", head: [20, 3, 3, 0, 1, 1, 22, 3], want: "yes" },
+  { name: "a hello in the form of SSL 2.0", head: SSLV2_HELLO, want: "yes" },
+  { name: "that hello, cut in its sizes", head: SSLV2_HELLO.slice(0, 10), want: "unsure" },
+  { name: "its first byte", head: [0x80], want: "unsure" },
+  { name: "that hello from a server", side: "response", head: SSLV2_HELLO, want: "no" },
+  {
+    name: "that hello with sizes that do not add up",
+    head: SSLV2_HELLO.with(1, 29),
+    want: "no",
+  },
+  { name: "that hello of SSL 2.0 itself", head: SSLV2_HELLO.with(3, 0), want: "no" },
   { name: "another version", head: [22, 2], want: "no" },
   { name: "a version to come", head: [22, 3, 5], want: "no" },
   { name: "another type", head: [24, 3, 1, 0, 9], want: "no" },
@@ -54,18 +67,10 @@ Deno.test("probe() never takes back an answer as the head grows", () => {
   }
 });
 
-Deno.test("parseFrame() says of the first record that nobody reads what follows", () => {
-  const cases = [
-    { head: CLIENT_HELLO, want: { kind: "switch", length: 5, to: null, opaque: "tls" } },
-    { head: [23, 3], want: { kind: "need_more", minBytes: 5 } },
-    { head: [23, 4, 3, 0, 1], want: { kind: "invalid", reason: "bad_record_header" } },
-  ];
-  for (const { head, want } of cases) assert.deepEqual(parseFrame(Uint8Array.from(head)), want);
-});
-
 Deno.test("findBoundary() finds the next header, also one that is cut", () => {
+  const context = contextOf("request");
   const bytes = Uint8Array.from([9, 9, 22, 3, 1, 0, 80, 1, 0, 23, 3]);
-  assert.equal(findBoundary(bytes, 0), 2);
-  assert.equal(findBoundary(bytes, 3), 9);
-  assert.equal(findBoundary(Uint8Array.from([22, 2, 20, 3, 9]), 0), 5);
+  assert.equal(findBoundary(bytes, 0, context), 2);
+  assert.equal(findBoundary(bytes, 3, context), 9);
+  assert.equal(findBoundary(Uint8Array.from([22, 2, 20, 3, 9]), 0, context), 5);
 });

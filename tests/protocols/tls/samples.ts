@@ -1,11 +1,13 @@
 /**
- * TLS connections, byte for byte: each gives one record of an unknown connection that says so.
+ * TLS connections, byte for byte: each is one handshake.
  *
  * Origin: both ends of Python's ssl over memory (OpenSSL 3.0.19), a self-signed certificate for
  * "example.test" and its key made for this alone; a step is what one end said at once. Composed of
- * these: what a server sends first of all, and a connection begun before the trace.
+ * these: other cuts into records, early data, alerts.
  */
+import { lengthAt, Type } from "../../../protocols/tls/probe.ts";
 import type { Sample } from "../../support/contract.ts";
+import { message, record, serverHello, sslv2Hello } from "./build.ts";
 
 type Step = Sample["steps"][number];
 
@@ -134,11 +136,78 @@ const refused: Step[] = [
   ),
 ];
 
+/** The payloads of records of one content type, joined. */
+function fragmentsIn({ bytes }: Step): number[] {
+  const joined: number[] = [];
+  for (let at = 0; at < bytes.length; at += 5 + lengthAt(bytes, at)) {
+    joined.push(...bytes.subarray(at + 5, at + 5 + lengthAt(bytes, at)));
+  }
+  return joined;
+}
+
+/** The same messages in other records, of `size` bytes each. */
+function recut(step: Step, size: number): Step {
+  const fragments = fragmentsIn(step);
+  const records: number[] = [];
+  for (let at = 0; at < fragments.length; at += size) {
+    records.push(...record(Type.HANDSHAKE, fragments.slice(at, at + size)));
+  }
+  return { side: step.side, bytes: Uint8Array.from(records) };
+}
+
+function both(...steps: Step[]): Step {
+  const side = steps[0]?.side ?? "request";
+  return { side, bytes: Uint8Array.from(steps.flatMap(({ bytes }) => [...bytes])) };
+}
+
+function said(side: Step["side"], bytes: Uint8Array): Step {
+  return { side, bytes };
+}
+
+const [hello, flight, finished] = latest as [Step, Step, Step];
+const [olderHello, olderFlight, olderKeys, olderEnd] = older as [Step, Step, Step, Step];
+const changed = record(Type.CHANGE_CIPHER_SPEC, [1]);
+const earlyData = record(Type.APPLICATION, Array(90).fill(7));
+const retry = record(Type.HANDSHAKE, message(2, serverHello({ isRetry: true, group: 24 })));
+const refusal = record(Type.ALERT, [2, 40]);
+const noName = record(Type.ALERT, [1, 112]);
+
 export const samples: Sample[] = [
   stream("TLS 1.3", latest),
   stream("TLS 1.2", older),
   stream("the certificate is refused", refused),
   stream("only a hello came", latest.slice(0, 1)),
-  stream("begun before: data of both sides", latest.slice(-3, -1)),
-  stream("begun before: data of the server", older.slice(5, 6)),
+  stream("a hello in records of 100 bytes", [recut(hello, 100), flight, finished]),
+  stream("messages in records of 7 bytes", [
+    recut(olderHello, 7),
+    recut(olderFlight, 7),
+    olderKeys,
+    olderEnd,
+  ]),
+  stream("the server's messages in one record", [
+    olderHello,
+    recut(olderFlight, 16000),
+    olderKeys,
+    olderEnd,
+  ]),
+  stream("early data", [both(hello, said("request", changed), said("request", earlyData)), flight]),
+  stream("another hello is asked for, early data in between", [
+    both(hello, said("request", changed), said("request", earlyData)),
+    said("response", Uint8Array.of(...retry, ...changed)),
+    said("request", earlyData),
+    hello,
+    flight,
+    finished,
+  ]),
+  stream("refused at once", [hello, said("response", refusal)]),
+  stream("a warning before the hello", [
+    olderHello,
+    both(said("response", noName), olderFlight),
+    olderKeys,
+    olderEnd,
+  ]),
+  stream("a hello in the form of SSL 2.0", [
+    said("request", sslv2Hello([0x2f, 0x35, 0xff])),
+    said("response", refusal),
+  ]),
 ];

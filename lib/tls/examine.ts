@@ -1,0 +1,21 @@
+/**
+ * Which TLS code a file holds, and where to probe it.
+ *
+ * In: an executable or a library. Out: the functions to probe, and by name what is there but cannot be
+ * probed. A file that is damaged, or no ELF file of this machine, holds nothing; nothing throws.
+ */
+import { Elf } from "./elf.ts";
+import { openssl, OPENSSL_SYMBOLS } from "./openssl.ts";
+import type { Examined, FileReader, TlsCode, Unreadable } from "./sites.ts";
+import { findSymbols } from "./symbols.ts";
+
+export function examineFile(file: FileReader): Examined {
+  const elf = Elf.open(file);
+  if (elf === null) return { codes: [], unreadable: [] };
+  const symbols = findSymbols(elf, OPENSSL_SYMBOLS);
+  const codes = [openssl(elf, symbols)].filter((code): code is TlsCode => code !== null);
+  const unreadable: Unreadable[] = [];
+  if (elf.isCut) unreadable.push({ family: "unknown", why: "its tables are too large" });
+  const buildId = elf.buildId();
+  return buildId === undefined ? { codes, unreadable } : { codes, unreadable, buildId };
+}

@@ -1,0 +1,116 @@
+/**
+ * Go's crypto/tls, also in executables without symbols.
+ *
+ * In: an ELF file. Out: the entries and returns of (*Conn).Read and (*Conn).Write, by the table of
+ * functions that every Go program keeps for its stack traces. It gives up, and says why, on code whose
+ * instructions or register use it does not know.
+ */
+import { returnsOf } from "./code.ts";
+import { type Elf, type Section, u64 } from "./elf.ts";
+import { goVersion } from "./go_version.ts";
+import { type GoFunction, openPclntab, type Pclntab } from "./pclntab.ts";
+import type { Site, TlsCode, Unreadable } from "./sites.ts";
+
+const PREFIX = "crypto/tls.(*Conn).";
+const ROLES = [{ role: "read", method: "Read" }, { role: "write", method: "Write" }] as const;
+const MAX_FUNCTION_BYTES = 65_536;
+
+export interface GoFound {
+  readonly codes: readonly TlsCode[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+const NOTHING: GoFound = { codes: [], unreadable: [] };
+
+export function go(elf: Elf): GoFound {
+  const version = goVersion(elf);
+  const table = openPclntab(elf);
+  if (table === null) {
+    return version === null ? NOTHING : unreadable(version, "its table of functions is not known");
+  }
+  const found = table.find(ROLES.map(({ method }) => PREFIX + method));
+  if (found.length === 0) return NOTHING;
+  const sites = textStarts(elf, table).map((start) => sitesAt(elf, found, start))
+    .find((some) => some !== null);
+  if (sites === undefined) {
+    return unreadable(version, "its functions are not as those of Go 1.17 to 1.26");
+  }
+  const code = { family: "go", sites } as const;
+  return { codes: [version === null ? code : { ...code, version }], unreadable: [] };
+}
+
+function unreadable(version: string | null, why: string): GoFound {
+  return { codes: [], unreadable: [{ family: version ?? "go", why }] };
+}
+
+/**
+ * The places from which the table may count: as the table says, until Go 1.25; as the data of the module
+ * say, in a section of its own since 1.26; the beginning of the code, where no C code is linked before it.
+ */
+function textStarts(elf: Elf, table: Pclntab): number[] {
+  if (table.textStartAt === null) return [0];
+  const places = [table.textStartAt];
+  const module = elf.section(".go.module");
+  if (module !== undefined) places.push(module.address + MODULE_TEXT);
+  const text = elf.section(".text");
+  return [
+    ...places.flatMap((address) => [u64(elf.at(address, 8), 0), relocated(elf, address)]),
+    text?.address ?? 0,
+  ].filter((start) => start > 0);
+}
+
+/** Of runtime.moduledata: a pointer, six slices, a pointer and two addresses before it. */
+const MODULE_TEXT = 8 + 6 * 24 + 8 + 2 * 8;
+
+const SECTION_RELA = 4;
+const RELOCATION_BYTES = 24;
+const RELATIVE = 8;
+
+/** The address that the loader puts at a place (R_X86_64_RELATIVE); 0 when it puts none. */
+function relocated(elf: Elf, address: number): number {
+  const tables = elf.sections.filter(({ type }) => type === SECTION_RELA);
+  for (const table of tables) {
+    const addend = addendFor(elf, table, address);
+    if (addend > 0) return addend;
+  }
+  return 0;
+}
+
+function addendFor(elf: Elf, section: Section, address: number): number {
+  const table = elf.contents(section);
+  for (let at = 0; at + RELOCATION_BYTES <= table.length; at += RELOCATION_BYTES) {
+    if (u64(table, at) === address && u64(table, at + 8) === RELATIVE) return u64(table, at + 16);
+  }
+  return 0;
+}
+
+/** Null when the code at one of the entries is none that a Go function begins with. */
+function sitesAt(elf: Elf, found: readonly GoFunction[], textStart: number): Site[] | null {
+  const sites: Site[] = [];
+  for (const { name, entry: from, size } of found) {
+    const address = textStart + from;
+    const role = ROLES.find(({ method }) => name === PREFIX + method)?.role;
+    const entry = elf.codeOffset(address);
+    const code = elf.at(address, Math.min(size, MAX_FUNCTION_BYTES));
+    if (role === undefined || entry === null || !checksStack(code)) return null;
+    const exits = returnsOf(code, entry);
+    if (exits === null || exits.length === 0 || code.length < size) return null;
+    sites.push({ role, shape: "go", entry, exits, name, how: "pclntab" });
+  }
+  return sites;
+}
+
+/**
+ * Does a function begin by comparing the stack with its limit at 16(r14)? Then the goroutine is in r14
+ * and arguments are in registers: Go 1.17 and newer.
+ */
+function checksStack(code: Uint8Array): boolean {
+  const begins = (at: number, bytes: readonly number[]): boolean =>
+    bytes.every((byte, i) => code[at + i] === byte);
+  // cmp 16(r14),rsp; or lea -N(rsp),r12 (N of one byte or four); cmp 16(r14),r12; so with r13.
+  if (begins(0, [0x49, 0x3b, 0x66, 0x10])) return true;
+  return [[0x64, 0x66, 5], [0xa4, 0x66, 8], [0x6c, 0x6e, 5], [0xac, 0x6e, 8]].some(
+    ([lea = 0, compare = 0, length = 0]) =>
+      begins(0, [0x4c, 0x8d, lea, 0x24]) && begins(length, [0x4d, 0x3b, compare, 0x10]),
+  );
+}

@@ -19,7 +19,7 @@ export interface Call {
   /** Address of the function, or of the linker's stub; of a call through a slot, the slot's. */
   readonly target: number;
   readonly isThroughSlot: boolean;
-  /** Registers that were written before it, by plain moves and the like: a bit each. */
+  /** Registers that were written on the way to it, by calls, plain moves and the like: a bit each. */
   readonly written: number;
 }
 
@@ -27,21 +27,51 @@ export interface Call {
 export function callsOf(elf: Elf, { address, size }: FunctionSymbol): Call[] {
   const code = elf.at(address, Math.min(size, MAX_FUNCTION_BYTES));
   const calls: Call[] = [];
-  let written = 0;
+  const registers = new WrittenRegisters();
   for (let at = 0; at < code.length;) {
     const instruction = decode(code, at);
     if (instruction === null) break;
+    const written = registers.before(address + at);
     at += instruction.length;
     const target = targetOf(instruction, address + at);
-    if (target === null) {
-      const register = writtenBy(instruction);
-      if (register !== null) written |= 1 << register;
-    } else if (isSlot(instruction)) calls.push({ target, isThroughSlot: true, written });
-    else if (isCall(instruction) || target < address || target >= address + size) {
-      calls.push({ target, isThroughSlot: false, written });
+    const isThroughSlot = isSlot(instruction);
+    const isOutside = target !== null && (target < address || target >= address + size);
+    if (target !== null && (isThroughSlot || isCall(instruction) || isOutside)) {
+      calls.push({ target, isThroughSlot, written });
     }
+    registers.after(instruction, target);
   }
   return calls;
+}
+
+/** Registers that a called function may write (x86-64 psABI, 3.2.1). */
+const CALLERS = [0, 1, 2, 6, 7, 8, 9, 10, 11].reduce((bits, register) => bits | (1 << register), 0);
+
+/** Which registers were written, along the ways that lead forward to each instruction. */
+class WrittenRegisters {
+  #written = 0;
+  /** The instruction before goes on with the next. */
+  #isReached = true;
+  /** By the targets of jumps. */
+  readonly #jumped = new Map<number, number>();
+
+  before(address: number): number {
+    const jumped = this.#jumped.get(address);
+    if (!this.#isReached) this.#written = jumped ?? 0;
+    else if (jumped !== undefined) this.#written |= jumped;
+    this.#isReached = true;
+    return this.#written;
+  }
+
+  after(instruction: Instruction, target: number | null): void {
+    if (isCall(instruction)) this.#written |= CALLERS;
+    else if (target !== null && !isSlot(instruction)) {
+      this.#jumped.set(target, this.#written | (this.#jumped.get(target) ?? 0));
+    }
+    const register = writtenBy(instruction);
+    if (register !== null) this.#written |= 1 << register;
+    this.#isReached = !endsHere(instruction);
+  }
 }
 
 /** The slot that a stub of the linker jumps through; null for other code. */
@@ -77,8 +107,8 @@ function isSlot({ map, opcode, modrm }: Instruction): boolean {
   return map === 1 && opcode === 0xff && (modrm === CALL_THROUGH || modrm === JUMP_THROUGH);
 }
 
-function isCall({ map, opcode }: Instruction): boolean {
-  return map === 1 && opcode === 0xe8;
+function isCall({ map, opcode, modrm }: Instruction): boolean {
+  return map === 1 && (opcode === 0xe8 || (opcode === 0xff && (modrm & 0x38) === 0x10));
 }
 
 function targetOf(instruction: Instruction, end: number): number | null {
@@ -88,6 +118,13 @@ function targetOf(instruction: Instruction, end: number): number | null {
     ? opcode === 0xe8 || opcode === 0xe9 || opcode === 0xeb || (opcode & 0xf0) === 0x70
     : map === 2 && (opcode & 0xf0) === 0x80;
   return isJump || isSlot(instruction) ? end + relative : null;
+}
+
+/** A return, or a jump that is always taken. */
+function endsHere({ map, opcode, modrm }: Instruction): boolean {
+  if (map !== 1) return false;
+  const isJumpThrough = opcode === 0xff && (modrm & 0x38) === 0x20;
+  return opcode === 0xc3 || opcode === 0xe9 || opcode === 0xeb || isJumpThrough;
 }
 
 /** The general register that a move, load, xor, pop or sign extension writes; null for others. */

@@ -62,25 +62,26 @@ function withFlags(candidates: Candidate[]): Candidate[] {
   );
 }
 
-/** The functions without symbols that all variants of one role call first. */
+/** The functions without symbols to which all variants of one role hand on their arguments. */
 function innerOf(elf: Elf, named: readonly Candidate[]): Candidate[] {
   const known = new Set(named.map(({ symbol }) => symbol.address));
   const found: Candidate[] = [];
   for (const { plain, whole } of WRAPPERS) {
-    const first = named.find(({ symbol }) => symbol.name === plain);
-    const others = named.filter(({ symbol }) => whole.includes(symbol.name));
-    const call = first?.calls[0];
-    if (first === undefined || call === undefined || known.has(call.target)) continue;
-    const isShared = others.some(({ calls }) =>
-      calls.length <= MAX_WRAPPER_CALLS && calls[0]?.target === call.target && handsOn(calls[0])
+    const outer = named.find(({ symbol }) => symbol.name === plain);
+    const wrapped = new Set(
+      named.filter(({ symbol, calls }) =>
+        whole.includes(symbol.name) && calls.length <= MAX_WRAPPER_CALLS
+      ).flatMap(({ calls }) => calls.slice(0, 1)).filter(handsOn).map(({ target }) => target),
     );
-    if (!isShared || !handsOn(call) || elf.codeOffset(call.target) === null) continue;
-    // Nobody else's: one function that serves reads and writes would be something else.
-    known.add(call.target);
+    const call = outer?.calls.find((each) => wrapped.has(each.target) && handsOn(each));
+    if (outer === undefined || call === undefined || known.has(call.target)) continue;
+    if (elf.codeOffset(call.target) === null) continue;
     const shape = wrote(call, Register.r8) ? "ssl_ex2" : "ssl_ex";
     if (shape === "ssl_ex" && !wrote(call, Register.rcx)) continue;
+    // Nobody else's: one function that serves reads and writes would be something else.
+    known.add(call.target);
     const symbol = { name: plain, address: call.target, size: 0 };
-    found.push({ role: first.role, shape, symbol, isInner: true, calls: [] });
+    found.push({ role: outer.role, shape, symbol, isInner: true, calls: [] });
   }
   return found;
 }

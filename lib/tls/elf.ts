@@ -49,6 +49,7 @@ export class Elf {
   /** Tables were larger than what is read of a file: something may not have been found. */
   isCut = false;
   #leftBytes = MAX_READ_BYTES;
+  readonly #contents = new Map<Section, Uint8Array>();
 
   private constructor(
     readonly file: FileReader,
@@ -83,8 +84,13 @@ export class Elf {
     return this.file.read(offset, wanted);
   }
 
-  contents({ type, offset, size }: Section): Uint8Array {
-    return type === SECTION_NOBITS ? NOTHING : this.read(offset, size);
+  /** All of a section, which is kept. */
+  contents(section: Section): Uint8Array {
+    const { type, offset, size } = section;
+    if (type === SECTION_NOBITS) return NOTHING;
+    const bytes = this.#contents.get(section) ?? this.read(offset, size);
+    this.#contents.set(section, bytes);
+    return bytes;
   }
 
   /** Bytes as they are mapped at an address, fewer at the end of the segment. */

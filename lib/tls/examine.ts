@@ -9,18 +9,37 @@ import { gnutls, GNUTLS_NSPR_SYMBOLS, nspr } from "./gnutls_nspr.ts";
 import { go } from "./go.ts";
 import { openssl, OPENSSL_SYMBOLS } from "./openssl.ts";
 import { OTHER_SYMBOLS, otherLibraries, strippedLibraries } from "./recognised.ts";
-import type { Examined, FileReader, TlsCode, Unreadable } from "./sites.ts";
-import { findSymbols } from "./symbols.ts";
+import { rustls, RUSTLS_PARTS } from "./rustls.ts";
+import type { Examined, FileReader, Unreadable } from "./sites.ts";
+import { findSymbols, type Wanted } from "./symbols.ts";
 
-const SYMBOLS = [...OPENSSL_SYMBOLS, ...GNUTLS_NSPR_SYMBOLS, ...OTHER_SYMBOLS];
+const WANTED: Wanted = {
+  starts: [...OPENSSL_SYMBOLS, ...GNUTLS_NSPR_SYMBOLS, ...OTHER_SYMBOLS],
+  parts: RUSTLS_PARTS,
+};
+
+/** Less code than any TLS implementation with the cryptography that it brings. */
+const MIN_STATIC_CODE_BYTES = 192 * 1024;
+
+/**
+ * May this file hold TLS code at all? Cheap, and never false for a file in which examineFile() finds
+ * something: one with an interface shows it, and one that has TLS within is large.
+ */
+export function mayHoldTls(file: FileReader): boolean {
+  const elf = Elf.open(file);
+  if (elf === null) return false;
+  const code = elf.sections.filter(({ name }) => name === ".text");
+  if (code.some(({ size }) => size >= MIN_STATIC_CODE_BYTES)) return true;
+  return findSymbols(elf, WANTED).functions.length > 0;
+}
 
 export function examineFile(file: FileReader): Examined {
   const elf = Elf.open(file);
   if (elf === null) return { codes: [], unreadable: [] };
-  const symbols = findSymbols(elf, SYMBOLS);
+  const symbols = findSymbols(elf, WANTED);
   const inGo = go(elf);
-  const codes = [openssl(elf, symbols), gnutls(elf, symbols), nspr(elf, symbols), ...inGo.codes]
-    .filter((code): code is TlsCode => code !== null);
+  const named = [openssl, gnutls, nspr, rustls].map((family) => family(elf, symbols));
+  const codes = [...named.filter((code) => code !== null), ...inGo.codes];
   const unreadable: Unreadable[] = [...inGo.unreadable, ...otherLibraries(symbols)];
   if (codes.length + unreadable.length === 0) unreadable.push(...strippedLibraries(elf));
   if (elf.isCut) unreadable.push({ family: "unknown", why: "its tables are too large" });

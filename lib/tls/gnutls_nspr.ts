@@ -10,6 +10,7 @@ import { candidatesOf, type KnownFunctions, sitesOf } from "./candidates.ts";
 import type { Elf } from "./elf.ts";
 import type { Family, TlsCode } from "./sites.ts";
 import type { Symbols } from "./symbols.ts";
+import { versionIn } from "./version.ts";
 
 export const GNUTLS_NSPR_SYMBOLS: readonly string[] = [
   "gnutls_record_",
@@ -33,6 +34,8 @@ const NSPR: KnownFunctions = {
   PR_Send: { role: "write", shape: "record" },
 };
 
+const GNUTLS_VERSION = /\bGnuTLS \d+\.\d+\.\d+\b/;
+
 export function gnutls(elf: Elf, symbols: Symbols): TlsCode | null {
   return code(elf, symbols, "gnutls", GNUTLS);
 }
@@ -49,5 +52,7 @@ function code(
 ): TlsCode | null {
   const candidates = candidatesOf(elf, functions, known);
   const sites = candidates.length === 0 ? [] : sitesOf(elf, candidates);
-  return sites.length === 0 ? null : { family, sites };
+  if (sites.length === 0) return null;
+  const version = family === "gnutls" ? versionIn(elf, GNUTLS_VERSION) : null;
+  return version === null ? { family, sites } : { family, version, sites };
 }

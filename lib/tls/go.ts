@@ -24,10 +24,9 @@ const NOTHING: GoFound = { codes: [], unreadable: [] };
 
 export function go(elf: Elf): GoFound {
   const version = goVersion(elf);
+  if (version === null) return NOTHING;
   const table = openPclntab(elf);
-  if (table === null) {
-    return version === null ? NOTHING : unreadable(version, "its table of functions is not known");
-  }
+  if (table === null) return unreadable(version, "its table of functions is not known");
   const found = table.find(ROLES.map(({ method }) => PREFIX + method));
   if (found.length === 0) return NOTHING;
   const sites = textStarts(elf, table).map((start) => sitesAt(elf, found, start))
@@ -35,12 +34,11 @@ export function go(elf: Elf): GoFound {
   if (sites === undefined) {
     return unreadable(version, "its functions are not as those of Go 1.17 to 1.26");
   }
-  const code = { family: "go", sites } as const;
-  return { codes: [version === null ? code : { ...code, version }], unreadable: [] };
+  return { codes: [{ family: "go", version, sites }], unreadable: [] };
 }
 
-function unreadable(version: string | null, why: string): GoFound {
-  return { codes: [], unreadable: [{ family: version ?? "go", why }] };
+function unreadable(version: string, why: string): GoFound {
+  return { codes: [], unreadable: [{ family: version, why }] };
 }
 
 /**

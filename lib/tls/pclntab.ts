@@ -11,7 +11,7 @@
  * The rest begins with the entry again and the offset of the name.
  */
 import { type Elf, type Section, u32, u64 } from "./elf.ts";
-import { indexOfText } from "./search.ts";
+import { indexOfText, TextSearch } from "./search.ts";
 
 export interface GoFunction {
   readonly name: string;
@@ -31,7 +31,9 @@ const LAYOUTS = new Map<number, Layout>([
   [0xfffffff0, { word: 4, hasTextStart: true }],
   [0xfffffff1, { word: 4, hasTextStart: true }],
 ]);
-const SECTIONS = [".gopclntab", ".data.rel.ro.gopclntab"];
+const OWN_SECTIONS = [".gopclntab", ".data.rel.ro.gopclntab"];
+const MAX_SEARCHED_BYTES = 64 * 1024 * 1024;
+const MAX_PLACES = 16;
 const HEADER_BYTES = 72;
 const QUANTUM_X86 = 1;
 const MAX_FUNCTIONS = 4_000_000;
@@ -39,33 +41,57 @@ const MAX_NAMES_BYTES = 64 * 1024 * 1024;
 const WINDOW_BYTES = 1024 * 1024;
 
 export function openPclntab(elf: Elf): Pclntab | null {
-  for (const name of SECTIONS) {
-    const section = elf.section(name);
-    if (section === undefined) continue;
-    const head = elf.read(section.offset, Math.min(section.size, HEADER_BYTES));
+  for (const range of placesIn(elf)) {
+    const head = elf.read(range.offset, Math.min(range.size, HEADER_BYTES));
     const layout = LAYOUTS.get(u32(head, 0));
     const isKnown = head.length === HEADER_BYTES && head[6] === QUANTUM_X86 && head[7] === 8;
-    if (layout !== undefined && isKnown) return new Pclntab(elf, section, layout, head);
+    if (layout !== undefined && isKnown) return new Pclntab(elf, range, layout, head);
   }
   return null;
+}
+
+/** A part of the file, and its address. */
+type Range = Pick<Section, "offset" | "size" | "address">;
+
+/** Where the table may begin: a section of its own, or where gcc has put it, among other constants. */
+function placesIn(elf: Elf): Range[] {
+  const own = elf.sections.filter(({ name }) => OWN_SECTIONS.includes(name));
+  if (own.length > 0) return own;
+  const beginnings = new TextSearch([...LAYOUTS.keys()].map(beginning));
+  return elf.sections.filter(({ name }) => name === ".data.rel.ro").flatMap((section) => {
+    const found: Range[] = [];
+    beginnings.each(
+      elf.read(section.offset, Math.min(section.size, MAX_SEARCHED_BYTES)),
+      (_, at) => {
+        const { offset, size, address } = section;
+        found.push({ offset: offset + at, size: size - at, address: address + at });
+        return found.length < MAX_PLACES;
+      },
+    );
+    return found;
+  });
+}
+
+function beginning(magic: number): string {
+  return `${String.fromCharCode(magic & 0xff)}\xff\xff\xff\0\0\x01\x08`;
 }
 
 export class Pclntab {
   /** Address of the text's start; null when entries are addresses. */
   readonly textStartAt: number | null;
   readonly #elf: Elf;
-  readonly #section: Section;
+  readonly #range: Range;
   readonly #word: 4 | 8;
   readonly #count: number;
   readonly #namesAt: number;
   readonly #unitsAt: number;
   readonly #functionsAt: number;
 
-  constructor(elf: Elf, section: Section, { word, hasTextStart }: Layout, head: Uint8Array) {
+  constructor(elf: Elf, range: Range, { word, hasTextStart }: Layout, head: Uint8Array) {
     const offsets = hasTextStart ? 32 : 24;
-    this.textStartAt = hasTextStart ? section.address + 24 : null;
+    this.textStartAt = hasTextStart ? range.address + 24 : null;
     this.#elf = elf;
-    this.#section = section;
+    this.#range = range;
     this.#word = word;
     this.#count = u64(head, 8);
     this.#namesAt = u64(head, offsets);
@@ -109,9 +135,9 @@ export class Pclntab {
     return this.#word === 8 ? u64(bytes, at) : u32(bytes, at);
   }
 
-  /** Within the section. */
+  /** Within the range. */
   #read(offset: number, length: number): Uint8Array {
-    const { offset: from, size } = this.#section;
+    const { offset: from, size } = this.#range;
     if (!(offset >= 0 && offset < size)) return new Uint8Array(0);
     return this.#elf.read(from + offset, Math.min(length, size - offset));
   }

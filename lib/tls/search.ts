@@ -3,7 +3,7 @@
  * at a time, as fast as memory comes.
  */
 
-/** Texts of characters below 128, 7 at least: one of their aligned words of 4 bytes is looked for. */
+/** Texts of a byte a character, 7 at least: one of their aligned words of 4 bytes is looked for. */
 export class TextSearch {
   readonly #texts: readonly Uint8Array[];
   /** By word, which text has it, and at which offset. */
@@ -12,7 +12,9 @@ export class TextSearch {
   readonly #isWanted = new Uint8Array(65536);
 
   constructor(readonly names: readonly string[]) {
-    this.#texts = names.map((name) => new TextEncoder().encode(name));
+    this.#texts = names.map((name) =>
+      Uint8Array.from(name, (character) => character.charCodeAt(0))
+    );
     for (const [text, bytes] of this.#texts.entries()) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
       for (let offset = 0; offset < 4; offset++) {

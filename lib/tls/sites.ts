@@ -21,9 +21,18 @@ export type CallShape =
    * 32 bits wide in NSPR.
    */
   | "record"
-  /** `(*Conn).Read/Write([]byte) (int, error)`: rax conn, rbx bytes, rcx length; rax count; r14 goroutine. */
+  /**
+   * `(*Conn).Read/Write([]byte) (int, error)`. At the entry: rax connection, rbx bytes, rcx length; at
+   * exits: rax count; at both: r14 goroutine. A goroutine whose stack has to grow passes the entry twice.
+   */
   | "go"
-  /** rdi: the address of the result; rsi: reader or writer; rdx bytes; rcx length. */
+  /**
+   * rustls 0.20 to 0.23; rdi: the connection, the same for both roles.
+   * Reads: rsi: of three words the second is the bytes' address, the third their count; all are taken, and
+   * there is no result.
+   * Writes: rsi: of four words either 0, address, count; or, when the first is not 0, an array of {address,
+   * count} and its length, then from and to, a range of the joined bytes. rax: the count of these taken.
+   */
   | "rustls";
 
 export interface Site {

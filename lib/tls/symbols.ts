@@ -1,8 +1,9 @@
 /**
- * Functions by name. In: the symbol tables of an ELF file. Out: those functions whose names begin as
- * was asked; which function a stub of the linker leads to. One pass over each table, however many names.
+ * Functions by name. In: the symbol tables of an ELF file. Out: those functions whose names are
+ * wanted; which function a stub of the linker leads to. One pass over each table, however many names.
  */
 import { type Elf, type Section, textAt, u16, u32, u64 } from "./elf.ts";
+import { TextSearch } from "./search.ts";
 
 export interface FunctionSymbol {
   readonly name: string;
@@ -27,16 +28,24 @@ const TYPE_FUNCTION = 2;
 const TYPE_NONE = 0;
 /** Of a library with all its symbols; more is a file made to cost. */
 const MAX_FOUND = 65_536;
+const MAX_NAME_BYTES = 1024;
 
-/** Symbols whose names begin with one of `starts`, of up to some ten ASCII words. */
-export function findSymbols(elf: Elf, starts: readonly string[]): Symbols {
-  const isWanted = startsWithAny(starts);
+/** Names that begin with one of `starts`, or hold one of `parts`, of 7 characters at least. */
+export interface Wanted {
+  readonly starts: readonly string[];
+  readonly parts: readonly string[];
+}
+
+export function findSymbols(elf: Elf, { starts, parts }: Wanted): Symbols {
+  const begins = startsWithAny(starts);
+  const search = new TextSearch(parts);
   const found = new Map<string, FunctionSymbol>();
   const imports = new Set<string>();
   for (const section of elf.sections) {
     if (section.type !== SECTION_SYMTAB && section.type !== SECTION_DYNSYM) continue;
     const names = namesOf(elf, section);
     const table = elf.contents(section);
+    const holding = holdingAny(names, search);
     for (
       let at = 0;
       at + SYMBOL_BYTES <= table.length && found.size < MAX_FOUND;
@@ -44,7 +53,8 @@ export function findSymbols(elf: Elf, starts: readonly string[]): Symbols {
     ) {
       const type = (table[at + 4] ?? 0) & 0xf;
       const nameAt = u32(table, at);
-      if ((type !== TYPE_FUNCTION && type !== TYPE_NONE) || !isWanted(names, nameAt)) continue;
+      if (type !== TYPE_FUNCTION && type !== TYPE_NONE) continue;
+      if (!begins(names, nameAt) && !holding.has(nameAt)) continue;
       const name = textAt(names, nameAt);
       const address = u64(table, at + 8);
       if (u16(table, at + 6) === 0) imports.add(name);
@@ -69,6 +79,18 @@ function startsWithAny(starts: readonly string[]): (names: Uint8Array, at: numbe
     return candidates !== undefined &&
       candidates.some((start) => start.every((byte, i) => names[at + i] === byte));
   };
+}
+
+/** Where the names begin that hold one of these. */
+function holdingAny(names: Uint8Array, search: TextSearch): Set<number> {
+  const found = new Set<number>();
+  search.each(names, (_, at) => {
+    // A name that is longer than any is cut by what is read of it.
+    const from = Math.max(0, at - MAX_NAME_BYTES);
+    found.add(from + names.subarray(from, at).lastIndexOf(0) + 1);
+    return found.size < MAX_FOUND;
+  });
+  return found;
 }
 
 function namesOf(elf: Elf, { link }: Section): Uint8Array {

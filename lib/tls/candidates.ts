@@ -9,6 +9,9 @@ import type { Elf } from "./elf.ts";
 import type { CallShape, Site } from "./sites.ts";
 import { type FunctionSymbol, linkedNames } from "./symbols.ts";
 
+/** Of a name, libraries that are linked into one file have one function each. */
+export const MAX_CANDIDATES = 64;
+
 interface Known {
   readonly role: "read" | "write" | "peek";
   readonly shape: CallShape;
@@ -33,6 +36,7 @@ export function candidatesOf(
   for (const symbol of functions) {
     const role = Object.hasOwn(known, symbol.name) ? known[symbol.name] : undefined;
     if (role === undefined || byAddress.has(symbol.address)) continue;
+    if (byAddress.size >= MAX_CANDIDATES) break;
     byAddress.set(symbol.address, { ...role, symbol, calls: callsOf(elf, symbol) });
   }
   return [...byAddress.values()];

@@ -11,6 +11,7 @@ import { decode, type Instruction } from "./x86.ts";
 /** The functions that are looked at have hundreds of bytes, some of Go's thousands. */
 const MAX_FUNCTION_BYTES = 65_536;
 const MAX_STUB_BYTES = 16;
+const MAX_CALLS = 256;
 
 /** Numbers of registers, as instructions have them. */
 export const Register = { rcx: 1, rsi: 6, rdi: 7, r8: 8 } as const;
@@ -28,7 +29,7 @@ export function callsOf(elf: Elf, { address, size }: FunctionSymbol): Call[] {
   const code = elf.at(address, Math.min(size, MAX_FUNCTION_BYTES));
   const calls: Call[] = [];
   const registers = new WrittenRegisters();
-  for (let at = 0; at < code.length;) {
+  for (let at = 0; at < code.length && calls.length < MAX_CALLS;) {
     const instruction = decode(code, at);
     if (instruction === null) break;
     const written = registers.before(address + at);

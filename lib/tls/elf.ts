@@ -9,6 +9,7 @@ import { latin1 } from "../wire/text.ts";
 import type { FileReader } from "./sites.ts";
 
 const MAX_HEADERS = 4096;
+const MAX_SEGMENTS = 64;
 /** A program of 250 MB with all its symbols stays below. */
 const MAX_READ_BYTES = 192 * 1024 * 1024;
 const MAX_BUILD_ID_BYTES = 64;
@@ -145,7 +146,7 @@ function readSections(file: FileReader, head: Uint8Array): Section[] {
 
 function readSegments(file: FileReader, head: Uint8Array): Segment[] {
   return readTable(file, u64(head, 32), u16(head, 56), u16(head, 54), SEGMENT_BYTES)
-    .filter((bytes) => u32(bytes, 0) === SEGMENT_LOAD)
+    .filter((bytes) => u32(bytes, 0) === SEGMENT_LOAD).slice(0, MAX_SEGMENTS)
     .map((bytes) => {
       const offset = u64(bytes, 8);
       const size = Math.max(0, Math.min(u64(bytes, 32), file.size - offset));

@@ -3,10 +3,9 @@
  *
  * In: the functions of a file, with the names that Rust's compilers give them (both ways of mangling). Out:
  * the two functions through which all plain text goes, whatever reads and writes it in the end: std's
- * traits, tokio, hyper. They belong to no type parameter and are called from code that has one, so that
- * compilers leave them in place; what was optimized across crates may have none, and says so.
+ * traits, tokio, hyper. Compilers leave them in place, since several others call them.
  */
-import { type Candidate, sitesOf } from "./candidates.ts";
+import { type Candidate, MAX_CANDIDATES, sitesOf } from "./candidates.ts";
 import type { Elf } from "./elf.ts";
 import type { TlsCode } from "./sites.ts";
 import type { FunctionSymbol, Symbols } from "./symbols.ts";
@@ -15,25 +14,29 @@ import { versionIn } from "./version.ts";
 const TAKE = "11CommonState23take_received_plaintext";
 /** Of 0.23. */
 const BUFFER = "11CommonState16buffer_plaintext";
+/** What calls it for each type of connection, and has it inlined in builds optimized as a whole. */
+const CALLS_BUFFER = "14send_plaintext";
 /** Until 0.22: `fn(&mut self, &[u8]) -> usize`. */
 const SEND = "11CommonState19send_some_plaintext";
 
 /** Its folder in the registry of crates, which messages of panics name. */
 const SOURCES = /\/rustls-\d+\.\d+\.\d+\b/;
 
-export const RUSTLS_PARTS: readonly string[] = [TAKE, BUFFER, SEND];
+export const RUSTLS_PARTS: readonly string[] = [TAKE, BUFFER, CALLS_BUFFER, SEND];
 
 export function rustls(elf: Elf, { functions }: Symbols): TlsCode | null {
   const named = (part: string): FunctionSymbol[] =>
-    functions.filter(({ name }) => name.includes(part) && name.includes("6rustls"));
+    functions.filter(({ name }) => name.includes(part) && name.includes("6rustls"))
+      .slice(0, MAX_CANDIDATES);
   const reads = named(TAKE);
-  const writes = named(BUFFER);
-  const older = named(SEND);
-  if (reads.length === 0 || writes.length + older.length === 0) return null;
+  const [writes = []] = [BUFFER, CALLS_BUFFER, SEND].map(named).filter((some) => some.length > 0);
+  if (reads.length === 0 || writes.length === 0) return null;
   const sites = sitesOf(elf, [
     ...reads.map((symbol): Candidate => ({ role: "read", shape: "rustls", symbol, calls: [] })),
-    ...writes.map((symbol): Candidate => ({ role: "write", shape: "rustls", symbol, calls: [] })),
-    ...older.map((symbol): Candidate => ({ role: "write", shape: "record", symbol, calls: [] })),
+    ...writes.map((symbol): Candidate => {
+      const shape = symbol.name.includes(SEND) ? "record" : "rustls";
+      return { role: "write", shape, symbol, calls: [] };
+    }),
   ]);
   if (sites.length === 0) return null;
   const version = versionIn(elf, SOURCES)?.slice(1).replace("-", " ");
@@ -46,5 +49,5 @@ export function rustls(elf: Elf, { functions }: Symbols): TlsCode | null {
 
 /** "take_received_plaintext" of the mangled name. */
 function shortName(name: string): string {
-  return /11CommonState\d\d([a-z_]+)/.exec(name)?.[1] ?? name;
+  return /\d\d((?:take|buffer|send)_[a-z_]*plaintext)/.exec(name)?.[1] ?? name;
 }

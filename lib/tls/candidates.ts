@@ -7,7 +7,7 @@
 import { type Call, callsOf, slotOfStub } from "./code.ts";
 import type { Elf } from "./elf.ts";
 import type { CallShape, Site } from "./sites.ts";
-import { type FunctionSymbol, linkedNames } from "./symbols.ts";
+import { type FunctionSymbol, linkedNames, type Symbols } from "./symbols.ts";
 
 /** Of a name, libraries that are linked into one file have one function each. */
 export const MAX_CANDIDATES = 64;
@@ -42,22 +42,28 @@ export function candidatesOf(
   return [...byAddress.values()];
 }
 
-export function sitesOf(elf: Elf, all: readonly Candidate[]): Site[] {
-  return all.filter(isNotHandedOn(elf, all)).flatMap(({ role, shape, symbol, isInner }): Site[] => {
-    const entry = elf.codeOffset(symbol.address);
-    if (entry === null) return [];
-    const how = isInner === true ? "inner" : "symbol";
-    const site = { shape, entry, exits: null, name: symbol.name, how } as const;
-    return [role === "peek" ? { role: "read", isPeek: true, ...site } : { role, ...site }];
-  });
+export function sitesOf(elf: Elf, symbols: Symbols, all: readonly Candidate[]): Site[] {
+  return all.filter(isNotHandedOn(elf, symbols, all)).flatMap(
+    ({ role, shape, symbol, isInner }): Site[] => {
+      const entry = elf.codeOffset(symbol.address);
+      if (entry === null) return [];
+      const how = isInner === true ? "inner" : "symbol";
+      const site = { shape, entry, exits: null, name: symbol.name, how } as const;
+      return [role === "peek" ? { role: "read", isPeek: true, ...site } : { role, ...site }];
+    },
+  );
 }
 
 /**
  * Tells functions that do their work themselves from those that call one of the others for it: those
  * of their own role, and for BoringSSL's peek, which its SSL_read calls, the other way round.
  */
-function isNotHandedOn(elf: Elf, all: readonly Candidate[]): (candidate: Candidate) => boolean {
-  const names = linkedNames(elf);
+function isNotHandedOn(
+  elf: Elf,
+  symbols: Symbols,
+  all: readonly Candidate[],
+): (candidate: Candidate) => boolean {
+  const names = linkedNames(elf, symbols);
   const byAddress = new Map(all.map((candidate) => [candidate.symbol.address, candidate]));
   const byName = new Map(all.map((candidate) => [candidate.symbol.name, candidate]));
   const calleeOf = ({ target, isThroughSlot }: Call): Candidate | undefined => {

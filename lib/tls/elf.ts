@@ -94,6 +94,14 @@ export class Elf {
     return bytes;
   }
 
+  /** All of a section as words of 4 bytes. */
+  words(section: Section): Uint32Array {
+    const bytes = this.contents(section);
+    const count = Math.floor(bytes.length / 4);
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    return new Uint32Array(aligned.buffer, aligned.byteOffset, count);
+  }
+
   /** Bytes as they are mapped at an address, fewer at the end of the segment. */
   at(address: number, length: number): Uint8Array {
     const segment = this.#segmentAt(address);

@@ -5,16 +5,16 @@
  * probed. A file that is damaged, or no ELF file of this machine, holds nothing; nothing throws.
  */
 import { Elf } from "./elf.ts";
-import { gnutls, GNUTLS_NSPR_SYMBOLS, nspr } from "./gnutls_nspr.ts";
+import { gnutls, GNUTLS_NSPR_NAMES, nspr } from "./gnutls_nspr.ts";
 import { go } from "./go.ts";
-import { openssl, OPENSSL_SYMBOLS } from "./openssl.ts";
-import { OTHER_SYMBOLS, otherLibraries, strippedLibraries } from "./recognised.ts";
+import { openssl, OPENSSL_NAMES } from "./openssl.ts";
+import { OTHER_NAMES, otherLibraries, strippedLibraries } from "./recognised.ts";
 import { rustls, RUSTLS_PARTS } from "./rustls.ts";
 import type { Examined, FileReader, Unreadable } from "./sites.ts";
 import { findSymbols, type Wanted } from "./symbols.ts";
 
 const WANTED: Wanted = {
-  starts: [...OPENSSL_SYMBOLS, ...GNUTLS_NSPR_SYMBOLS, ...OTHER_SYMBOLS],
+  names: [...OPENSSL_NAMES, ...GNUTLS_NSPR_NAMES, ...OTHER_NAMES],
   parts: RUSTLS_PARTS,
 };
 

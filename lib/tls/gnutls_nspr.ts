@@ -12,11 +12,6 @@ import type { Family, TlsCode } from "./sites.ts";
 import type { Symbols } from "./symbols.ts";
 import { versionIn } from "./version.ts";
 
-export const GNUTLS_NSPR_SYMBOLS: readonly string[] = [
-  "gnutls_record_",
-  ...["PR_Read", "PR_Write", "PR_Recv", "PR_Send"],
-];
-
 const GNUTLS: KnownFunctions = {
   gnutls_record_recv: { role: "read", shape: "record" },
   gnutls_record_recv_seq: { role: "read", shape: "record" },
@@ -34,7 +29,9 @@ const NSPR: KnownFunctions = {
   PR_Send: { role: "write", shape: "record" },
 };
 
-const GNUTLS_VERSION = /\bGnuTLS \d+\.\d+\.\d+\b/;
+export const GNUTLS_NSPR_NAMES: readonly string[] = [...Object.keys(GNUTLS), ...Object.keys(NSPR)];
+
+const GNUTLS_VERSION = /^GnuTLS \d+\.\d+\.\d+\b/;
 
 export function gnutls(elf: Elf, symbols: Symbols): TlsCode | null {
   return code(elf, symbols, "gnutls", GNUTLS);
@@ -46,13 +43,13 @@ export function nspr(elf: Elf, symbols: Symbols): TlsCode | null {
 
 function code(
   elf: Elf,
-  { functions }: Symbols,
+  symbols: Symbols,
   family: Family,
   known: KnownFunctions,
 ): TlsCode | null {
-  const candidates = candidatesOf(elf, functions, known);
-  const sites = candidates.length === 0 ? [] : sitesOf(elf, candidates);
+  const candidates = candidatesOf(elf, symbols.functions, known);
+  const sites = candidates.length === 0 ? [] : sitesOf(elf, symbols, candidates);
   if (sites.length === 0) return null;
-  const version = family === "gnutls" ? versionIn(elf, GNUTLS_VERSION) : null;
+  const version = family === "gnutls" ? versionIn(elf, ["GnuTLS "], GNUTLS_VERSION) : null;
   return version === null ? { family, sites } : { family, version, sites };
 }

@@ -6,10 +6,11 @@
  * instructions or register use it does not know.
  */
 import { returnsOf } from "./code.ts";
-import { type Elf, type Section, u64 } from "./elf.ts";
+import { type Elf, u64 } from "./elf.ts";
 import { goVersion } from "./go_version.ts";
 import { type GoFunction, openPclntab, type Pclntab } from "./pclntab.ts";
 import type { Site, TlsCode, Unreadable } from "./sites.ts";
+import { relocated } from "./symbols.ts";
 
 const PREFIX = "crypto/tls.(*Conn).";
 const ROLES = [{ role: "read", method: "Read" }, { role: "write", method: "Write" }] as const;
@@ -59,28 +60,6 @@ function textStarts(elf: Elf, table: Pclntab): number[] {
 
 /** Of runtime.moduledata: a pointer, six slices, a pointer and two addresses before it. */
 const MODULE_TEXT = 8 + 6 * 24 + 8 + 2 * 8;
-
-const SECTION_RELA = 4;
-const RELOCATION_BYTES = 24;
-const RELATIVE = 8;
-
-/** The address that the loader puts at a place (R_X86_64_RELATIVE); 0 when it puts none. */
-function relocated(elf: Elf, address: number): number {
-  const tables = elf.sections.filter(({ type }) => type === SECTION_RELA);
-  for (const table of tables) {
-    const addend = addendFor(elf, table, address);
-    if (addend > 0) return addend;
-  }
-  return 0;
-}
-
-function addendFor(elf: Elf, section: Section, address: number): number {
-  const table = elf.contents(section);
-  for (let at = 0; at + RELOCATION_BYTES <= table.length; at += RELOCATION_BYTES) {
-    if (u64(table, at) === address && u64(table, at + 8) === RELATIVE) return u64(table, at + 16);
-  }
-  return 0;
-}
 
 /** Null when the code at one of the entries is none that a Go function begins with. */
 function sitesAt(elf: Elf, found: readonly GoFunction[], textStart: number): Site[] | null {

@@ -11,8 +11,6 @@ import type { TlsCode } from "./sites.ts";
 import type { Symbols } from "./symbols.ts";
 import { versionIn } from "./version.ts";
 
-export const OPENSSL_SYMBOLS: readonly string[] = ["SSL_", "ssl_"];
-
 const KNOWN: KnownFunctions = {
   SSL_read: { role: "read", shape: "ssl" },
   SSL_read_ex: { role: "read", shape: "ssl_ex" },
@@ -38,21 +36,24 @@ const WRAPPERS: readonly { plain: string; whole: readonly string[] }[] = [
 const MAX_WRAPPER_CALLS = 2;
 
 /** Functions that BoringSSL has and OpenSSL has not. */
-const BORING = new Set(["SSL_CTX_set_grease_enabled", "SSL_get_early_data_reason"]);
+const BORING: readonly string[] = ["SSL_CTX_set_grease_enabled", "SSL_get_early_data_reason"];
 /** Of these libraries' OpenSSL interface the bytes are seen below. */
 const BELOW = ["gnutls_record_send", "gnutls_record_recv"];
 
-export function openssl(elf: Elf, { functions, imports }: Symbols): TlsCode | null {
+export const OPENSSL_NAMES: readonly string[] = [...Object.keys(KNOWN), ...BORING];
+
+export function openssl(elf: Elf, symbols: Symbols): TlsCode | null {
+  const { functions, imports } = symbols;
   const named = withFlags(candidatesOf(elf, functions, KNOWN));
   if (named.length === 0 || BELOW.some((name) => imports.has(name))) return null;
-  const sites = sitesOf(elf, [...named, ...innerOf(elf, named)]);
+  const sites = sitesOf(elf, symbols, [...named, ...innerOf(elf, named)]);
   if (sites.length === 0) return null;
-  if (functions.some(({ name }) => BORING.has(name))) return { family: "boringssl", sites };
-  const version = versionIn(elf, OPENSSL_VERSION);
+  if (functions.some(({ name }) => BORING.includes(name))) return { family: "boringssl", sites };
+  const version = versionIn(elf, ["OpenSSL ", "LibreSSL "], OPENSSL_VERSION);
   return version === null ? { family: "openssl", sites } : { family: "openssl", version, sites };
 }
 
-const OPENSSL_VERSION = /\b(?:OpenSSL|LibreSSL) \d+\.\d+\.\d+[a-z]?\b/;
+const OPENSSL_VERSION = /^\w+ \d+\.\d+\.\d+[a-z]?\b/;
 
 /** From 3.3 on ssl_write_internal has flags, as SSL_write_ex2 has, which is as old. */
 function withFlags(candidates: Candidate[]): Candidate[] {

@@ -17,7 +17,7 @@ const OTHERS: Readonly<Record<string, Unreadable>> = {
   JNI_CreateJavaVM: { family: "jsse", why: "Java's code is made while it runs" },
 };
 
-export const OTHER_SYMBOLS: readonly string[] = Object.keys(OTHERS);
+export const OTHER_NAMES: readonly string[] = Object.keys(OTHERS);
 
 const STRIPPED = "it has no symbols, by which its functions are found";
 /** Names of source files and messages that are in every build of a library, and nowhere else. */

@@ -20,18 +20,18 @@ const CALLS_BUFFER = "14send_plaintext";
 const SEND = "11CommonState19send_some_plaintext";
 
 /** Its folder in the registry of crates, which messages of panics name. */
-const SOURCES = /\/rustls-\d+\.\d+\.\d+\b/;
+const SOURCES = /^\/rustls-\d+\.\d+\.\d+\b/;
 
 export const RUSTLS_PARTS: readonly string[] = [TAKE, BUFFER, CALLS_BUFFER, SEND];
 
-export function rustls(elf: Elf, { functions }: Symbols): TlsCode | null {
+export function rustls(elf: Elf, symbols: Symbols): TlsCode | null {
   const named = (part: string): FunctionSymbol[] =>
-    functions.filter(({ name }) => name.includes(part) && name.includes("6rustls"))
+    symbols.functions.filter(({ name }) => name.includes(part) && name.includes("6rustls"))
       .slice(0, MAX_CANDIDATES);
   const reads = named(TAKE);
   const [writes = []] = [BUFFER, CALLS_BUFFER, SEND].map(named).filter((some) => some.length > 0);
   if (reads.length === 0 || writes.length === 0) return null;
-  const sites = sitesOf(elf, [
+  const sites = sitesOf(elf, symbols, [
     ...reads.map((symbol): Candidate => ({ role: "read", shape: "rustls", symbol, calls: [] })),
     ...writes.map((symbol): Candidate => {
       const shape = symbol.name.includes(SEND) ? "record" : "rustls";
@@ -39,7 +39,7 @@ export function rustls(elf: Elf, { functions }: Symbols): TlsCode | null {
     }),
   ]);
   if (sites.length === 0) return null;
-  const version = versionIn(elf, SOURCES)?.slice(1).replace("-", " ");
+  const version = versionIn(elf, ["/rustls-"], SOURCES)?.slice(1).replace("-", " ");
   const code = {
     family: "rustls",
     sites: sites.map((site) => ({ ...site, name: shortName(site.name) })),

@@ -3,7 +3,10 @@
  * at a time, as fast as memory comes.
  */
 
-/** Texts of a byte a character, 7 at least: one of their aligned words of 4 bytes is looked for. */
+/**
+ * Texts of a byte a character, 7 at least. Of their last 7 bytes, which tell them apart best, the 4 that are
+ * aligned are looked for.
+ */
 export class TextSearch {
   readonly #texts: readonly Uint8Array[];
   /** By word, which text has it, and at which offset. */
@@ -17,7 +20,7 @@ export class TextSearch {
     );
     for (const [text, bytes] of this.#texts.entries()) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      for (let offset = 0; offset < 4; offset++) {
+      for (let offset = bytes.length - 7; offset <= bytes.length - 4; offset++) {
         const word = view.getInt32(offset, true);
         const places = this.#words.get(word) ?? [];
         places.push({ text, offset });

@@ -7,7 +7,7 @@
 import { Elf } from "./elf.ts";
 import { gnutls, GNUTLS_NSPR_NAMES, nspr } from "./gnutls_nspr.ts";
 import { go } from "./go.ts";
-import { openssl, OPENSSL_NAMES } from "./openssl.ts";
+import { openssl, OPENSSL_NAMES, strippedOpenssl } from "./openssl.ts";
 import { OTHER_NAMES, otherLibraries, strippedLibraries } from "./recognised.ts";
 import { rustls, RUSTLS_PARTS } from "./rustls.ts";
 import type { Examined, FileReader, Unreadable } from "./sites.ts";
@@ -41,8 +41,18 @@ export function examineFile(file: FileReader): Examined {
   const named = [openssl, gnutls, nspr, rustls].map((family) => family(elf, symbols));
   const codes = [...named.filter((code) => code !== null), ...inGo.codes];
   const unreadable: Unreadable[] = [...inGo.unreadable, ...otherLibraries(symbols)];
-  if (codes.length + unreadable.length === 0) unreadable.push(...strippedLibraries(elf));
+  if (codes.length + unreadable.length === 0) {
+    for (const library of strippedLibraries(elf)) {
+      const code = isOpenssl(library) ? strippedOpenssl(elf, symbols, library.family) : null;
+      if (code === null) unreadable.push(library);
+      else codes.push(code);
+    }
+  }
   if (elf.isCut) unreadable.push({ family: "unknown", why: "its tables are too large" });
   const buildId = elf.buildId();
   return buildId === undefined ? { codes, unreadable } : { codes, unreadable, buildId };
+}
+
+function isOpenssl<T extends Unreadable>(one: T): one is T & { family: "openssl" | "boringssl" } {
+  return one.family === "openssl" || one.family === "boringssl";
 }

@@ -1,5 +1,5 @@
 /**
- * OpenSSL, LibreSSL and BoringSSL by their symbols.
+ * OpenSSL, LibreSSL and BoringSSL, by their symbols or by what stripped.ts makes of them.
  *
  * In: the functions of a file. Out: which of them to probe. Where SSL_read and SSL_read_ex do nothing
  * but call one function without a symbol, that one: its first instruction costs a probe least.
@@ -7,7 +7,8 @@
 import { type Candidate, candidatesOf, type KnownFunctions, sitesOf } from "./candidates.ts";
 import { type Call, Register } from "./code.ts";
 import type { Elf } from "./elf.ts";
-import type { TlsCode } from "./sites.ts";
+import type { Site, TlsCode } from "./sites.ts";
+import { boringsslFunctions, opensslFunctions } from "./stripped.ts";
 import type { Symbols } from "./symbols.ts";
 import { versionIn } from "./version.ts";
 
@@ -44,7 +45,9 @@ export const OPENSSL_NAMES: readonly string[] = [...Object.keys(KNOWN), ...BORIN
 
 export function openssl(elf: Elf, symbols: Symbols): TlsCode | null {
   const { functions, imports } = symbols;
-  const named = withFlags(candidatesOf(elf, functions, KNOWN));
+  const known = candidatesOf(elf, functions, KNOWN);
+  // SSL_write_ex2 is as old as its flags.
+  const named = functions.some(({ name }) => name === "SSL_write_ex2") ? withFlags(known) : known;
   if (named.length === 0 || BELOW.some((name) => imports.has(name))) return null;
   const sites = sitesOf(elf, symbols, [...named, ...innerOf(elf, named)]);
   if (sites.length === 0) return null;
@@ -55,9 +58,36 @@ export function openssl(elf: Elf, symbols: Symbols): TlsCode | null {
 
 const OPENSSL_VERSION = /^\w+ \d+\.\d+\.\d+[a-z]?\b/;
 
-/** From 3.3 on ssl_write_internal has flags, as SSL_write_ex2 has, which is as old. */
+/** As openssl(), of a file without symbols; null where not both a read and a write are found. */
+export function strippedOpenssl(
+  elf: Elf,
+  symbols: Symbols,
+  family: "openssl" | "boringssl",
+): TlsCode | null {
+  const isBoring = family === "boringssl";
+  const version = isBoring ? null : versionIn(elf, ["OpenSSL "], OPENSSL_VERSION);
+  if (!isBoring && version === null) return null;
+  const functions = isBoring ? boringsslFunctions(elf) : opensslFunctions(elf);
+  const candidates = candidatesOf(elf, functions, KNOWN);
+  const sites = sitesOf(
+    elf,
+    symbols,
+    version !== null && hasFlags(version) ? withFlags(candidates) : candidates,
+  )
+    .map((site): Site => ({ ...site, how: "pattern" }));
+  const isWhole = ["read", "write"].every((role) => sites.some((site) => site.role === role));
+  if (!isWhole) return null;
+  return version === null ? { family, sites } : { family, version, sites };
+}
+
+/** Is it 3.3 or newer? */
+function hasFlags(version: string): boolean {
+  const [major = 0, minor = 0] = (/\d+\.\d+/.exec(version)?.[0] ?? "").split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 3);
+}
+
+/** From 3.3 on ssl_write_internal has flags. */
 function withFlags(candidates: Candidate[]): Candidate[] {
-  if (!candidates.some(({ symbol }) => symbol.name === "SSL_write_ex2")) return candidates;
   return candidates.map((each) =>
     each.symbol.name === "ssl_write_internal" ? { ...each, shape: "ssl_ex2" } : each
   );

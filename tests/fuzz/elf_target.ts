@@ -75,6 +75,71 @@ export function elfTarget(): Target {
 }
 
 function makeInput(random: Random): ElfInput {
+  const sections = random.chance(0.3) ? strippedSections(random) : namedSections(random);
+  for (const section of sections) {
+    if (random.chance(0.05)) section.size = random.extreme();
+    if (random.chance(0.03)) section.offset = random.extreme();
+    if (random.chance(0.03)) section.link = random.extreme() >>> 0;
+    if (random.chance(0.03)) section.type = random.below(12);
+  }
+  return {
+    sections,
+    patches: makePatches(random),
+    cut: random.chance(0.9) ? 0 : random.below(4000),
+  };
+}
+
+const STRIPPED_TEXTS = [
+  ...[
+    "OpenSSL 3.0.15 3 Sep",
+    "OpenSSL 3.5.0 8 Apr",
+    "ssl/ssl_lib.c",
+    "x/ssl/ssl_lib.cc",
+    "SSL_read",
+  ],
+  ...["SSL_peek", "SSL_write", "ssl_read_internal", "ssl_write_internal", "SSL_sendfile"],
+];
+const REASONS = [66, 66, 111, 215, 226];
+const FUNCTION_BYTES = 96;
+
+/** Functions that report errors and call each other, constants, and the table of frames. */
+function strippedSections(random: Random): ImageSection[] {
+  const count = 3 + random.below(5);
+  const code = new Uint8Array(count * FUNCTION_BYTES).fill(0xcc);
+  const view = new DataView(code.buffer);
+  const constantsAt = CODE_AT + code.length;
+  const framesAt = constantsAt + 256;
+  const texts = STRIPPED_TEXTS.filter(() => random.chance(0.8));
+  const frames = new Uint8Array(12 + 8 * count);
+  const frameView = new DataView(frames.buffer);
+  frames.set([1, 0x1b, 3, 0x3b]);
+  frameView.setUint32(8, count, true);
+  for (let i = 0; i < count; i++) {
+    frameView.setInt32(12 + 8 * i, CODE_AT + i * FUNCTION_BYTES - framesAt, true);
+    let at = i * FUNCTION_BYTES;
+    for (let error = random.below(4); error >= 0; error--) {
+      // lea TEXT(%rip),%rcx; mov $REASON,%edx; call.
+      const text = 1 + texts.slice(0, random.below(texts.length)).join("\0").length;
+      const target = random.below(count) * FUNCTION_BYTES;
+      code.set([0x48, 0x8d, 0x0d], at);
+      view.setInt32(at + 3, constantsAt + text - (CODE_AT + at + 7), true);
+      code.set([0xba, random.pick(REASONS), 0, 0, 0], at + 7);
+      code[at + 12] = 0xe8;
+      view.setInt32(at + 13, target - (at + 17), true);
+      at += 17;
+    }
+    code[at] = 0xc3;
+  }
+  const constants = new Uint8Array(256);
+  constants.set(new TextEncoder().encode(`\0${texts.join("\0")}\0`).subarray(0, 256));
+  return [
+    codeSection(code),
+    { name: ".rodata", type: 1, bytes: constants },
+    { name: ".eh_frame_hdr", type: 1, bytes: frames },
+  ];
+}
+
+function namedSections(random: Random): ImageSection[] {
   const pieces = Array.from({ length: random.small(200) }, () => random.pick(PIECES)).join("");
   const code = Uint8Array.fromHex(GO_CODE + pieces);
   const place = (): number => random.chance(0.9) ? random.below(code.length) : random.extreme();
@@ -100,17 +165,7 @@ function makeInput(random: Random): ElfInput {
     const bytes = random.bytes(24 * random.small(8));
     sections.push({ name: ".rela.plt", type: 4, bytes, link: random.below(5) });
   }
-  for (const section of sections) {
-    if (random.chance(0.05)) section.size = random.extreme();
-    if (random.chance(0.03)) section.offset = random.extreme();
-    if (random.chance(0.03)) section.link = random.extreme() >>> 0;
-    if (random.chance(0.03)) section.type = random.below(12);
-  }
-  return {
-    sections,
-    patches: makePatches(random),
-    cut: random.chance(0.9) ? 0 : random.below(4000),
-  };
+  return sections;
 }
 
 function checkElf({ sections, patches, cut }: ElfInput): void {

@@ -18,21 +18,6 @@ const WANTED: Wanted = {
   parts: RUSTLS_PARTS,
 };
 
-/** Less code than any TLS implementation with the cryptography that it brings. */
-const MIN_STATIC_CODE_BYTES = 192 * 1024;
-
-/**
- * May this file hold TLS code at all? Cheap, and never false for a file in which examineFile() finds
- * something: one with an interface shows it, and one that has TLS within is large.
- */
-export function mayHoldTls(file: FileReader): boolean {
-  const elf = Elf.open(file);
-  if (elf === null) return false;
-  const code = elf.sections.filter(({ name }) => name === ".text");
-  if (code.some(({ size }) => size >= MIN_STATIC_CODE_BYTES)) return true;
-  return findSymbols(elf, WANTED).functions.length > 0;
-}
-
 export function examineFile(file: FileReader): Examined {
   const elf = Elf.open(file);
   if (elf === null) return { codes: [], unreadable: [] };

@@ -29,7 +29,7 @@ export function opensslFunctions(elf: Elf): FunctionSymbol[] {
 
 const SOURCE = "ssl/ssl_lib.cc";
 /** Reasons of errors, which BoringSSL never renumbers (include/openssl/ssl.h, err.h). */
-const Reason = { shouldNotHaveBeenCalled: 66, badLength: 111, handshake: 215, uninitialized: 226 };
+const Reason = { shouldNotHaveBeenCalled: 66, handshake: 215, uninitialized: 226 };
 const MAX_FUNCTION_BYTES = 4096;
 
 interface Reporting extends BareFunction {
@@ -40,8 +40,8 @@ interface Reporting extends BareFunction {
 }
 
 /**
- * BoringSSL tells ERR_put_error() reason, file and line. SSL_write and what SSL_peek calls are told by their
- * reasons. SSL_peek has one, and SSL_read, of which it is part, has it on the same line and is longer.
+ * BoringSSL tells ERR_put_error() reason, file and line. SSL_write and what SSL_peek calls have two reasons
+ * in common, and SSL_write one more. SSL_peek has one, and SSL_read, of which it is part, has it on the same line and is longer.
  */
 export function boringsslFunctions(elf: Elf): FunctionSymbol[] {
   const all = functionsUsing(elf, [SOURCE]).filter(({ size }) => size <= MAX_FUNCTION_BYTES)
@@ -50,8 +50,12 @@ export function boringsslFunctions(elf: Elf): FunctionSymbol[] {
     reasons.has(Reason.handshake) && reasons.has(Reason.uninitialized)
   );
   // SSL_peek may be called by nobody, since SSL_read has it inlined.
-  const [write, ...otherWrites] = both.filter(({ reasons }) => reasons.has(Reason.badLength));
-  const [impl, ...otherImpls] = both.filter(({ reasons }) => !reasons.has(Reason.badLength));
+  const [write, ...otherWrites] = both.filter(({ reasons }) =>
+    reasons.has(Reason.shouldNotHaveBeenCalled)
+  );
+  const [impl, ...otherImpls] = both.filter(({ reasons }) =>
+    !reasons.has(Reason.shouldNotHaveBeenCalled)
+  );
   if (write === undefined || impl === undefined || otherWrites.length + otherImpls.length > 0) {
     return [];
   }

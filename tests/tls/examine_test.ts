@@ -1,6 +1,6 @@
 /** Files made of parts: every layout that no toolchain here makes, and what cannot be probed. */
 import assert from "node:assert/strict";
-import { examineFile, mayHoldTls } from "../../lib/tls/examine.ts";
+import { examineFile } from "../../lib/tls/examine.ts";
 import { readerOf } from "../support/elf_files.ts";
 import {
   CODE_AT,
@@ -191,16 +191,6 @@ Deno.test("examineFile() finds what a file holds, and names what cannot be probe
       );
     });
   }
-});
-
-Deno.test("mayHoldTls() is true of small files with an interface, and of all large code", () => {
-  const may = (sections: readonly ImageSection[]): boolean =>
-    mayHoldTls(readerOf(elfImage(sections)));
-  assert.equal(may(functions({ name: "SSL_read", at: 0 })), true);
-  assert.equal(may(functions({ name: "printf", at: 0 })), false);
-  assert.equal(may([code("c3")]), false);
-  assert.equal(may([codeSection(new Uint8Array(300_000))]), true);
-  assert.equal(mayHoldTls(readerOf(new TextEncoder().encode("#!/bin/sh\n"))), false);
 });
 
 Deno.test("examineFile() reads the build id", () => {

@@ -140,6 +140,11 @@ const CASES: readonly Case[] = [
     want: ["SSL_peek peek ssl", "SSL_read read ssl", "SSL_write write ssl"],
   },
   {
+    name: "BoringSSL of 2022, whose SSL_write looks at no size",
+    code: BORINGSSL_INLINED.replace(/ {2}if \(size < 0\).*\n/, ""),
+    want: ["SSL_peek peek ssl", "SSL_read read ssl", "SSL_write write ssl"],
+  },
+  {
     name: "BoringSSL, whose SSL_read calls SSL_peek",
     code: BORINGSSL_APART,
     want: [],

@@ -26,8 +26,11 @@ export function examineFile(file: FileReader): Examined {
   const named = [openssl, gnutls, nspr, rustls].map((family) => family(elf, symbols));
   const codes = [...named.filter((code) => code !== null), ...inGo.codes];
   const unreadable: Unreadable[] = [...inGo.unreadable, ...otherLibraries(symbols)];
-  if (codes.length + unreadable.length === 0) {
-    for (const library of strippedLibraries(elf)) {
+  // rustls comes with programs whose other libraries are in another language.
+  if (unreadable.length === 0 && codes.every(({ family }) => family === "rustls")) {
+    const isNew = (library: Unreadable): boolean =>
+      codes.every(({ family }) => family !== library.family);
+    for (const library of strippedLibraries(elf).filter(isNew)) {
       const code = isOpenssl(library) ? strippedOpenssl(elf, symbols, library.family) : null;
       if (code === null) unreadable.push(library);
       else codes.push(code);

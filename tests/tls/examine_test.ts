@@ -107,6 +107,18 @@ const CASES: readonly Case[] = [
     want: ["rustls rustls 0.23.20", "read rustls 0 null", "write rustls 16 null"],
   },
   {
+    name: "rustls, with BoringSSL without symbols",
+    sections: [
+      ...functions(
+        { name: `${RUST}23take_received_plaintext17h0123456789abcdefE`, at: 0 },
+        { name: `${RUST}16buffer_plaintext17h0123456789abcdefE`, at: 16 },
+      ),
+      text("received corrupt message of type\0ssl/ssl_lib.cc\0"),
+    ],
+    want: ["rustls undefined", "read rustls 0 null", "write rustls 16 null"],
+    unreadable: [`boringssl: ${STRIPPED}`],
+  },
+  {
     name: "rustls 0.23, optimized as a whole, of clients and servers",
     sections: functions(
       { name: `${RUST}23take_received_plaintext17h0123456789abcdefE`, at: 0 },

@@ -25,6 +25,8 @@ const TEXTS: Readonly<Record<string, Unreadable>> = {
   // OpenSSL's file is called .c.
   "ssl/ssl_lib.cc": { family: "boringssl", why: STRIPPED },
   "ssl/ssl_lib.c\0": { family: "openssl", why: STRIPPED },
+  // Of 3.0 and newer, also where it was built without names of files.
+  "ssl_read_internal\0": { family: "openssl", why: STRIPPED },
   "/rustls-0.": { family: "rustls", why: STRIPPED },
   "received corrupt message of type": { family: "rustls", why: STRIPPED },
 };

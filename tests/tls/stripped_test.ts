@@ -116,6 +116,11 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "OpenSSL 3.0, built without names of files",
+    code: (READ + WRITE + OLD).replaceAll('"ssl/ssl_lib.c"', '""'),
+    want: APART,
+  },
+  {
     name: "OpenSSL 3.3, whose writes have flags",
     code: READ + opensslRole("write", "APART", "long flags,") + version("OpenSSL 3.3.0 9 Apr 2024"),
     want: ["ssl_read_internal read ssl_ex", "ssl_write_internal write ssl_ex2"],

@@ -32,6 +32,8 @@ const LIVE_SHARE = 5 / 8;
 const WHILE_MARKING_BYTES = 24 << 20;
 /** Of small limits so much is live all the same. */
 const LEAST_SHARE = 1 / 4;
+/** So much of what is live may wait in a packet capture's source. */
+const CAPTURE_SHARE = 1 / 2;
 /** Of what is live, one connection may queue so much. */
 const ONE_SHARE = 4 / 5;
 
@@ -46,6 +48,8 @@ export interface PipelineOptions {
   /** Null: the protocol's own, else 30 s. */
   requestTimeoutMs: number | null;
   memoryLimitBytes: number;
+  /** Where the events come from: what it keeps counts, too. */
+  source?: { readonly heldBytes: number };
   /** Make a summary with each record (for people). */
   summaries: boolean;
   /** Count the answers that are errors (for statistics). */
@@ -111,7 +115,9 @@ export class Pipeline {
       losses: 0,
       hasOpens: options.hasOpens ?? false,
       queuedBytes: 0,
+      source: options.source ?? { heldBytes: 0 },
       outbox: new Outbox(options.memoryLimitBytes / 2),
+      behind: new Set(),
       weighs: false,
       trackers: 0,
     };
@@ -141,7 +147,12 @@ export class Pipeline {
     this.#table.onEvent(event);
   }
 
-  /** Hands out the records that earlier events left, until `turn` is over. True once none is left. */
+  /** The last event left something to do: catchUp() comes before the next one, or that one does it. */
+  get isBehind(): boolean {
+    return this.#context.behind.size > 0;
+  }
+
+  /** Does what earlier events left, until `turn` is over. True once nothing is left. */
   catchUp(turn: Turn): boolean {
     return this.#table.catchUp(turn);
   }
@@ -185,6 +196,11 @@ export class Pipeline {
 /** How much may be kept, so that the process takes twice `limitBytes` at most beyond what it begins with. */
 function liveBytes(limitBytes: number): number {
   return Math.max(limitBytes * LEAST_SHARE, limitBytes * LIVE_SHARE - WHILE_MARKING_BYTES);
+}
+
+/** What a packet capture's source may keep of it (pcap/room.ts). */
+export function captureBytes(limitBytes: number): number {
+  return liveBytes(limitBytes) * CAPTURE_SHARE;
 }
 
 function isSelective(filter: PipelineOptions["filter"]): boolean {

@@ -32,7 +32,9 @@ export interface RunOptions {
 /** Takes the events: the pipeline, perhaps with a recorder before it. */
 export interface EventConsumer {
   onEvent(event: SocketEvent): void;
-  /** Hands out what earlier events left, until `turn` is over. True once nothing is left. */
+  /** The last event left something to do: catchUp() comes before the next one. */
+  readonly isBehind: boolean;
+  /** Does what earlier events left, until `turn` is over. True once nothing is left. */
   catchUp(turn: Turn): boolean;
   /**
    * No more events: hands out every open exchange, until `turn` is over. True once all are.
@@ -79,12 +81,15 @@ export class Run {
   async loop(consumer: EventConsumer): Promise<void> {
     const limitNs = this.#options.durationNs ?? Infinity;
     const handler = (event: SocketEvent): void => {
-      if (event.timeNs < limitNs) consumer.onEvent(event);
-      else this.stop("duration");
+      if (event.timeNs >= limitNs) return this.stop("duration");
+      consumer.onEvent(event);
+      if (consumer.isBehind) this.#turn.end();
     };
     while (!this.#source.ended && !this.#isPointless()) {
       const turn = this.#turn = new Turn();
-      const idle = this.#source.drain(handler, turn) === 0 && consumer.catchUp(turn);
+      if (consumer.isBehind) consumer.catchUp(turn);
+      const idle = !consumer.isBehind && this.#source.drain(handler, turn) === 0 &&
+        consumer.catchUp(turn);
       await this.#breathe(performance.now(), idle);
     }
     this.endReason ??= "source_ended";

@@ -8,6 +8,7 @@
 import { EntryKind } from "./abi.ts";
 import { SocketEvent } from "./event.ts";
 import { isPcap } from "./pcap/file.ts";
+import { USUAL_ROOM_BYTES } from "./pcap/room.ts";
 import { PcapSource } from "./pcap/source.ts";
 import { cutPiece } from "./pieces.ts";
 import { isPlausible } from "./plausible.ts";
@@ -43,11 +44,16 @@ export function openReplay(path: string): ReplaySource {
   return replayOf(new RecordingInput(path));
 }
 
-/** openReplay() of a file that is open already; the source closes it. */
-export function replayOf(input: RecordingInput): ReplaySource {
+/**
+ * openReplay() of a file that is open already; the source closes it. `roomBytes`: memory that a packet
+ * capture may take for what waits there; a recording keeps nothing.
+ */
+export function replayOf(input: RecordingInput, roomBytes = USUAL_ROOM_BYTES): ReplaySource {
   try {
     input.unpack();
-    if (input.needNow(4) && isPcap(input.bytes, input.start)) return new PcapSource(input);
+    if (input.needNow(4) && isPcap(input.bytes, input.start)) {
+      return new PcapSource(input, roomBytes);
+    }
     return new RecordingSource(input);
   } catch (error) {
     input[Symbol.dispose]();
@@ -92,6 +98,7 @@ function notOurs(input: RecordingInput): string {
 
 class RecordingSource implements ReplaySource {
   readonly format = "recording";
+  readonly heldBytes = 0;
   readonly start: TraceStart;
   readonly facts: RecordingFacts;
   ended = false;

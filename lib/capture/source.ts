@@ -36,6 +36,8 @@ export interface CaptureSource extends Disposable {
   readonly start: TraceStart;
   /** No more events will come, and everything was handed out. */
   readonly ended: boolean;
+  /** Memory that it takes for what it keeps of the traffic: counted against --memory-limit. */
+  readonly heldBytes: number;
   /** Hands out what is there now, until `turn` is over; the number of events. Never waits. */
   drain(handler: EventHandler, turn?: Turn): number;
   /** Resolves when there may be more, at the latest after some milliseconds. */

@@ -13,7 +13,7 @@ import type { ReplaySource } from "../capture/replay_source.ts";
 import type { DoctorFacts, SavedFacts, Snapshot, Wanted } from "../doctor/facts.ts";
 import { Observer } from "../doctor/observe.ts";
 import type { Log } from "../log.ts";
-import { Pipeline } from "../pipeline.ts";
+import { captureBytes, Pipeline } from "../pipeline.ts";
 import { Stats } from "../stats.ts";
 import { quote, usageError } from "./errors.ts";
 import type { DoctorOptions } from "./options.ts";
@@ -46,7 +46,7 @@ export async function examineFile(
   const input = new RecordingInput(file);
   // Before the file's first byte is looked at, which may be hostile.
   giveUp(log, ["output"]);
-  using source = replayOf(input);
+  using source = replayOf(input, captureBytes(options.memoryLimit));
   stop = () => source.stop();
   const limitNs = options.duration === undefined ? Infinity : options.duration * 1e6;
   const pids = options.pid === undefined ? [] : [options.pid];
@@ -154,6 +154,7 @@ function openPipeline(
       showSecrets: false,
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
+      source,
       summaries: false,
       hasOpens: true,
       connLog: observer,

@@ -5,6 +5,7 @@
 import type { RecordingFacts } from "../capture/recording/format.ts";
 import { RecordingInput } from "../capture/recording/input.ts";
 import { replayOf } from "../capture/replay.ts";
+import { captureBytes } from "../pipeline.ts";
 import { quote, usageError } from "./errors.ts";
 import { openLog } from "./messages.ts";
 import { type OutputOptions, targetPids } from "./options.ts";
@@ -22,7 +23,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
   // Before the file's first byte is looked at, which may be hostile.
   prepared.begin();
   giveUp(log, ["output"]);
-  using source = replayOf(input);
+  using source = replayOf(input, captureBytes(options.memoryLimit));
   const pids = targetPids(options);
   const isCapture = source.start.way === "pcap";
   if (isCapture) refuseProcesses({ pid: pids, comm: options.comm }, file);

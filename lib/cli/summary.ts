@@ -14,6 +14,8 @@ export interface SummaryFacts {
   readonly losses: readonly BufferLoss[];
   /** The kernel side's own counters; empty for a replay. */
   readonly kernelCounters: Readonly<Record<string, number>>;
+  /** What a replay counted while reading (ReplaySource.counts()); empty for a live trace. */
+  readonly replayCounts?: Readonly<Record<string, number>>;
   /** Packets of a packet capture that could not be read, by reason. */
   readonly notRead?: Readonly<Record<string, number>>;
   /** Wall-clock length of the trace, and CPU time spent meanwhile (null: not known). */
@@ -56,8 +58,8 @@ function withheldBytes({ stats, kernelCounters }: SummaryFacts): number {
 }
 
 /** Every reason why records lack something, with its count. */
-function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[] {
-  const parts: string[] = [];
+function describeLoss({ stats, losses, kernelCounters, replayCounts }: SummaryFacts): string[] {
+  const parts: string[] = describeGivenUp(replayCounts ?? {});
   const lost = new Map<string, number>();
   for (const { buffer, events } of losses) lost.set(buffer, (lost.get(buffer) ?? 0) + events);
   // A nested operation uses a sequence number up, so it was counted as lost in data_events, too.
@@ -97,6 +99,19 @@ function describeLoss({ stats, losses, kernelCounters }: SummaryFacts): string[]
   }
   const stateFull = kernelCounters.state_full ?? 0;
   if (stateFull > 0) parts.push(`${plural(stateFull, "connection")} beyond the kernel's table`);
+  return parts;
+}
+
+/** What a packet capture's source could not keep. */
+function describeGivenUp({ evicted_conversations = 0, early_gaps = 0 }): string[] {
+  const parts: string[] = [];
+  if (evicted_conversations > 0) {
+    const evicted = plural(evicted_conversations, "conversation");
+    parts.push(`${evicted} of the capture evicted (--memory-limit)`);
+  }
+  if (early_gaps > 0) {
+    parts.push(`${plural(early_gaps, "gap")} not waited for: too many segments were held`);
+  }
   return parts;
 }
 

@@ -100,6 +100,7 @@ export class TraceRun {
       showSecrets: options.showSecrets === true,
       requestTimeoutMs: options.requestTimeout ?? null,
       memoryLimitBytes: options.memoryLimit,
+      source,
       summaries: outputFormat(options) === "table",
       hasOpens: true,
       outlines: options.stats === true || options.statsFile !== undefined,
@@ -127,6 +128,9 @@ export class TraceRun {
         recorder.onEvent(event);
         pipeline.onEvent(event);
       },
+      get isBehind(): boolean {
+        return pipeline.isBehind;
+      },
       catchUp: (turn) => pipeline.catchUp(turn),
       finish: (turn) => pipeline.finish(turn),
     });
@@ -143,7 +147,8 @@ export class TraceRun {
     this.#connLog.check();
     this.#stats.droppedRecords = this.#sink.state.droppedRecords;
     const notRead = saved?.notRead() ?? {};
-    const replay = saved === null ? {} : { ...saved.counts(), not_read: notRead };
+    const replayCounts = saved?.counts() ?? {};
+    const replay = saved === null ? {} : { ...replayCounts, not_read: notRead };
     const stats = { ...this.#stats.toJSON(), kernel: kernelCounters, replay };
     if (this.#statsFile !== null) saveStats(this.#statsFile, this.#options, stats);
     // It may have been found gone only as the last records were written, behind the run's end.
@@ -159,6 +164,7 @@ export class TraceRun {
       stats,
       losses: this.#source.losses(),
       kernelCounters,
+      replayCounts,
       notRead,
       seconds: (performance.now() - this.#startMs) / 1000,
       cpuSeconds: cpu === null || this.#startCpu === null ? null : cpu - this.#startCpu,

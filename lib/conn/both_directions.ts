@@ -74,11 +74,21 @@ export class BothDirections {
   }
 
   /**
-   * Gives up on missing bytes that have had their time; the directions that grew. Called for both before
-   * messages of either are paired: pairing must know of a gap in the other.
+   * Gives up on missing bytes that have had their time. For both before messages of either are paired:
+   * pairing must know of a gap in the other.
    */
-  expire(nowNs: number, losses: number): OneDirection[] {
-    return this.all.filter(({ assembler }) => assembler.waits && assembler.expire(nowNs, losses));
+  expire(nowNs: number, losses: number): void {
+    for (const direction of this.all) direction.expire(nowNs, losses);
+  }
+
+  /** Gives up on all missing bytes, for both likewise. */
+  flush(losses: number): void {
+    for (const direction of this.all) direction.flush(losses);
+  }
+
+  /** Drops what waits behind missing bytes. */
+  drop(): void {
+    for (const { assembler } of this.all) assembler.drop();
   }
 
   /** Another protocol begins with the bytes that are not taken yet. */

@@ -209,6 +209,7 @@ export class Connection implements TrackedConnection {
       for (const tracker of this.#plaintexts.values()) tracker.sweep();
     }
     if (since < CLOSING_NS || (since < LINGERING_NS && this.#lingers())) return false;
+    if (!this.flush()) return false;
     this.finish("closed");
     return true;
   }
@@ -222,7 +223,16 @@ export class Connection implements TrackedConnection {
     }
   }
 
-  /** Ends the connection: its trackers hand over everything. */
+  /** Before finish(): goes on with what waits behind missing bytes; true once nothing is left. */
+  flush(): boolean {
+    let isDone = this.#socket?.goOn(true) ?? true;
+    if (this.#plaintexts !== null) {
+      for (const tracker of this.#plaintexts.values()) isDone = tracker.goOn(true) && isDone;
+    }
+    return isDone;
+  }
+
+  /** Ends the connection: its trackers hand over everything, but drop what flush() left. */
   finish(reason: "closed" | "trace_end"): void {
     if (this.closed) return;
     this.closed = true;
@@ -232,6 +242,8 @@ export class Connection implements TrackedConnection {
     }
     this.#socketAtEnd()?.finish(why, this.#plaintexts !== null, this.#final);
     this.#datagrams?.finish(why);
+    // It is kept for a while yet, to tell what comes late; its trackers are done with.
+    this.#socket = this.#datagrams = this.#plaintexts = null;
   }
 
   /** Takes the addresses that a PROXY header named. */

@@ -13,6 +13,11 @@ import type { Outbox } from "./outbox.ts";
 
 export type { Role };
 
+/** What goes on with its work; true once nothing of it is left. */
+export interface Behind {
+  goOn(): boolean;
+}
+
 export interface TrackerContext {
   readonly plugins: readonly Started[];
   readonly showUnknown: boolean;
@@ -50,6 +55,10 @@ export interface TrackerContext {
   queuedBytes: number;
   /** Exchanges that wait to become records, if one event completed very many. */
   readonly outbox: Outbox;
+  /** What the last event left to do: done before the next one is taken. */
+  readonly behind: Set<Behind>;
+  /** Where events come from keeps so much of the traffic, too. */
+  readonly source: { readonly heldBytes: number };
   /** Memory is short: frames are weighed as they are queued. */
   weighs: boolean;
   /** Trackers alive (streams, plain-text streams, datagram peers). */

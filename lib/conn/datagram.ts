@@ -15,7 +15,7 @@ import type { TrackedConnection } from "./subject.ts";
 import type { TrackerContext } from "./context.ts";
 import { detect, type Head, MAX_MISSES } from "./detect.ts";
 import { openSession, type Session } from "./session.ts";
-import { UnknownTotals } from "./unknown.ts";
+import { unknownFacts, UnknownTotals } from "./unknown.ts";
 
 const MAX_PEERS = 4096;
 /** A remote end for which nothing waits is forgotten after this. */
@@ -51,15 +51,7 @@ class Peer {
     this.#port = port;
     this.#egress = new ByteStream(context.pool);
     this.#ingress = new ByteStream(context.pool);
-    this.facts = {
-      protocol: "unknown",
-      role: undefined,
-      local: connection.local,
-      remote,
-      conn: connection.id,
-      library: "",
-      proxy: undefined,
-    };
+    this.facts = { ...unknownFacts(connection, 0), remote, proxy: undefined };
     context.trackers++;
     context.queuedBytes += PEER_BYTES;
   }

@@ -107,6 +107,8 @@ export class OneDirection {
   /** Final position, once ENTRY_EOF told it. */
   eof: { position: number; tcp: boolean } | null = null;
   ended = false;
+  /** The stream grew since the session last looked. */
+  hasGrown = false;
   /** Bytes of all operations. */
   #movedBytes = 0;
 
@@ -150,6 +152,7 @@ export class OneDirection {
       this.#movedBytes += event.totalBytes;
     }
     this.assembler.add(event, owner, losses);
+    this.hasGrown = true;
     this.#lastNs = event.timeNs;
     this.#owner = owner;
     this.#losses = losses;
@@ -174,22 +177,30 @@ export class OneDirection {
     return left <= (this.#egress && end.tcp ? HANDSHAKE_BYTES : 0) ? 0 : left;
   }
 
-  /** No more events: bytes that are missing become a gap. True when the stream grew. */
-  finish(end: DirectionEnd | null, losses: number): boolean {
-    const grew = this.assembler.waits;
-    if (grew) this.assembler.flush(losses);
+  /** Gives up on missing bytes that have had their time. */
+  expire(nowNs: number, losses: number): void {
+    if (this.assembler.waits && this.assembler.expire(nowNs, losses)) this.hasGrown = true;
+  }
+
+  /** Gives up on all missing bytes. */
+  flush(losses: number): void {
+    if (this.assembler.waits && this.assembler.flush(losses)) this.hasGrown = true;
+  }
+
+  /** No more events, and nothing waits: bytes that are missing at the end become a gap. */
+  finish(end: DirectionEnd | null, losses: number): void {
     // Bytes that the process never read are no gap.
     const left = end === null ? 0 : this.left({ ...end, position: end.position - end.unread });
-    if (left === 0 || (this.#owner === null && this.#filters)) return grew;
+    if (left === 0 || (this.#owner === null && this.#filters)) return;
     const reason = this.#stats.withheld
       ? Cut.FILTERED
       : losses > this.#losses
       ? GAP_LOST
       : GAP_MISSING;
     this.#stats.gap(left, reason);
-    if (this.#owner === null) return grew;
+    if (this.#owner === null) return;
     this.stream.appendGap(left, reason, this.#lastNs, this.#owner);
-    return true;
+    this.hasGrown = true;
   }
 
   /** left() when no byte came: then only ENTRY_OPEN can say where the direction began. */

@@ -83,6 +83,7 @@ export class Outbox {
       if (batch.next === batch.count) this.#pass();
     }
     this.#heldBytes = 0;
+    this.#leftRecords = RECORDS_AN_EVENT;
     return true;
   }
 

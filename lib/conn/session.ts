@@ -294,9 +294,12 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
     // At once: the frames behind this one may depend on what the other side asks.
     const other = side === "request" ? this.#responseDriver : this.#requestDriver;
     if (other.isWaiting && this.next === undefined) other.run();
+    if (this.#stitchContext.pairing.wasDisturbed) this.#stitchBetween();
   }
 
   invalid(side: Side, reason: string, bytes: Uint8Array, position: number): void {
+    this.#stitchBetween();
+    this.#stitchContext.pairing.wasDisturbed = true;
     this.#place.context.stats.invalidFrame(this.#protocol.name, reason);
     this.#place.log?.invalid(this.#place.subject, side, reason, bytes, position);
   }
@@ -319,6 +322,14 @@ class TypedSession<F, S, X extends Exchange, T> implements Session, DriverReport
 
   pass(side: Side, until: number | null): void {
     this.#place.pass(side, until);
+  }
+
+  /**
+   * Pairs the frames that were found so far in one event's bytes. Where some bytes were not understood,
+   * what is known of pairs changes with each frame: it must not matter how many of them an event brings.
+   */
+  #stitchBetween(): void {
+    if (this.#fresh > 0 && this.#left <= FEW_QUEUED) this.#stitch();
   }
 
   #stitch(): void {

@@ -64,6 +64,7 @@ export class ConnTable {
 
   onEvent(event: SocketEvent): void {
     const context = this.#context;
+    if (context.behind.size > 0) this.catchUp(null);
     if (event.timeNs > context.nowNs) context.nowNs = event.timeNs;
     if (context.nowNs >= this.#nextSweepNs) this.#sweep();
     switch (event.kind) {
@@ -92,10 +93,24 @@ export class ConnTable {
     context.outbox.afterEvent();
   }
 
-  /** Hands out the records that earlier events left, until `turn` is over; true once none is left. */
+  /** Does what earlier events left, until `turn` is over; true once nothing is left. */
   catchUp(turn: Turn | null): boolean {
-    const { outbox } = this.#context;
-    while (!outbox.handOut()) if (turn?.look() === true) return false;
+    const { behind } = this.#context;
+    if (!this.#empty(turn)) return false;
+    for (const each of behind) {
+      for (let isDone = false; !isDone;) {
+        isDone = each.goOn();
+        if (isDone) behind.delete(each);
+        // What it completed goes out before it completes more.
+        if (turn?.look() === true || !this.#empty(turn)) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Hands out the records that wait until `turn` is over; true once none is left. */
+  #empty(turn: Turn | null): boolean {
+    while (!this.#context.outbox.handOut()) if (turn?.look() === true) return false;
     return true;
   }
 
@@ -103,6 +118,7 @@ export class ConnTable {
   finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
       if (!this.catchUp(turn)) return false;
+      while (!connection.flush()) if (turn?.look() === true) return false;
       connection.finish("trace_end");
       this.#context.stats.closed++;
       this.#connections.delete(connection.id);
@@ -123,6 +139,7 @@ export class ConnTable {
   #begin(event: SocketEvent): Connection {
     const before = this.#connections.get(event.conn);
     if (before?.hasEnded === true) {
+      while (!before.flush());
       before.finish("closed");
       this.#forget(before);
       this.#context.stats.closed++;
@@ -222,7 +239,7 @@ export class ConnTable {
     const context = this.#context;
     return context.pool.heldBytes + context.stats.waitingBytes +
       this.#connections.size * CONNECTION_BYTES + context.trackers * TRACKER_BYTES +
-      context.queuedBytes;
+      context.queuedBytes + context.source.heldBytes;
   }
 
   /** Memory may be beyond the limit: weighs queued frames until it is not, then ends connections. */

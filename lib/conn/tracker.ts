@@ -20,12 +20,9 @@ import {
   type Handover,
   type IncompleteReason,
   type Inherited,
-  type Side,
   type Started,
 } from "../../protocols/protocol.ts";
-import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import type { Passing } from "../capture/source.ts";
 import type { LiveFacts } from "../record/build.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
@@ -37,14 +34,13 @@ import { FirstBytes } from "./first_bytes.ts";
 import type { FinalTotals, OneDirection } from "./one_direction.ts";
 import { Prober } from "./prober.ts";
 import { openSession, type Session } from "./session.ts";
-import { UnknownTotals } from "./unknown.ts";
+import { unknownFacts, UnknownTotals } from "./unknown.ts";
+import { Verdict } from "./verdict.ts";
 
 /** Failures without any frame after which a protocol is refused. */
 const MAX_FAILURES = 8;
 /** Hand-overs from one protocol to the next in one connection. */
 const MAX_SWITCHES = 8;
-
-const ALL_LOOKED_AT: Passing = { egress: null, ingress: null };
 
 export type TrackerState = "new" | "probing" | "parsing" | "unknown" | "closed";
 
@@ -53,18 +49,17 @@ export class ConnTracker {
   readonly #context: TrackerContext;
   readonly #connection: TrackedConnection;
   readonly #facts: LiveFacts;
-  readonly #plaintext: number;
   readonly #both: BothDirections;
   #session: Session | null = null;
   #totals: UnknownTotals | null = new UnknownTotals();
   readonly #prober: Prober;
+  readonly #verdict: Verdict;
   /** What the session began with, until the other direction has confirmed it. */
   #unconfirmed: FirstBytes | null = null;
   #plugin: Started | null = null;
   #switches = 0;
   #wasRefused = false;
   #givenUp = false;
-  #passing = ALL_LOOKED_AT;
 
   /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
   constructor(
@@ -75,18 +70,10 @@ export class ConnTracker {
   ) {
     this.#context = context;
     this.#connection = connection;
-    this.#plaintext = plaintext;
-    this.#facts = {
-      protocol: "unknown",
-      role: undefined,
-      local: connection.local,
-      remote: connection.remote,
-      conn: connection.id,
-      library: source === 0 ? "" : SOURCES[source] ?? "",
-      proxy: connection.proxy,
-    };
+    this.#facts = unknownFacts(connection, source);
     this.#both = new BothDirections(context, this.#facts);
     this.#prober = new Prober(context, connection, this.#both);
+    this.#verdict = new Verdict(context, connection.id, plaintext === 0);
     context.trackers++;
   }
 
@@ -121,10 +108,21 @@ export class ConnTracker {
     const other = this.#both.other(direction);
     // Requests that wait behind a loss may have had their time: they go first, see requestsFirst.
     const isDue = other.assembler.waits && this.#session !== null;
-    if (isDue) this.#settle(other, other.assembler.expire(nowNs, losses));
-    this.#grew(direction);
+    if (isDue) other.expire(nowNs, losses);
+    if (isDue || !this.#lookAt(direction)) this.#settle(other, direction);
     direction.stream.keep();
-    if (direction.eof !== null) this.#checkEof(direction);
+  }
+
+  /**
+   * Goes on with what one event left to do, or, before finish() (`isEnding`), with all that waits behind
+   * missing bytes; true once nothing is left.
+   */
+  goOn(isEnding = false): boolean {
+    if (this.state === "closed") return true;
+    const { nowNs, losses } = this.#context;
+    if (isEnding) this.#both.flush(losses);
+    else this.#both.expire(nowNs, losses);
+    return this.#settle(...this.#both.requestsFirst);
   }
 
   /** One direction ends at `position`. */
@@ -147,10 +145,7 @@ export class ConnTracker {
 
   /** Event time passed: missing bytes and missing answers may have had theirs. */
   sweep(): void {
-    if (this.state === "closed") return;
-    const grown = this.#both.expire(this.#context.nowNs, this.#context.losses);
-    for (const each of this.#both.requestsFirst) this.#settle(each, grown.includes(each));
-    this.#session?.tick();
+    if (this.state !== "closed" && this.goOn()) this.#session?.tick();
   }
 
   /** Calls Session.weigh(). */
@@ -158,14 +153,16 @@ export class ConnTracker {
     this.#session?.weigh();
   }
 
-  /** No more events: hands over everything. `final`: the socket's, where known. */
+  /** No more events: hands over everything, but drops what goOn() left. `final`: the socket's, where known. */
   finish(reason: "closed" | "trace_end", isEncrypted: boolean, final: FinalTotals | null): void {
     if (this.state === "closed") return;
     if (final !== null) this.#totals?.settle(this.#both.since(final), this.#connection.span());
+    this.#both.drop();
     for (const direction of this.#both.requestsFirst) {
       // For a connection that was given up the kernel side sends only totals.
       const end = final === null || this.#givenUp ? null : this.#both.endOf(direction, final);
-      if (direction.finish(end, this.#context.losses)) this.#grew(direction);
+      direction.finish(end, this.#context.losses);
+      if (direction.hasGrown) this.#grew(direction);
     }
     const session = this.#session;
     session?.finish(reason, final !== null);
@@ -179,9 +176,18 @@ export class ConnTracker {
     this.#context.trackers--;
   }
 
-  #settle(direction: OneDirection, hasGrown: boolean): void {
-    if (hasGrown) this.#grew(direction);
-    this.#checkEof(direction);
+  /** Looks at what grew, in that order; false if goOn() must come again first. */
+  #settle(first: OneDirection, second: OneDirection): boolean {
+    if (this.#lookAt(first) && this.#lookAt(second)) return true;
+    this.#context.behind.add(this);
+    return false;
+  }
+
+  /** Looks at what grew; false if more of that direction can come at once. */
+  #lookAt(direction: OneDirection): boolean {
+    if (direction.hasGrown) this.#grew(direction);
+    if (direction.eof !== null) this.#checkEof(direction);
+    return !direction.assembler.isBehind;
   }
 
   #checkEof(direction: OneDirection): void {
@@ -193,6 +199,7 @@ export class ConnTracker {
   }
 
   #grew(direction: OneDirection): void {
+    direction.hasGrown = false;
     if (this.#givenUp) direction.stream.clear();
     else if (this.#session === null) this.#probe(direction);
     else if (this.#unconfirmed === null || !this.#revise(this.#unconfirmed, direction)) {
@@ -243,8 +250,7 @@ export class ConnTracker {
     this.#both.clear();
     this.#moveTo("unknown", why);
     this.#connection.log?.disabled(this.#connection, why);
-    // The verdict is on the socket's own bytes, not on plain text inside them.
-    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "stop");
+    this.#verdict.stop();
   }
 
   #start(plugin: Started, role: Role, inherited: Inherited | null = null): void {
@@ -263,7 +269,10 @@ export class ConnTracker {
       start: this.#prober.start,
       unseen: this.#prober.unseen,
       inherited,
-      pass: (side, until) => this.#pass(side, until),
+      pass: (side, until) => {
+        const isEgress = this.#both.carrying(side) === this.#both.egress;
+        this.#verdict.pass(isEgress ? "egress" : "ingress", until);
+      },
     });
     this.#unconfirmed = null;
     if (plugin.names.length > 0) {
@@ -281,16 +290,7 @@ export class ConnTracker {
   #announce(plugin: Started, role: Role): void {
     this.#moveTo("parsing", plugin.name);
     this.#connection.log?.protocolDecided(this.#connection, plugin.name, role);
-    this.#passing = ALL_LOOKED_AT;
-    if (this.#plaintext === 0) this.#context.verdict(this.#connection.id, "keep");
-  }
-
-  /** Tells the kernel side that it need only count the socket's bytes up to `until`. */
-  #pass(side: Side, until: number | null): void {
-    if (this.#plaintext !== 0) return;
-    const isEgress = this.#both.carrying(side) === this.#both.egress;
-    this.#passing = { ...this.#passing, [isEgress ? "egress" : "ingress"]: until };
-    this.#context.verdict(this.#connection.id, "keep", this.#passing);
+    this.#verdict.keep();
   }
 
   /** Acts if the session handed over, or proved to be the wrong one. */

@@ -4,19 +4,29 @@
  * those that may be a secret are not shown.
  */
 import type { IncompleteReason, Span, Stitched } from "../../protocols/protocol.ts";
-import { buildRecord, type RecordFacts } from "../record/build.ts";
+import { buildRecord, type LiveFacts, type RecordFacts } from "../record/build.ts";
 import type { SocketEvent } from "../capture/event.ts";
-import { Direction, Flag } from "../capture/abi.ts";
+import { Direction, Flag, SOURCES } from "../capture/abi.ts";
 import type { ByteStream, Owner } from "../stream/byte_stream.ts";
 import { shownText } from "../wire/shown.ts";
 import { base64 } from "../wire/text.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { follows, harmlessHead, missesStart } from "../secrets/raw.ts";
 import type { Positions } from "./open_names.ts";
+import type { TrackedConnection } from "./subject.ts";
 
 const FIRST_BYTES = 64;
 /** Memory of such a record. */
 const RECORD_BYTES = 2048;
+
+/** Columns of a connection whose protocol is not known; `source` as in its events. */
+export function unknownFacts(
+  { local, remote, id, proxy }: TrackedConnection,
+  source: number,
+): LiveFacts {
+  const library = source === 0 ? "" : SOURCES[source] ?? "";
+  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, proxy };
+}
 
 /** Totals of one direction. */
 class DirectionTotals {

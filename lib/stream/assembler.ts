@@ -6,17 +6,22 @@
  * missing ones wait for a bounded event time and up to a bounded size; then the missing bytes are a
  * gap. If events were lost meanwhile they are a gap at once: they will hardly come, and copying the
  * bytes that wait would make us lose more. It never reorders bytes that were handed on.
+ *
+ * Of what waited, one call hands on a bounded part: while `isBehind`, expire() or flush() must be called
+ * again before the next add().
  */
 import { Flag } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { ByteStream, Owner } from "./byte_stream.ts";
-import { GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "./gap.ts";
+import { GAP_DROPPED, GAP_LOST, GAP_MISSING, GAP_UNSEEN } from "./gap.ts";
 
 /** Missing bytes may come this much later than those behind them. */
 export const REORDER_NS = 100e6;
 const MAX_WAITING_BYTES = 1 << 20;
 /** Pieces that wait at most: while one of two writers is held up, the other may write many small ones. */
 const MAX_WAITING_CHUNKS = 4096;
+/** Bytes that waited of which one call hands on so many, and one piece more. */
+const HANDED_ON_AT_ONCE = 64 << 10;
 /** Memory of a chunk besides its bytes, measured on the heap. */
 const CHUNK_BYTES = 320;
 /** A larger jump from the told start to the first byte means a wrong start, not a gap. */
@@ -54,6 +59,10 @@ export class Assembler {
   #first = 0;
   #waitingBytes = 0;
   #lossesSeen = 0;
+  /** How much this call may still hand on of what waited. */
+  #mayHandOn = HANDED_ON_AT_ONCE;
+  /** flush() was called: missing bytes are not waited for. */
+  #isFlushing = false;
 
   constructor(stream: ByteStream, stats: AssemblyStats) {
     this.stream = stream;
@@ -63,6 +72,13 @@ export class Assembler {
   /** Is something waiting behind missing bytes? */
   get waits(): boolean {
     return this.#waiting !== null;
+  }
+
+  /** Bytes that waited may be handed on, which one call did not do with all of them. */
+  get isBehind(): boolean {
+    if (this.#waiting === null) return false;
+    const first = this.#waiting[this.#first];
+    return first !== undefined && (this.#isFlushing || first.position <= this.stream.end);
   }
 
   /** Position of the next byte, from ENTRY_OPEN: believed only when the first data fits it. */
@@ -78,6 +94,7 @@ export class Assembler {
    * "lost_events", another is "unseen".
    */
   add(event: SocketEvent, owner: Owner, losses: number): void {
+    this.#mayHandOn = HANDED_ON_AT_ONCE;
     const start = this.#unwrap(event) + event.offset;
     if (!this.#started) this.#begin(start, event, losses);
     const length = event.payloadLength;
@@ -110,27 +127,49 @@ export class Assembler {
       }
     }
     this.#moved = true;
-    if (this.#waiting !== null) this.expire(event.timeNs, losses);
+    if (this.#waiting !== null) this.#expire(event.timeNs, losses);
   }
 
   /** Gives up on bytes that were missing for too long. True when the stream grew. */
   expire(nowNs: number, losses: number): boolean {
+    this.#mayHandOn = HANDED_ON_AT_ONCE;
+    return this.#expire(nowNs, losses);
+  }
+
+  /** Gives up on all missing bytes: no more events will come. True when the stream grew. */
+  flush(losses: number): boolean {
+    this.#isFlushing = true;
+    return this.expire(Infinity, losses);
+  }
+
+  /** Drops what waits: there is no memory for it. */
+  drop(): void {
+    const waiting = this.#waiting ?? [];
+    for (const chunk of waiting.slice(this.#first)) {
+      this.#count(chunk, -1);
+      this.#stats.gap(chunk.length, chunk.bytes === null ? chunk.reason : GAP_DROPPED);
+    }
+    this.#waiting = null;
+    this.#first = 0;
+  }
+
+  #expire(nowNs: number, losses: number): boolean {
     let grew = false;
-    while (this.#waiting !== null) {
+    while (this.#waiting !== null && this.#mayHandOn > 0) {
       const first = this.#waiting[this.#first] as Chunk;
-      const full = this.#waitingBytes > MAX_WAITING_BYTES ||
-        this.#waiting.length - this.#first > MAX_WAITING_CHUNKS;
-      const isLost = losses > this.#lossesSeen;
-      if (!full && !isLost && nowNs - first.timeNs < REORDER_NS) return grew;
+      const isReady = this.#isFlushing || first.position <= this.stream.end;
+      if (!isReady && !this.#isGivenUp(first, nowNs, losses)) return grew;
       this.#giveUp(losses);
       grew = true;
     }
     return grew;
   }
 
-  /** Gives up on all missing bytes: no more events will come. */
-  flush(losses: number): void {
-    while (this.#waiting !== null) this.#giveUp(losses);
+  /** Are the bytes before the first waiting piece no longer waited for? */
+  #isGivenUp(first: Chunk, nowNs: number, losses: number): boolean {
+    const isFull = this.#waitingBytes > MAX_WAITING_BYTES ||
+      (this.#waiting?.length ?? 0) - this.#first > MAX_WAITING_CHUNKS;
+    return isFull || losses > this.#lossesSeen || nowNs - first.timeNs >= REORDER_NS;
   }
 
   /**
@@ -250,11 +289,11 @@ export class Assembler {
     this.#stats.waitingBytes += sign * (copied + CHUNK_BYTES);
   }
 
-  /** Hands on pieces that are no longer behind missing bytes. */
+  /** Hands on pieces that are no longer behind missing bytes, as many as one call may. */
   #drain(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    while (this.#first < waiting.length) {
+    while (this.#first < waiting.length && this.#mayHandOn > 0) {
       const chunk = waiting[this.#first] as Chunk;
       const end = this.stream.end;
       if (chunk.position > end) break;
@@ -263,6 +302,7 @@ export class Assembler {
       const known = end - chunk.position;
       if (known >= chunk.length) continue;
       const length = chunk.length - known;
+      this.#mayHandOn -= length;
       if (chunk.bytes === null) this.#gap(length, chunk.reason, chunk.timeNs, chunk.owner);
       else this.stream.append(chunk.bytes, known, length, chunk.timeNs, chunk.owner);
       // Events lost while it waited may have had the bytes behind it.

@@ -11,6 +11,8 @@ import type { DriverPlace, DriverReport } from "./driver_place.ts";
 import type { FrameInProgress } from "./frame_in_progress.ts";
 import { LARGEST_FIRST } from "./window.ts";
 
+/** A start that was found on fewer bytes is looked at again when there are more. */
+export const SURE_BYTES = 64;
 const NOTHING: readonly never[] = [];
 
 export class BoundarySearch<F, S, X extends Exchange, T> {

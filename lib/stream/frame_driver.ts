@@ -27,17 +27,14 @@ import type {
   Protocol,
 } from "../../protocols/protocol.ts";
 import type { ByteStream } from "./byte_stream.ts";
-import { BoundarySearch } from "./boundary_search.ts";
+import { BoundarySearch, SURE_BYTES } from "./boundary_search.ts";
 import { contextOf, type DriverPlace } from "./driver_place.ts";
-import { isLength, isUnit, NO_PROGRESS, TOO_MANY } from "./distrust.ts";
+import { isLength, isUnit, MAX_AWAITING_BYTES, NO_PROGRESS, TOO_MANY } from "./distrust.ts";
 import { FrameInProgress } from "./frame_in_progress.ts";
 import { incompleteOfGap } from "./gap.ts";
 import { NestedStreams } from "./nested.ts";
 import { PassingBy } from "./passing_by.ts";
 import { Window } from "./window.ts";
-
-/** A start that was found on fewer bytes is looked at again when there are more. */
-const SURE_BYTES = 64;
 
 export class FrameDriver<F, S, X extends Exchange, T> {
   /** Set once the protocol handed over to another. */
@@ -60,6 +57,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
   #needBytes = 0;
   /** The last result was a skip: the plug-in may have a frame without another byte. */
   #afterSkip = false;
+  #isRunning = false;
   #ended: boolean;
   #endReason: IncompleteReason = "closed";
   readonly #window = new Window();
@@ -96,9 +94,9 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.#endReason = reason;
   }
 
-  /** Does this side wait for the rest of a frame? */
+  /** Does this side wait for the rest of a frame? Bytes that run() has yet to come to say nothing. */
   get waits(): boolean {
-    return this.#front.hasBegun || this.#stream.shownBytes > 0;
+    return this.#front.hasBegun || (!this.#isRunning && this.#stream.shownBytes > 0);
   }
 
   /** Bytes of the frame in progress that were taken. */
@@ -122,7 +120,9 @@ export class FrameDriver<F, S, X extends Exchange, T> {
 
   /** Takes every frame that the stream holds. */
   run(): void {
+    this.#isRunning = true;
     this.#takeFrames();
+    this.#isRunning = false;
     if (this.#context.ended) this.frames += this.#nested?.end(this.#endReason) ?? 0;
   }
 
@@ -220,7 +220,7 @@ export class FrameDriver<F, S, X extends Exchange, T> {
         return true;
       case "wait":
         this.isWaiting = true;
-        if (shown > this.#place.maxFrameBytes) this.giveUp();
+        if (shown > Math.min(this.#place.maxFrameBytes, MAX_AWAITING_BYTES)) this.giveUp();
         return false;
       case "need_more":
         return this.#needMore(result.minBytes, bytes.length, shown, gapBytes);
@@ -387,8 +387,8 @@ export class FrameDriver<F, S, X extends Exchange, T> {
     this.frames++;
     this.#window.good();
     this.#front.closeGap();
-    this.#place.report.frame(this.#context.side, timed.bytes);
     this.#finishFrame();
+    this.#place.report.frame(this.#context.side, timed.bytes);
   }
 
   #finishFrame(): void {

@@ -217,7 +217,9 @@ function beginResponse(
     return skip(reader, end);
   }
   const { state } = context;
+  const answersTunnel = awaitsTunnel(state);
   const method = takeMethod(state);
+  reader.answersTunnel = answersTunnel;
   // A client that expects "100 Continue" sends no body after a final response (RFC 9110, 10.1.1).
   if (state.methods.length === 0) state.request.isRefused = state.request.awaitsLeave;
   const isTunnel = status === 101 || (method === "CONNECT" && status < 300);

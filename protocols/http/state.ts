@@ -44,6 +44,8 @@ export class Reader {
   interim: number[] | null = null;
   /** A final response came before "100 Continue": perhaps no body of the request follows. */
   isRefused = false;
+  /** Of a response in progress: it answers the CONNECT that is waited for. */
+  answersTunnel = false;
   readonly memo = new HeadMemo();
   /** The kept message that came last: the next one is compared with it first. */
   last: Repeated | null = null;
@@ -70,6 +72,7 @@ export class Reader {
     this.doneBytes = 0;
     this.interim = null;
     this.isRefused = false;
+    this.answersTunnel = false;
   }
 }
 
@@ -129,9 +132,9 @@ export function standsAlone(state: HttpState, side: Side): boolean {
   return !state.uncertain && method !== null && method !== "HEAD" && method !== "CONNECT";
 }
 
-/** The last request was a CONNECT: its answer tells whether what is behind it is HTTP at all. */
-export function awaitsTunnel({ methods, missedAnswer }: HttpState): boolean {
-  return methods.newest === "CONNECT" && !missedAnswer;
+/** The last request was a CONNECT: its whole answer tells whether what is behind it is HTTP at all. */
+export function awaitsTunnel({ methods, missedAnswer, response }: HttpState): boolean {
+  return (methods.newest === "CONNECT" || response.answersTunnel) && !missedAnswer;
 }
 
 /**

@@ -14,6 +14,7 @@ const base = { low: 0, high: 0 };
 /** Ticks, one for each time given, a few a drain; live until stopped, and then some. */
 class FakeSource implements CaptureSource {
   readonly start = { base, wallSeconds: 0, wallNanos: 0, way: "fake", hostname: "", kernel: "" };
+  readonly heldBytes = 0;
   stops = 0;
   waits = 0;
   readonly #times: number[];
@@ -72,6 +73,7 @@ async function runWith(
   let finished = false;
   during(run);
   await run.loop({
+    isBehind: false,
     catchUp: () => true,
     onEvent: (event) => run.emit(record(event.timeNs), null),
     finish: () => {
@@ -193,7 +195,7 @@ for (const { name, gone, ends } of counts) {
     const sinks = gone.map((isGone) => new CountingSink(isGone));
     const run = new Run(source, sinks, plain);
     const onEvent = (): void => run.emit(record(1), null);
-    await run.loop({ onEvent, catchUp: () => true, finish: () => true });
+    await run.loop({ onEvent, isBehind: false, catchUp: () => true, finish: () => true });
     equal(run.endReason, ends);
     for (const sink of sinks) equal(sink.records, run.records);
     deepEqual(sinks.map(({ isFinished }) => isFinished), [true, true]);
@@ -234,7 +236,12 @@ Deno.test("Run.loop() lets signals and output have a turn between the parts of t
     if (parts < 50) setImmediate(others);
   };
   setImmediate(others);
-  await run.loop({ onEvent: () => {}, catchUp: () => true, finish: () => ++parts === 50 });
+  await run.loop({
+    onEvent: () => {},
+    isBehind: false,
+    catchUp: () => true,
+    finish: () => ++parts === 50,
+  });
   equal(parts, 50);
   ok(turns > 40, `${turns} turns of others`);
 });

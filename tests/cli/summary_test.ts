@@ -35,6 +35,7 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
       { buffer: "data_events", cpu: 1, events: 4 },
     ],
     kernelCounters: { state_full: 1 },
+    replayCounts: { packets: 9, evicted_conversations: 1, early_gaps: 4 },
     seconds: 1,
     cpuSeconds: null,
   });
@@ -47,6 +48,8 @@ Deno.test("formatSummary() names every kind of loss with its reason", () => {
       "2 connections evicted",
       "3 messages given up unanswered \\(--memory-limit\\)",
       "5 records dropped",
+      "1 conversation of the capture evicted \\(--memory-limit\\)",
+      "4 gaps not waited for",
       "1 connection beyond the kernel's table",
     ]
   ) match(loss, new RegExp(part));

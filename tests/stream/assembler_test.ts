@@ -177,6 +177,65 @@ Deno.test("Assembler gives up on missing bytes when too much waits behind them",
     const position = i === 0 ? 0 : i * payload.length + 1000;
     assembler.add(eventOf({ kind: EntryKind.DATA, position, flags, payload }), OWNER, 0);
   }
+  while (assembler.isBehind) assembler.expire(0, 0);
   assert.equal(assembler.waits, false);
   assert.equal(stream.end, 20 * payload.length + 1000);
+});
+
+/** An assembler with 1,000 pieces of 1,000 bytes behind ten that are missing. */
+function heldUp(): {
+  stream: ByteStream;
+  assembler: Assembler;
+  stats: Stats;
+  add: (position: number) => void;
+} {
+  const stream = new ByteStream(new BufferPool());
+  const stats = new Stats();
+  const assembler = new Assembler(stream, stats);
+  assembler.hintStart(0, 0);
+  const add = (position: number): void => {
+    const flags = Flag.TCP_POSITION | Flag.LAST_CHUNK;
+    const payload = new Uint8Array(position === 0 ? 10 : 1000);
+    assembler.add(eventOf({ kind: EntryKind.DATA, position, flags, payload }), OWNER, 0);
+  };
+  for (let i = 0; i < 1000; i++) add(10 + i * 1000);
+  return { stream, assembler, stats, add };
+}
+
+for (
+  const { name, release } of [
+    { name: "the missing ones came", release: (it: ReturnType<typeof heldUp>) => it.add(0) },
+    {
+      name: "its time is over",
+      release: (it: ReturnType<typeof heldUp>) => it.assembler.expire(REORDER_NS, 0),
+    },
+    {
+      name: "no more events come",
+      release: (it: ReturnType<typeof heldUp>) => it.assembler.flush(0),
+    },
+  ]
+) {
+  Deno.test(`Assembler hands on a bounded part of what waited: ${name}`, () => {
+    const it = heldUp();
+    const { stream, assembler, stats } = it;
+    assert.deepEqual([stream.end, assembler.isBehind], [0, false]);
+    release(it);
+    const ends = [stream.end];
+    while (assembler.isBehind) {
+      assembler.expire(0, 0);
+      ends.push(stream.end);
+    }
+    for (const [i, end] of ends.entries()) {
+      const handedOn = end - (ends[i - 1] ?? 0);
+      assert.ok(handedOn > 0 && handedOn <= 65536 + 1000 + 10, `${handedOn} bytes at once`);
+    }
+    assert.deepEqual([stream.end, assembler.waits, stats.waitingBytes], [1_000_010, false, 0]);
+  });
+}
+
+Deno.test("Assembler.drop() counts what waited, and holds nothing", () => {
+  const { stream, assembler, stats } = heldUp();
+  assembler.drop();
+  assert.deepEqual([stream.end, assembler.waits, stats.waitingBytes], [0, false, 0]);
+  assert.deepEqual(stats.gaps.get("memory_limit"), { count: 1000, bytes: 1_000_000 });
 });

@@ -147,6 +147,16 @@ function* idle(connections: number): Entries {
   for (let nth = 0; nth < connections; nth++) yield* crowd.say(nth, "response", OK);
 }
 
+/** One exchange of each, which then ends; that late events may come keeps it for a while. */
+function* ended(connections: number): Entries {
+  for (let conn = 1; conn <= connections; conn++) {
+    const remotePort = 1024 + conn % 60_000;
+    const talk = new Conversation({ conn, remotePort, startNs: 1e6 + conn * 1000, stepNs: 100 });
+    talk.open().say("request", SMALL).say("response", OK).close();
+    for (const fields of talk.entries) yield encodeEntry(fields);
+  }
+}
+
 /** Single bytes, each behind one that never comes. */
 function* disordered(connections: number): Entries {
   const crowd = new Crowd(connections);
@@ -254,6 +264,7 @@ export const greedyLoads: readonly GreedyLoad[] = [
     entries: halfHeads,
   },
   { name: "idle connections", amount: 150_000, entries: idle },
+  { name: "connections that ended", amount: 150_000, entries: ended },
   { name: "single bytes out of order, a connection each 4,000", amount: 100, entries: disordered },
   { name: "requests behind a byte that comes last", amount: 50, entries: (n) => heldUp(n, SMALL) },
   {

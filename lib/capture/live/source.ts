@@ -166,6 +166,8 @@ class KernelSource implements LiveSource {
   readonly ringBytes: number;
   readonly files: SystemFiles;
   ended = false;
+  /** The rings are beside the limit. */
+  readonly heldBytes = 0;
 
   readonly #parts: Parts;
   readonly #owned: DisposableStack;

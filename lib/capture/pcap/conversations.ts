@@ -3,22 +3,29 @@
  *
  * In: IP datagrams that carry TCP or UDP. Out: entries (entries.ts), by conversation. The local end is
  * the client's: of TCP the one that sent the SYN, or without a SYN has the higher port; of UDP the one
- * that sent the first datagram. Conversations are bounded in number, and the bytes that they hold in
- * total; the oldest go first.
+ * that sent the first datagram. Conversations are bounded in memory, and so are the segments that they
+ * hold: those idle or holding for longest give up first, and are counted.
  */
-import { Direction, Family, Flag } from "../abi.ts";
+import { Direction, Flag } from "../abi.ts";
+import type { Turn } from "../turn.ts";
+import { ConversationTable, type Half, type Kept, Keys } from "./conversation_table.ts";
 import type { Conversation, PcapEntries } from "./entries.ts";
-import { SCOPE_MARK } from "./cursor.ts";
+import { HeldSegments } from "./held_segments.ts";
 import { type IpDatagram, IpProtocol } from "./ip.ts";
+import type { PieceStore } from "./piece_store.ts";
+import type { PcapCounts, PcapRoom } from "./room.ts";
 import { portsOf, TcpConversation, TcpSegment } from "./tcp_conversation.ts";
-import { latin1 } from "../../wire/text.ts";
 
 const MAX_CONVERSATIONS = 65536;
-const MAX_HELD_BYTES = 32 << 20;
+/** Memory of a conversation with its place in the table, measured on the heap. */
+const TCP_BYTES = 1100;
+const UDP_BYTES = 500;
 /** How long a closed connection is remembered, so that its late segments open no new one. */
 const CLOSED_NS = 60e9;
 const UDP_IDLE_NS = 300e9;
 const SWEEP_NS = 10e9;
+/** However fast time passes, looking at all of something costs each packet only so many looks. */
+const LOOKS_A_PACKET = 64;
 const UDP_HEAD_BYTES = 8;
 const PRIVILEGED_PORTS = 1024;
 
@@ -27,54 +34,45 @@ interface UdpConversation {
   /** Bytes moved so far, by Direction. */
   readonly positions: [number, number];
   lastNs: number;
-}
-
-/** What two addresses and ports mean: a conversation, and its direction from the first to the second. */
-interface Half<C> {
-  conversation: C;
-  direction: number;
-}
-
-/** Halves by addresses, ports and scope; without the scope, the latest half of each key. */
-class Table<C> {
-  readonly halves = new Map<string, Half<C>>();
-  readonly #anywhere = new Map<string, Half<C>>();
-
-  get(key: string): Half<C> | undefined {
-    return this.halves.get(key);
-  }
-
-  set(key: string, half: Half<C>): void {
-    this.halves.set(key, half);
-    this.#anywhere.set(withoutScope(key), half);
-  }
-
-  /** The latest half with the key's addresses and ports, in any scope. */
-  elsewhere(key: string): Half<C> | undefined {
-    return this.#anywhere.get(withoutScope(key));
-  }
-
-  delete(key: string): void {
-    const half = this.halves.get(key);
-    this.halves.delete(key);
-    const plain = withoutScope(key);
-    if (this.#anywhere.get(plain) === half) this.#anywhere.delete(plain);
-  }
+  hasMoved: boolean;
+  closed: boolean;
+  isGone: boolean;
 }
 
 /** The table of all conversations of a capture. */
 export class PcapConversations {
-  readonly #tcp = new Table<TcpConversation>();
-  readonly #udp = new Table<UdpConversation>();
+  readonly #tcp = new ConversationTable<TcpConversation>(TCP_BYTES);
+  readonly #udp = new ConversationTable<UdpConversation>(UDP_BYTES);
+  readonly #keys = new Keys();
   readonly #holding = new Set<TcpConversation>();
+  /** Which of them gives up next when too much is held. */
+  #longest: Iterator<TcpConversation, undefined> = this.#holding.values();
+  readonly #segments: HeldSegments;
   readonly #segment = new TcpSegment();
-  #heldBytes = 0;
+  readonly #room: PcapRoom;
   #created = 0;
+  #packets = 0;
+  /** When the first of what is held may have waited long enough. */
+  #dueNs = Infinity;
+  #packetsAtExpiry = 0;
   #nextSweepNs = SWEEP_NS;
-  duplicateBytes = 0;
-  gapBytes = 0;
+  #packetsAtSweep = 0;
+  #finishing: Iterator<[string, Half<TcpConversation>], undefined> | null = null;
 
-  constructor(readonly entries: PcapEntries) {}
+  constructor(
+    readonly entries: PcapEntries,
+    store: PieceStore,
+    readonly counts: PcapCounts,
+    room: PcapRoom,
+  ) {
+    this.#segments = new HeldSegments(store, counts);
+    this.#room = room;
+  }
+
+  /** Memory besides the store's. */
+  get heldBytes(): number {
+    return this.#tcp.heldBytes + this.#udp.heldBytes;
+  }
 
   /** Takes a whole datagram of TCP or UDP; false when its header is none, or cut. */
   datagram(datagram: IpDatagram, nowNs: number): boolean {
@@ -87,36 +85,66 @@ export class PcapConversations {
 
   /** Time passed: gives up gaps that waited long enough, and forgets conversations long over. */
   advance(nowNs: number): void {
-    for (const conversation of this.#holding) {
-      this.#count(conversation, () => conversation.expire(nowNs));
+    this.#packets++;
+    const { size } = this.#holding;
+    if (nowNs >= this.#dueNs && this.#isAffordable(size, this.#packetsAtExpiry)) {
+      this.#packetsAtExpiry = this.#packets;
+      this.#expire(nowNs);
     }
-    if (nowNs < this.#nextSweepNs) return;
-    this.#nextSweepNs = nowNs + SWEEP_NS;
-    for (const [key, { conversation }] of this.#tcp.halves) {
-      if (conversation.closed && nowNs - conversation.lastNs > CLOSED_NS) this.#tcp.delete(key);
-    }
-    for (const [key, { conversation }] of this.#udp.halves) {
-      if (nowNs - conversation.lastNs > UDP_IDLE_NS) this.#forgetUdp(key, conversation);
+    const known = this.#tcp.size + this.#udp.size;
+    if (nowNs >= this.#nextSweepNs && this.#isAffordable(known, this.#packetsAtSweep)) {
+      this.#packetsAtSweep = this.#packets;
+      this.#nextSweepNs = nowNs + SWEEP_NS;
+      this.#sweep(nowNs);
     }
   }
 
-  /** The capture ended: hands out what is held. */
-  finish(): void {
-    for (const { conversation } of this.#tcp.halves.values()) {
-      this.#count(conversation, () => conversation.flush());
+  /** The capture ended: hands out what is held until `turn` is over; true once all is. */
+  finish(turn: Turn): boolean {
+    this.#finishing ??= this.#tcp.halves();
+    while (true) {
+      const { value, done } = this.#finishing.next();
+      if (done === true) return true;
+      const [, { conversation }] = value;
+      conversation.flush();
+      this.#note(conversation);
+      if (turn.isOver) return false;
+    }
+  }
+
+  #isAffordable(looks: number, packetsBefore: number): boolean {
+    return looks <= (this.#packets - packetsBefore) * LOOKS_A_PACKET;
+  }
+
+  #expire(nowNs: number): void {
+    this.#dueNs = Infinity;
+    for (const conversation of this.#holding) {
+      if (nowNs >= conversation.dueNs) conversation.expire(nowNs);
+      this.#note(conversation);
+    }
+  }
+
+  #sweep(nowNs: number): void {
+    for (const [key, { conversation }] of this.#tcp.halves()) {
+      if (conversation.closed && nowNs - conversation.lastNs > CLOSED_NS) this.#tcp.delete(key);
+    }
+    for (const [key, { conversation }] of this.#udp.halves()) {
+      const isIdle = nowNs - conversation.lastNs > UDP_IDLE_NS;
+      if (isIdle || conversation.isGone) this.#forgetUdp(key, conversation);
     }
   }
 
   #takeTcp(datagram: IpDatagram, nowNs: number): void {
     const segment = this.#segment;
-    const key = keyOf(datagram);
+    const key = this.#keys.of(datagram);
     let half = this.#tcp.get(key) ?? this.#otherHalf(key, segment);
     let fromClient = segment.isSyn ? !segment.hasAck : undefined;
     if (half !== undefined && !half.conversation.accepts(segment, half.direction, nowNs)) {
       // It can open no connection either: a late acknowledgement.
       if (segment.totalBytes === 0 && !segment.isSyn) return;
       const { conversation, direction } = half;
-      this.#count(conversation, () => conversation.close(nowNs));
+      conversation.close(nowNs);
+      this.#note(conversation);
       fromClient ??= direction === Direction.EGRESS;
       half = undefined;
     }
@@ -126,42 +154,39 @@ export class PcapConversations {
       half = this.#createTcp(datagram, key, fromClient);
     }
     const { conversation, direction } = half;
-    const before = conversation.heldBytes;
-    this.#count(conversation, () => conversation.segment(segment, direction, nowNs));
-    if (conversation.heldBytes > before && this.#heldBytes > MAX_HELD_BYTES) this.#relieve();
+    conversation.segment(segment, direction, nowNs);
+    this.#note(conversation);
+    if (this.#segments.bytes > this.#room.segmentBytes) this.#relieve();
   }
 
   // The other direction in another scope: some tunnels have an id for each direction. Its sequence
   // numbers show that it is this connection's.
-  #otherHalf(
-    key: string,
-    segment: TcpSegment,
-  ): Half<TcpConversation> | undefined {
+  #otherHalf(key: string, segment: TcpSegment): Half<TcpConversation> | undefined {
     const half = this.#tcp.elsewhere(key);
     if (half === undefined || !half.conversation.lacks(segment, half.direction)) return undefined;
     this.#tcp.set(key, half);
     return half;
   }
 
-  // Runs `step` and brings the totals over all conversations up to date with what it did.
-  #count(of: TcpConversation, step: () => void): void {
-    const { egress, ingress } = of;
-    const held = of.heldBytes;
-    const gaps = egress.gapBytes + ingress.gapBytes;
-    const duplicates = egress.duplicateBytes + ingress.duplicateBytes;
-    step();
-    this.#heldBytes += of.heldBytes - held;
-    this.gapBytes += egress.gapBytes + ingress.gapBytes - gaps;
-    this.duplicateBytes += egress.duplicateBytes + ingress.duplicateBytes - duplicates;
-    if (of.isHolding) this.#holding.add(of);
-    else if (this.#holding.size > 0) this.#holding.delete(of);
+  // Called after everything that may have changed what a conversation holds.
+  #note(conversation: TcpConversation): void {
+    if (conversation.isHolding) {
+      this.#holding.add(conversation);
+      this.#dueNs = Math.min(this.#dueNs, conversation.dueNs);
+    } else if (this.#holding.size > 0) this.#holding.delete(conversation);
   }
 
-  // When too many bytes are held in total, the conversations that have held longest give up first.
+  // When too much is held in total, the conversations that have held longest give up a gap each.
   #relieve(): void {
-    for (const conversation of this.#holding) {
-      if (this.#heldBytes <= MAX_HELD_BYTES / 2) return;
-      this.#count(conversation, () => conversation.flush());
+    while (this.#segments.bytes > this.#room.segmentBytes && this.#holding.size > 0) {
+      const { value: conversation, done } = this.#longest.next();
+      if (done === true) {
+        this.#longest = this.#holding.values();
+        continue;
+      }
+      this.counts.earlyGaps++;
+      conversation.giveUpGap();
+      this.#note(conversation);
     }
   }
 
@@ -172,10 +197,11 @@ export class PcapConversations {
   ): Half<TcpConversation> {
     const { source, destination } = portsOf(datagram);
     const isClient = fromClient ?? source >= destination;
-    const facts = this.#facts(datagram, isClient, Flag.TCP_POSITION);
-    const conversation = new TcpConversation(facts, this.entries);
+    const reverse = this.#keys.reverseOf(datagram);
+    const facts = this.#facts(datagram, isClient ? key : reverse, Flag.TCP_POSITION);
+    const conversation = new TcpConversation(facts, this.entries, this.#segments);
     this.#makeRoom();
-    return insert(this.#tcp, datagram, key, conversation, isClient);
+    return insert(this.#tcp, key, reverse, conversation, isClient);
   }
 
   #takeUdp(datagram: IpDatagram, nowNs: number): boolean {
@@ -185,11 +211,12 @@ export class PcapConversations {
     // Zero: longer than 65535 (RFC 2675), or left to the device.
     const totalBytes = (length === 0 ? datagram.wireBytes : length) - UDP_HEAD_BYTES;
     if (totalBytes < 0 || totalBytes > datagram.wireBytes - UDP_HEAD_BYTES) return false;
-    const key = keyOf(datagram);
+    const key = this.#keys.of(datagram);
     const half = this.#udp.get(key) ?? this.#otherUdpHalf(key) ??
       this.#createUdp(datagram, key, nowNs);
     const { conversation, direction } = half;
     conversation.lastNs = nowNs;
+    conversation.hasMoved = true;
     const index = direction === Direction.EGRESS ? 0 : 1;
     const position = conversation.positions[index];
     conversation.positions[index] += totalBytes;
@@ -204,7 +231,7 @@ export class PcapConversations {
   #otherUdpHalf(key: string): Half<UdpConversation> | undefined {
     const half = this.#udp.elsewhere(key);
     const heard = half?.conversation.positions[half.direction === Direction.EGRESS ? 0 : 1];
-    if (half === undefined || heard !== 0 || half.conversation.lastNs < 0) return undefined;
+    if (half === undefined || heard !== 0) return undefined;
     this.#udp.set(key, half);
     return half;
   }
@@ -215,51 +242,60 @@ export class PcapConversations {
     // between question and answer.
     const fromClient = source >= PRIVILEGED_PORTS || destination < PRIVILEGED_PORTS;
     const flags = Flag.DATAGRAM | (fromClient ? Flag.FRESH : 0);
-    const facts = this.#facts(datagram, fromClient, flags);
+    const reverse = this.#keys.reverseOf(datagram);
+    const facts = this.#facts(datagram, fromClient ? key : reverse, flags);
     this.#makeRoom();
     this.entries.open(facts, 0, 0, nowNs);
-    const conversation: UdpConversation = { facts, positions: [0, 0], lastNs: nowNs };
-    return insert(this.#udp, datagram, key, conversation, fromClient);
-  }
-
-  #facts(datagram: IpDatagram, fromClient: boolean, flags: number): Conversation {
-    const size = datagram.family === Family.INET ? 4 : 16;
-    const { bytes, sourceAt, destinationAt } = datagram;
-    const source = bytes.slice(sourceAt, sourceAt + size);
-    const destination = bytes.slice(destinationAt, destinationAt + size);
-    const ports = portsOf(datagram);
-    return {
-      id: ++this.#created,
-      family: datagram.family,
-      localPort: fromClient ? ports.source : ports.destination,
-      remotePort: fromClient ? ports.destination : ports.source,
-      local: fromClient ? source : destination,
-      remote: fromClient ? destination : source,
-      flags,
-      heads: [],
+    const conversation: UdpConversation = {
+      facts,
+      positions: [0, 0],
+      lastNs: nowNs,
+      hasMoved: true,
+      closed: false,
+      isGone: false,
     };
+    return insert(this.#udp, key, reverse, conversation, fromClient);
   }
 
-  // Each conversation has two keys. A table that is full loses its older half.
+  #facts({ family }: IpDatagram, key: string, flags: number): Conversation {
+    return { id: ++this.#created, family, key, flags };
+  }
+
+  // For one more conversation; of the transport that takes more.
   #makeRoom(): void {
-    if (this.#tcp.halves.size + this.#udp.halves.size < 2 * MAX_CONVERSATIONS) return;
-    const { latestNs } = this.entries;
-    let left = MAX_CONVERSATIONS;
-    for (const [key, { conversation }] of this.#udp.halves) {
-      if (left-- <= 0) return;
-      this.#forgetUdp(key, conversation);
+    const [tcp, udp] = [this.#tcp, this.#udp];
+    while (
+      this.heldBytes > this.#room.conversationBytes || tcp.size + udp.size >= 2 * MAX_CONVERSATIONS
+    ) {
+      const isGone = tcp.heldBytes > udp.heldBytes ? this.#evictTcp() : this.#evictUdp();
+      if (!isGone) return;
     }
-    for (const [key, { conversation }] of this.#tcp.halves) {
-      if (left-- <= 0) return;
-      this.#count(conversation, () => conversation.close(latestNs));
-      this.#tcp.delete(key);
-    }
+  }
+
+  #evictTcp(): boolean {
+    const [key, half] = this.#tcp.idle() ?? [];
+    if (key === undefined || half === undefined) return false;
+    const { conversation } = half;
+    if (!conversation.closed) this.counts.evictedConversations++;
+    conversation.close(this.entries.latestNs);
+    conversation.isGone = true;
+    this.#note(conversation);
+    this.#tcp.delete(key);
+    return true;
+  }
+
+  #evictUdp(): boolean {
+    const [key, half] = this.#udp.idle() ?? [];
+    if (key === undefined || half === undefined) return false;
+    if (!half.conversation.isGone) this.counts.evictedConversations++;
+    this.#forgetUdp(key, half.conversation);
+    return true;
   }
 
   #forgetUdp(key: string, conversation: UdpConversation): void {
     this.#udp.delete(key);
-    if (conversation.lastNs < 0) return; // its other key was met before
-    conversation.lastNs = -Infinity;
+    if (conversation.isGone) return; // its other key was met before
+    conversation.closed = conversation.isGone = true;
     const [egress, ingress] = conversation.positions;
     this.entries.close(conversation.facts, {
       egressPosition: egress,
@@ -270,33 +306,11 @@ export class PcapConversations {
   }
 }
 
-// Source and destination addresses are neighbours in both IP headers, ports in TCP's and UDP's.
-function keyOf(datagram: IpDatagram): string {
-  const { bytes, sourceAt, payload, payloadStart } = datagram;
-  const size = datagram.family === Family.INET ? 8 : 32;
-  const addresses = latin1(bytes, sourceAt, sourceAt + size);
-  return addresses + latin1(payload, payloadStart, payloadStart + 4) + datagram.scope;
-}
-
-function withoutScope(key: string): string {
-  const at = key.indexOf(SCOPE_MARK);
-  return at < 0 ? key : key.slice(0, at);
-}
-
-function reverseKeyOf(datagram: IpDatagram): string {
-  const { bytes, sourceAt, destinationAt, payload, payloadStart } = datagram;
-  const size = datagram.family === Family.INET ? 4 : 16;
-  return latin1(bytes, destinationAt, destinationAt + size) +
-    latin1(bytes, sourceAt, sourceAt + size) +
-    latin1(payload, payloadStart + 2, payloadStart + 4) +
-    latin1(payload, payloadStart, payloadStart + 2) + datagram.scope;
-}
-
 // A socket that talks to itself has one key for both: all it says counts as sent.
-function insert<C>(
-  table: Table<C>,
-  datagram: IpDatagram,
+function insert<C extends Kept>(
+  table: ConversationTable<C>,
   key: string,
+  reverse: string,
   conversation: C,
   fromClient: boolean,
 ): Half<C> {
@@ -304,7 +318,7 @@ function insert<C>(
     ? [Direction.EGRESS, Direction.INGRESS]
     : [Direction.INGRESS, Direction.EGRESS];
   const half = { conversation, direction: there };
-  table.set(reverseKeyOf(datagram), { conversation, direction: back });
+  table.set(reverse, { conversation, direction: back });
   table.set(key, half);
   return half;
 }

@@ -91,6 +91,7 @@ export const NotReadReason = {
   CUT: "cut_headers",
   BAD: "bad_headers",
   FRAGMENTS: "lost_fragments",
+  EVICTED: "evicted_fragments",
   TOO_DEEP: "nested_too_deep",
 } as const;
 

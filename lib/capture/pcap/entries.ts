@@ -4,26 +4,37 @@
  * In: conversations and their bytes. Out: SocketEvents for the handler in charge. There is no
  * traced process in a capture: the client's end stands for it, with pid 0 and fd -1.
  */
-import { CLOSE_TOTALS_SIZE, CloseTotals, Cut, Entry, ENTRY_SIZE, EntryKind, Flag } from "../abi.ts";
-import { OPEN_NAMES_SIZE, OpenNames } from "../abi.ts";
-import { encodeEntry, type EntryFields, SocketEvent, type TimeBase } from "../event.ts";
+import {
+  CLOSE_TOTALS_SIZE,
+  CloseTotals,
+  Cut,
+  Entry,
+  ENTRY_SIZE,
+  EntryKind,
+  Family,
+  Flag,
+  OPEN_NAMES_SIZE,
+  OpenNames,
+} from "../abi.ts";
+import { SocketEvent, type TimeBase } from "../event.ts";
 import type { EventHandler } from "../source.ts";
 
+const WORD = 4;
 const TWO_32 = 4294967296;
+const NO_FD = 0xffffffff;
 
 /** One connection of the capture; its "local" end is the client's. */
 export interface Conversation {
   /** Counts from 1 in order of appearance. */
   readonly id: number;
   readonly family: number;
-  readonly localPort: number;
-  readonly remotePort: number;
-  readonly local: Uint8Array;
-  readonly remote: Uint8Array;
+  /**
+   * A character for each byte: address of the local end, of the remote end, port of the local end, of the
+   * remote end; then what tells equal ones apart.
+   */
+  readonly key: string;
   /** Bits of Flag that all its entries carry. */
   flags: number;
-  /** Encoded entry heads by Direction: see PcapEntries.data(). */
-  readonly heads: Uint8Array[];
 }
 
 /** Final positions and bytes moved, by Direction. */
@@ -59,97 +70,91 @@ export class PcapEntries {
     timeNs: number,
   ): void {
     const captured = Math.min(end - start, totalBytes);
-    const size = (ENTRY_SIZE + captured + 7) & ~7;
-    const entry = this.#room(size);
-    entry.set(this.#head(of, direction));
+    const entry = this.#begin(of, EntryKind.DATA, captured, timeNs);
     entry.set(bytes.subarray(start, start + captured), ENTRY_SIZE);
-    entry.fill(0, ENTRY_SIZE + captured, size);
+    entry[Entry.direction] = direction;
+    entry[Entry.flags] = of.flags | Flag.LAST_CHUNK;
     entry[Entry.cut] = captured < totalBytes ? Cut.SNAPLEN : Cut.NONE;
-    const words = this.#words;
-    words[Entry.size / 4] = size;
-    words[Entry.length / 4] = captured;
-    words[Entry.total / 4] = totalBytes;
-    const at = wrap(of, position);
-    words[Entry.position / 4] = at % TWO_32;
-    words[Entry.position / 4 + 1] = Math.floor(at / TWO_32);
-    const since = this.base.low + timeNs;
-    words[Entry.time_ns / 4] = since - Math.floor(since / TWO_32) * TWO_32;
-    words[Entry.time_ns / 4 + 1] = this.base.high + Math.floor(since / TWO_32);
-    this.#handOut(words, entry, size, timeNs);
+    this.#words[Entry.total / WORD] = totalBytes;
+    this.#putU64(Entry.position, wrap(of, position));
+    this.#handOut(timeNs);
   }
 
   open(of: Conversation, egressPosition: number, ingressPosition: number, timeNs: number): void {
-    const payload = new Uint8Array(OPEN_NAMES_SIZE);
-    const view = new DataView(payload.buffer);
-    putU64(view, OpenNames.egress_position, wrap(of, egressPosition));
-    putU64(view, OpenNames.ingress_position, wrap(of, ingressPosition));
-    this.#send({ ...this.#fields(of, EntryKind.OPEN, timeNs), total: 0, payload });
+    this.#begin(of, EntryKind.OPEN, OPEN_NAMES_SIZE, timeNs).fill(
+      0,
+      ENTRY_SIZE,
+      ENTRY_SIZE + OPEN_NAMES_SIZE,
+    );
+    this.#putU64(ENTRY_SIZE + OpenNames.egress_position, wrap(of, egressPosition));
+    this.#putU64(ENTRY_SIZE + OpenNames.ingress_position, wrap(of, ingressPosition));
+    this.#handOut(timeNs);
   }
 
   close(of: Conversation, totals: Totals, timeNs: number): void {
-    const payload = new Uint8Array(CLOSE_TOTALS_SIZE);
-    const view = new DataView(payload.buffer);
-    putU64(view, CloseTotals.egress_position, wrap(of, totals.egressPosition));
-    putU64(view, CloseTotals.ingress_position, wrap(of, totals.ingressPosition));
-    putU64(view, CloseTotals.egress_bytes, totals.egressBytes);
-    putU64(view, CloseTotals.ingress_bytes, totals.ingressBytes);
-    this.#send({ ...this.#fields(of, EntryKind.CLOSE, timeNs), total: 0, payload });
+    this.#begin(of, EntryKind.CLOSE, CLOSE_TOTALS_SIZE, timeNs);
+    this.#putU64(ENTRY_SIZE + CloseTotals.egress_position, wrap(of, totals.egressPosition));
+    this.#putU64(ENTRY_SIZE + CloseTotals.ingress_position, wrap(of, totals.ingressPosition));
+    this.#putU64(ENTRY_SIZE + CloseTotals.egress_bytes, totals.egressBytes);
+    this.#putU64(ENTRY_SIZE + CloseTotals.ingress_bytes, totals.ingressBytes);
+    this.#handOut(timeNs);
   }
 
   /** One direction ended at `position`. */
   endOfStream(of: Conversation, direction: number, position: number, timeNs: number): void {
-    const fields = this.#fields(of, EntryKind.EOF, timeNs);
-    fields.direction = direction;
-    fields.position = wrap(of, position);
-    this.#send(fields);
+    this.#begin(of, EntryKind.EOF, 0, timeNs)[Entry.direction] = direction;
+    this.#putU64(Entry.position, wrap(of, position));
+    this.#handOut(timeNs);
   }
 
   tick(timeNs: number): void {
-    this.#send({ kind: EntryKind.TICK, timeNs });
+    this.#begin(null, EntryKind.TICK, 0, timeNs);
+    this.#handOut(timeNs);
   }
 
-  #fields(of: Conversation, kind: number, timeNs: number): EntryFields {
-    return {
-      kind,
-      timeNs,
-      conn: of.id,
-      flags: of.flags,
-      family: of.family,
-      localPort: of.localPort,
-      remotePort: of.remotePort,
-      local: of.local,
-      remote: of.remote,
-    };
+  // The head of an entry with so much payload behind it, in the one buffer for all of them: an event is
+  // valid only during its handler's call.
+  #begin(of: Conversation | null, kind: number, payload: number, timeNs: number): Uint8Array {
+    const size = (ENTRY_SIZE + payload + 7) & ~7;
+    const entry = this.#room(size);
+    const words = this.#words;
+    words.fill(0, 0, ENTRY_SIZE / WORD);
+    words.fill(0, size / WORD - 2, size / WORD);
+    words[Entry.size / WORD] = size;
+    words[Entry.length / WORD] = payload;
+    words[Entry.fd / WORD] = NO_FD;
+    entry[Entry.kind] = kind;
+    const since = this.base.low + timeNs;
+    words[Entry.time_ns / WORD] = since - Math.floor(since / TWO_32) * TWO_32;
+    words[Entry.time_ns / WORD + 1] = this.base.high + Math.floor(since / TWO_32);
+    if (of === null) return entry;
+    this.#putU64(Entry.conn, of.id);
+    entry[Entry.flags] = of.flags;
+    entry[Entry.family] = of.family;
+    putEnds(of, entry);
+    return entry;
   }
 
-  // An entry with the fields that all data entries of a direction share, encoded once.
-  #head(of: Conversation, direction: number): Uint8Array {
-    const flags = of.flags | Flag.LAST_CHUNK;
-    const known = of.heads[direction];
-    if (known !== undefined && known[Entry.flags] === flags) return known;
-    const head = encodeEntry({ ...this.#fields(of, EntryKind.DATA, 0), flags, direction });
-    of.heads[direction] = head;
-    return head;
-  }
-
-  // Room in the one buffer for all data entries: an event is valid only during its handler's call.
   #room(size: number): Uint8Array {
     if (this.#buffer.length < size) {
-      this.#buffer = new Uint8Array(size * 2);
+      this.#buffer = new Uint8Array((size * 2 + 7) & ~7);
       this.#words = new Uint32Array(this.#buffer.buffer);
     }
     return this.#buffer;
   }
 
-  #send(fields: EntryFields): void {
-    const bytes = encodeEntry(fields, this.base);
-    this.#handOut(new Uint32Array(bytes.buffer), bytes, bytes.length, fields.timeNs ?? 0);
+  #putU64(offset: number, value: number): void {
+    this.#words[offset / WORD] = value % TWO_32;
+    this.#words[offset / WORD + 1] = Math.floor(value / TWO_32);
   }
 
-  #handOut(words: Uint32Array, bytes: Uint8Array, size: number, timeNs: number): void {
+  #handOut(timeNs: number): void {
     this.count++;
     if (timeNs > this.latestNs) this.latestNs = timeNs;
-    if (this.#event.read(words, bytes, 0, size, this.base)) this.handler?.(this.#event);
+    const size = this.#words[Entry.size / WORD] as number;
+    if (this.#event.read(this.#words, this.#buffer, 0, size, this.base)) {
+      this.handler?.(this.#event);
+    }
   }
 }
 
@@ -158,7 +163,15 @@ function wrap(of: Conversation, position: number): number {
   return (of.flags & Flag.TCP_POSITION) === 0 ? position : position >>> 0;
 }
 
-function putU64(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value % TWO_32, true);
-  view.setUint32(offset + 4, Math.floor(value / TWO_32), true);
+// Ports lie in an entry as numbers of this machine's order, in a key as they were on the wire.
+function putEnds({ key, family }: Conversation, entry: Uint8Array): void {
+  const size = family === Family.INET ? 4 : 16;
+  for (let i = 0; i < size; i++) {
+    entry[Entry.local + i] = key.charCodeAt(i);
+    entry[Entry.remote + i] = key.charCodeAt(size + i);
+  }
+  entry[Entry.local_port] = key.charCodeAt(2 * size + 1);
+  entry[Entry.local_port + 1] = key.charCodeAt(2 * size);
+  entry[Entry.remote_port] = key.charCodeAt(2 * size + 3);
+  entry[Entry.remote_port + 1] = key.charCodeAt(2 * size + 2);
 }

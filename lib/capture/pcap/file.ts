@@ -10,7 +10,9 @@ import type { RecordingInput } from "../recording/input.ts";
 /** No capture program writes longer packets: four times tcpdump's largest snaplen, 262,144. */
 const MAX_PACKET_BYTES = 1 << 20;
 const MAX_NG_BLOCK_BYTES = 1 << 24;
-const MAX_INTERFACES = 65536;
+/** With what is said about the packet, or the interface, in options of 64 KiB at most each. */
+const MAX_READ_BLOCK_BYTES = 2 * MAX_PACKET_BYTES;
+const MAX_INTERFACES = 8192;
 const TWO_32 = 4294967296;
 
 const MICROS = 0xa1b2c3d4;
@@ -18,6 +20,8 @@ const NANOS = 0xa1b23c4d;
 const NG_SECTION = 0x0a0d0d0a;
 const NG_BYTE_ORDER = 0x1a2b3c4d;
 const NG = { INTERFACE: 1, OLD_PACKET: 2, SIMPLE: 3, ENHANCED: 6 } as const;
+/** Other blocks are passed over. */
+const READ_BLOCKS: readonly number[] = Object.values(NG);
 const OPTION = { END: 0, TSRESOL: 9, TSOFFSET: 14 } as const;
 
 /** One packet as it was captured; reused, and valid until the next call. */
@@ -122,11 +126,14 @@ class PcapngReader implements PacketReader {
   #interfaces: Interface[] = [];
   #seconds = 0;
   #nanos = 0;
+  /** Of a block that is passed over: its beginning, its length, and how much is left of it. */
+  #passed = { offset: 0, length: 0, left: 0 };
 
   constructor(readonly input: RecordingInput) {}
 
   next(packet: CapturedPacket): PacketStep {
     const input = this.input;
+    if (this.#passed.left > 0) return this.#passOver();
     if (!input.need(12)) return starved(input);
     const offset = input.offset;
     let view = new DataView(input.bytes.buffer, input.start, 12);
@@ -134,9 +141,14 @@ class PcapngReader implements PacketReader {
     if (isSection) this.#startSection(view);
     const length = view.getUint32(4, this.#little);
     if (length < 12 || (length & 3) !== 0 || length > MAX_NG_BLOCK_BYTES) throw this.#damaged();
+    const type = view.getUint32(0, this.#little);
+    if (!READ_BLOCKS.includes(type)) {
+      this.#passed = { offset, length, left: length };
+      return this.#passOver();
+    }
+    if (length > MAX_READ_BLOCK_BYTES) throw this.#damaged();
     if (!input.need(length)) return starved(input);
     view = new DataView(input.bytes.buffer, input.start, length);
-    const type = view.getUint32(0, this.#little);
     if (view.getUint32(length - 4, this.#little) !== length) throw this.#damaged();
     let step: PacketStep = "skipped";
     if (type === NG.INTERFACE) this.#addInterface(view);
@@ -152,8 +164,26 @@ class PcapngReader implements PacketReader {
     return step;
   }
 
-  #damaged(): Error {
-    const offset = this.input.offset;
+  // A block without a packet may be large: it is never whole in memory. Its length stands at its end again.
+  #passOver(): PacketStep {
+    const { input } = this;
+    const of = this.#passed;
+    const isEnd = of.left === 4;
+    if (!input.need(isEnd ? 4 : 1)) {
+      if (!input.eof) return "more";
+      throw input.error(`packet at offset ${of.offset} is cut`, of.offset);
+    }
+    if (isEnd) {
+      const view = new DataView(input.bytes.buffer, input.start, 4);
+      if (view.getUint32(0, this.#little) !== of.length) throw this.#damaged(of.offset);
+    }
+    const count = isEnd ? 4 : Math.min(of.left - 4, input.available);
+    input.consume(count);
+    of.left -= count;
+    return "skipped";
+  }
+
+  #damaged(offset = this.input.offset): Error {
     return this.input.error(`pcapng block at offset ${offset} is damaged`, offset);
   }
 
@@ -198,6 +228,7 @@ class PcapngReader implements PacketReader {
     const from = this.#interfaces[id];
     const captured = view.getUint32(20, little);
     if (from === undefined || captured > view.byteLength - 32) throw this.#damaged();
+    if (captured > MAX_PACKET_BYTES) throw this.#damaged();
     this.#setTime(from, view.getUint32(12, little), view.getUint32(16, little));
     packet.linkType = from.linkType;
     packet.wireBytes = Math.max(view.getUint32(24, little), captured);

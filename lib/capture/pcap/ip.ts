@@ -1,5 +1,5 @@
 /**
- * IPv4 (RFC 791) and IPv6 (RFC 8200) headers, and fragments put together again.
+ * IPv4 (RFC 791) and IPv6 (RFC 8200) headers.
  *
  * In: bytes that start with an IP header. Out: addresses, the protocol, and where its bytes are.
  * Checksums are not verified: in a capture on the sender the device fills them in later (offloading).
@@ -15,11 +15,6 @@ const IPV6_FRAGMENT = 44;
 /** RFC 4302: what follows is in clear text. It stands before it like an IPv6 extension, in IPv4 too. */
 const AUTHENTICATION = 51;
 const MAX_EXTENSIONS = 8;
-const MAX_DATAGRAMS = 256;
-const MAX_DATAGRAM_BYTES = 65535;
-const MAX_PIECES = 128;
-/** RFC 8200 section 4.5: a datagram that is not whole after 60 s is given up. */
-const FRAGMENT_NS = 60e9;
 
 /** One IP datagram; reused. */
 export class IpDatagram {
@@ -123,99 +118,4 @@ export class IpDatagram {
     this.wireBytes = payloadBytes;
     return payloadBytes >= 0;
   }
-}
-
-interface Pieces {
-  sinceNs: number;
-  /** The parts that came: disjoint, in order of arrival. */
-  ranges: { from: number; to: number }[];
-  bytes: Uint8Array;
-  /** Length of the whole; -1 until the last fragment came. */
-  length: number;
-}
-
-/** Datagrams of which some fragments came. Bounded in number, size and time; the oldest go first. */
-export class FragmentTable {
-  readonly #datagrams = new Map<string, Pieces>();
-  /** Datagrams given up: fragments missing, overlapping or cut. */
-  lost = 0;
-
-  /** True when `datagram` is whole: no fragment, or the last missing one, and then it has all bytes. */
-  complete(datagram: IpDatagram, nowNs: number): boolean {
-    if (!datagram.isFragment) return true;
-    const key = keyOf(datagram);
-    let pieces = this.#datagrams.get(key);
-    if (pieces !== undefined && nowNs - pieces.sinceNs > FRAGMENT_NS) {
-      this.#giveUp(key);
-      pieces = undefined;
-    }
-    if (pieces === undefined) {
-      this.#makeRoom();
-      pieces = { sinceNs: nowNs, ranges: [], bytes: new Uint8Array(4096), length: -1 };
-      this.#datagrams.set(key, pieces);
-    }
-    const added = addPiece(pieces, datagram);
-    if (added === "bad") this.#giveUp(key);
-    if (added !== "whole") return false;
-    this.#datagrams.delete(key);
-    datagram.moreFragments = false;
-    datagram.fragmentOffset = 0;
-    datagram.payload = pieces.bytes;
-    datagram.payloadStart = 0;
-    datagram.payloadEnd = datagram.wireBytes = pieces.length;
-    return true;
-  }
-
-  /** No more fragments will come: datagrams that are not whole are lost. */
-  finish(): void {
-    this.lost += this.#datagrams.size;
-    this.#datagrams.clear();
-  }
-
-  #makeRoom(): void {
-    if (this.#datagrams.size < MAX_DATAGRAMS) return;
-    for (const oldest of this.#datagrams.keys()) return this.#giveUp(oldest);
-  }
-
-  #giveUp(key: string): void {
-    this.lost++;
-    this.#datagrams.delete(key);
-  }
-}
-
-// The protocol is not part of the key: of IPv6 fragments only the first has the one of the payload.
-function keyOf(datagram: IpDatagram): string {
-  const size = datagram.family === Family.INET ? 4 : 16;
-  let key = `${datagram.scope}${datagram.identification}`;
-  for (let i = 0; i < size; i++) {
-    key += `,${datagram.bytes[datagram.sourceAt + i]},${
-      datagram.bytes[datagram.destinationAt + i]
-    }`;
-  }
-  return key;
-}
-
-// Overlapping fragments are an attack or damage (RFC 5722): the whole datagram is given up.
-function addPiece(pieces: Pieces, datagram: IpDatagram): "added" | "whole" | "bad" {
-  const from = datagram.fragmentOffset;
-  const to = from + datagram.wireBytes;
-  const captured = datagram.payloadEnd - datagram.payloadStart;
-  if (to > MAX_DATAGRAM_BYTES || captured < datagram.wireBytes) return "bad";
-  if (pieces.ranges.length >= MAX_PIECES || to === from) return "bad";
-  for (const range of pieces.ranges) {
-    if (range.from === from && range.to === to) return "added"; // the same fragment again
-    if (from < range.to && range.from < to) return "bad";
-  }
-  if (!datagram.moreFragments) pieces.length = to;
-  if (pieces.bytes.length < to) {
-    const grown = new Uint8Array(Math.max(to, pieces.bytes.length * 2));
-    grown.set(pieces.bytes);
-    pieces.bytes = grown;
-  }
-  const { payload, payloadStart, payloadEnd } = datagram;
-  pieces.bytes.set(payload.subarray(payloadStart, payloadEnd), from);
-  pieces.ranges.push({ from, to });
-  let have = 0;
-  for (const range of pieces.ranges) have += range.to - range.from;
-  return have === pieces.length ? "whole" : "added";
 }

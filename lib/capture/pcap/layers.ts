@@ -6,7 +6,8 @@
  * are followed, however they are nested.
  */
 import { Cursor, Layer, NotReadReason } from "./cursor.ts";
-import { FragmentTable, IpDatagram, IpProtocol } from "./ip.ts";
+import type { FragmentTable } from "./fragments.ts";
+import { IpDatagram, IpProtocol } from "./ip.ts";
 import { afterEthertype, ethernet, llc, openLink, ppp, pppoe } from "./link.ts";
 import { gre, mpls, udpTunnel } from "./tunnels.ts";
 import { wifi } from "./wifi.ts";
@@ -19,10 +20,14 @@ const NO_MESSAGE_PROTOCOLS: readonly number[] = [1, 2, 46, 58, 59, 88, 89, 103, 
 export class Layers {
   /** The datagram that was found last. */
   readonly datagram = new IpDatagram();
-  readonly fragments = new FragmentTable();
+  readonly #fragments: FragmentTable;
   readonly #cursor = new Cursor();
   /** After NO_MESSAGE: it was an IP packet. */
   isIp = false;
+
+  constructor(fragments: FragmentTable) {
+    this.#fragments = fragments;
+  }
 
   /** Why nothing was found, after NOT_READ. */
   get reason(): string {
@@ -57,7 +62,7 @@ export class Layers {
     if (!datagram.read(c.bytes, c.at, c.end, c.wireEnd)) return c.short();
     datagram.scope = c.scope;
     if (datagram.isFragment) {
-      if (!this.fragments.complete(datagram, nowNs)) return Layer.WAITS;
+      if (!this.#fragments.complete(datagram, nowNs)) return Layer.WAITS;
       if (!datagram.passHeaders()) return c.notRead(NotReadReason.BAD);
     }
     const { protocol } = datagram;

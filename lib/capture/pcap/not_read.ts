@@ -43,6 +43,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   [NotReadReason.CUT]: "with cut headers",
   [NotReadReason.BAD]: "with invalid headers",
   [NotReadReason.FRAGMENTS]: "of which fragments are missing",
+  [NotReadReason.EVICTED]: "given up before all fragments came (--memory-limit)",
   [NotReadReason.TOO_DEEP]: "nested too deep",
   wifi_encrypted: "of encrypted 802.11",
   wifi_fragments: "of fragmented 802.11",

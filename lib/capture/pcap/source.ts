@@ -15,13 +15,14 @@ import { PcapConversations } from "./conversations.ts";
 import { Layer, NotReadReason } from "./cursor.ts";
 import { PcapEntries } from "./entries.ts";
 import { CapturedPacket, openPackets, type PacketReader } from "./file.ts";
+import { FragmentTable } from "./fragments.ts";
 import { Layers } from "./layers.ts";
 import { NotRead } from "./not_read.ts";
+import { PacketQueue, type WaitingPacket } from "./packet_queue.ts";
+import { PieceStore } from "./piece_store.ts";
+import { PcapCounts, shareOut } from "./room.ts";
 
 const BATCH_PACKETS = 512;
-/** Capture on several CPUs writes packets a little out of order: this many are sorted by time. */
-const SORTED_PACKETS = 64;
-const SORTED_NS = 1e9;
 /** A larger step back is another clock: files that were appended to each other. */
 const MAX_STEP_BACK_NS = 10e9;
 const TICK_NS = 100e6;
@@ -30,14 +31,6 @@ const BASE = { low: 0, high: 65536 };
 const EARLIEST_NS = -(2 ** 47);
 const LATEST_NS = 2 ** 52;
 const MAX_WALL_SECONDS = 2 ** 33;
-
-interface Waiting {
-  linkType: number;
-  timeNs: number;
-  bytes: Uint8Array;
-  length: number;
-  wireBytes: number;
-}
 
 /** See openReplay() in ../replay.ts. */
 export class PcapSource implements ReplaySource {
@@ -49,24 +42,34 @@ export class PcapSource implements ReplaySource {
   readonly #input: RecordingInput;
   readonly #reader: PacketReader;
   readonly #packet = new CapturedPacket();
-  readonly #layers = new Layers();
+  readonly #counted = new PcapCounts();
+  readonly #store = new PieceStore();
+  readonly #fragments: FragmentTable;
+  readonly #layers: Layers;
   readonly #notRead = new NotRead();
   readonly #entries = new PcapEntries(BASE);
-  readonly #conversations = new PcapConversations(this.#entries);
-  readonly #waiting: Waiting[] = [];
-  readonly #spare: Waiting[] = [];
+  readonly #conversations: PcapConversations;
+  readonly #queue: PacketQueue;
   #nowNs = -Infinity;
   #nextTickNs = -Infinity;
   #starved = false;
   #stopped = false;
+  /** No more packets are read; what is held is handed out. */
+  #isOver = false;
+  #readFailure: RecordingError | null = null;
   #counts = {
     packets: 0,
     not_ip: 0,
     not_tcp_or_udp: 0,
-    out_of_order: 0,
   };
 
-  constructor(input: RecordingInput) {
+  /** `roomBytes`: memory that it may take for what it keeps. */
+  constructor(input: RecordingInput, roomBytes: number) {
+    const room = shareOut(roomBytes);
+    this.#queue = new PacketQueue(room.queueBytes);
+    this.#fragments = new FragmentTable(this.#store, this.#counted, room.fragmentBytes);
+    this.#layers = new Layers(this.#fragments);
+    this.#conversations = new PcapConversations(this.#entries, this.#store, this.#counted, room);
     this.#input = input;
     this.#reader = openPackets(input);
     // The capture's start is the first packet's time: that packet is read now, and handed out later.
@@ -89,12 +92,14 @@ export class PcapSource implements ReplaySource {
     this.#entries.handler = handler;
     const before = this.#entries.count;
     try {
-      if (this.#stopped) this.#finish(null);
-      else this.#readBatch(turn);
+      if (this.#stopped) this.#isOver = true;
+      if (!this.#isOver) this.#readBatch(turn);
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
-      this.#finish(error);
+      this.#isOver = true;
+      this.#readFailure = error;
     }
+    if (this.#isOver) this.#finish(turn);
     this.#entries.handler = null;
     return this.#entries.count - before;
   }
@@ -123,18 +128,31 @@ export class PcapSource implements ReplaySource {
     return [];
   }
 
+  /** What it keeps of the capture. */
+  get heldBytes(): number {
+    return this.#store.heldBytes + this.#conversations.heldBytes + this.#queue.heldBytes +
+      this.#input.bytes.length;
+  }
+
   counts(): Readonly<Record<string, number>> {
+    const counted = this.#counted;
     return {
       ...this.#counts,
-      duplicate_bytes: this.#conversations.duplicateBytes,
-      gap_bytes: this.#conversations.gapBytes,
+      out_of_order: this.#queue.outOfOrder,
+      duplicate_bytes: counted.duplicateBytes,
+      gap_bytes: counted.gapBytes,
+      early_gaps: counted.earlyGaps,
+      evicted_conversations: counted.evictedConversations,
     };
   }
 
   notRead(): Readonly<Record<string, number>> {
-    const { lost } = this.#layers.fragments;
     const all = this.#notRead.toJSON();
-    return lost === 0 ? all : { ...all, [NotReadReason.FRAGMENTS]: lost };
+    const { lost } = this.#fragments;
+    const { evictedFragments } = this.#counted;
+    if (lost > 0) all[NotReadReason.FRAGMENTS] = lost;
+    if (evictedFragments > 0) all[NotReadReason.EVICTED] = evictedFragments;
+    return all;
   }
 
   [Symbol.dispose](): void {
@@ -156,57 +174,42 @@ export class PcapSource implements ReplaySource {
       const step = this.#reader.next(this.#packet);
       if (step === "packet") {
         this.#enqueue();
-        if (this.#waiting.length > SORTED_PACKETS) this.#takeOldest();
+        while (this.#queue.isFull) this.#takeOldest();
       } else if (step === "end") {
-        this.#finish(null);
+        this.#isOver = true;
         return;
       } else if (step === "more") {
         // A silent pipe: packets that are here must not wait for some that may never come.
-        while (this.#waiting.length > 0) this.#takeOldest();
+        while (this.#takeOldest());
         this.#starved = true;
         return;
       }
     }
   }
 
-  #finish(failure: RecordingError | null): void {
-    while (this.#waiting.length > 0) this.#takeOldest();
-    this.#conversations.finish();
-    this.#layers.fragments.finish();
+  // Hands out what is held until `turn` is over.
+  #finish(turn: Turn): void {
+    while (this.#takeOldest());
+    if (!this.#conversations.finish(turn)) return;
+    this.#fragments.finish();
     this.ended = true;
-    this.failure = failure;
+    this.failure = this.#readFailure;
   }
 
-  // Puts a copy of the packet into `#waiting`, by time: the packet's own bytes are soon overwritten.
   #enqueue(): void {
-    const packet = this.#packet;
-    const length = packet.end - packet.start;
-    const slot = this.#spare.pop() ??
-      { linkType: 0, timeNs: 0, bytes: new Uint8Array(2048), length: 0, wireBytes: 0 };
-    if (slot.bytes.length < length) slot.bytes = new Uint8Array(length);
-    slot.bytes.set(packet.bytes.subarray(packet.start, packet.end));
-    slot.length = length;
-    slot.linkType = packet.linkType;
-    slot.wireBytes = packet.wireBytes;
+    const { seconds, nanos } = this.#packet;
     const { wallSeconds, wallNanos } = this.start;
-    const timeNs = (packet.seconds - wallSeconds) * 1e9 + (packet.nanos - wallNanos);
-    slot.timeNs = Math.min(Math.max(timeNs, EARLIEST_NS), LATEST_NS);
-    let at = this.#waiting.length;
-    while (at > 0) {
-      const aheadNs = (this.#waiting[at - 1] as Waiting).timeNs - slot.timeNs;
-      if (aheadNs <= 0 || aheadNs > SORTED_NS) break;
-      at--;
-    }
-    if (at < this.#waiting.length) this.#counts.out_of_order++;
-    this.#waiting.splice(at, 0, slot);
+    const timeNs = (seconds - wallSeconds) * 1e9 + (nanos - wallNanos);
+    this.#queue.add(this.#packet, Math.min(Math.max(timeNs, EARLIEST_NS), LATEST_NS));
   }
 
-  #takeOldest(): void {
-    const packet = this.#waiting.shift();
-    if (packet === undefined) return;
+  #takeOldest(): boolean {
+    const packet = this.#queue.take();
+    if (packet === null) return false;
     this.#advance(packet.timeNs);
     this.#take(packet);
-    this.#spare.push(packet);
+    this.#queue.giveBack(packet);
+    return true;
   }
 
   // Event time goes back only where another file, with another clock, begins.
@@ -220,7 +223,7 @@ export class PcapSource implements ReplaySource {
     this.#nextTickNs = this.#nowNs + TICK_NS;
   }
 
-  #take(packet: Waiting): void {
+  #take(packet: WaitingPacket): void {
     const counts = this.#counts;
     const layers = this.#layers;
     const { linkType, bytes, length, wireBytes } = packet;

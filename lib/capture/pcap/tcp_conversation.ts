@@ -9,6 +9,7 @@ import { Direction, Flag } from "../abi.ts";
 import type { Conversation, PcapEntries } from "./entries.ts";
 import type { IpDatagram } from "./ip.ts";
 import { uint16, uint32 } from "./cursor.ts";
+import type { HeldSegments } from "./held_segments.ts";
 import { type SegmentSink, TcpDirection } from "./tcp_direction.ts";
 
 const FIN = 1;
@@ -76,20 +77,30 @@ export class TcpConversation implements SegmentSink {
   readonly ingress: TcpDirection;
   lastNs = 0;
   closed = false;
+  /** A segment came since it was last passed over. */
+  hasMoved = true;
+  /** It was given up: what comes is another one's. */
+  isGone = false;
   #opened = false;
-  #eofSent = [false, false];
+  /** Bits by Direction. */
+  #eofSent = 0;
 
-  constructor(readonly facts: Conversation, readonly entries: PcapEntries) {
-    this.egress = new TcpDirection(Direction.EGRESS, this);
-    this.ingress = new TcpDirection(Direction.INGRESS, this);
+  constructor(
+    readonly facts: Conversation,
+    readonly entries: PcapEntries,
+    segments: HeldSegments,
+  ) {
+    this.egress = new TcpDirection(Direction.EGRESS, this, segments);
+    this.ingress = new TcpDirection(Direction.INGRESS, this, segments);
   }
 
   get isHolding(): boolean {
     return this.egress.isHolding || this.ingress.isHolding;
   }
 
-  get heldBytes(): number {
-    return this.egress.heldBytes + this.ingress.heldBytes;
+  /** When expire() has something to give up; Infinity when nothing is held. */
+  get dueNs(): number {
+    return Math.min(this.egress.dueNs, this.ingress.dueNs);
   }
 
   /** Does this segment belong to this connection, or to a later one of the same addresses? */
@@ -117,6 +128,7 @@ export class TcpConversation implements SegmentSink {
   /** Takes a segment sent in `direction`. */
   segment(segment: TcpSegment, direction: number, nowNs: number): void {
     this.lastNs = nowNs;
+    this.hasMoved = true;
     if (this.closed) return;
     const [sent, received] = this.#both(direction);
     sent.heard = true;
@@ -141,6 +153,14 @@ export class TcpConversation implements SegmentSink {
     this.egress.expire(nowNs, sinceNs);
     this.ingress.expire(nowNs, sinceNs);
     this.#end(this.entries.latestNs);
+  }
+
+  /** Gives up the gap that is due next, though it might still be filled. */
+  giveUpGap(): void {
+    const { egress, ingress, entries } = this;
+    const first = egress.dueNs <= ingress.dueNs ? egress : ingress;
+    first.giveUpGap(entries.latestNs - BACKDATE_NS);
+    this.#end(entries.latestNs);
   }
 
   /** Hands out all that is held, gaps given up. */
@@ -212,8 +232,9 @@ export class TcpConversation implements SegmentSink {
 
   #sendEnds(timeNs: number): void {
     for (const direction of [this.egress, this.ingress]) {
-      if (!direction.isFinished || this.#eofSent[direction.id] === true) continue;
-      this.#eofSent[direction.id] = true;
+      const bit = 1 << direction.id;
+      if (!direction.isFinished || (this.#eofSent & bit) !== 0) continue;
+      this.#eofSent |= bit;
       if (!this.#opened) continue;
       this.entries.endOfStream(this.facts, direction.id, direction.next, timeNs);
     }

@@ -5,11 +5,10 @@
  * in order of their positions, each position once; where bytes are missing the position jumps. What
  * came first wins an overlap. It never makes up a byte, and holds back at most MAX_HELD_BYTES.
  */
+import type { HeldSegments } from "./held_segments.ts";
 
 const MAX_HELD_BYTES = 4 << 20;
 const MAX_HELD_SEGMENTS = 4096;
-/** Memory of a held segment besides its bytes, measured on the heap. */
-const SEGMENT_BYTES = 320;
 /** A gap that the receiver acknowledged was missed by the capture: nothing will fill it. */
 const ACKED_GRACE_NS = 10e6;
 /** Other gaps may still be filled by a retransmission. */
@@ -37,14 +36,6 @@ export interface SegmentSink {
   ): void;
 }
 
-/** Positions [from, to) that are held; `bytes` are the captured ones, from `from` on. */
-interface Held {
-  from: number;
-  to: number;
-  bytes: Uint8Array;
-  timeNs: number;
-}
-
 /** Positions are sequence numbers unwrapped to a count that only grows. */
 export class TcpDirection {
   /** Initial sequence number; -1 when its SYN was not seen. */
@@ -60,17 +51,18 @@ export class TcpDirection {
   fin = -1;
   /** Bytes handed out, cut ones included. */
   bytes = 0;
-  /** Bytes of segments that came again, or too late. */
-  duplicateBytes = 0;
-  gapBytes = 0;
-  /** Memory of the segments that are held. */
-  heldBytes = 0;
   #ackedTo = 0;
   #firstPosition = 0;
-  #held: Held[] = [];
+  /** Memory of what is held. */
+  #heldBytes = 0;
+  /** Segments that are held, by their numbers: sorted by position, disjoint. */
+  readonly #held: number[] = [];
+  readonly #segments: HeldSegments;
 
   /** `id` is Direction.EGRESS or INGRESS. */
-  constructor(readonly id: number, readonly sink: SegmentSink) {}
+  constructor(readonly id: number, readonly sink: SegmentSink, segments: HeldSegments) {
+    this.#segments = segments;
+  }
 
   get isHolding(): boolean {
     return this.#held.length > 0;
@@ -132,6 +124,14 @@ export class TcpDirection {
     if (this.fin < 0) this.fin = this.#unwrap(sequence);
   }
 
+  /** When the first gap is given up, should nothing fill it; Infinity without a gap. */
+  get dueNs(): number {
+    const first = this.#held[0];
+    if (first === undefined) return Infinity;
+    const isAcked = this.#ackedTo >= this.#segments.from(first);
+    return this.#segments.timeNs(first) + (isAcked ? ACKED_GRACE_NS : HOLD_NS);
+  }
+
   /** A segment of `totalBytes`, of which bytes[start, end) were captured. */
   segment(
     sequence: number,
@@ -141,14 +141,15 @@ export class TcpDirection {
     totalBytes: number,
     nowNs: number,
   ): void {
+    const { counts } = this.#segments;
     const from = this.#unwrap(sequence);
     const to = from + totalBytes;
     if (to <= this.next || (this.fin >= 0 && from >= this.fin)) {
-      this.duplicateBytes += totalBytes;
+      counts.duplicateBytes += totalBytes;
       return;
     }
     const seen = Math.max(0, this.next - from);
-    this.duplicateBytes += seen;
+    counts.duplicateBytes += seen;
     const first = Math.min(end, start + seen);
     if (from <= this.next && this.#held.length === 0) {
       this.#handOut(to, bytes, first, end, nowNs);
@@ -156,27 +157,26 @@ export class TcpDirection {
     }
     this.#hold(from + seen, to, bytes, first, end, nowNs);
     this.#handOutHeld(nowNs);
-    while (this.heldBytes > MAX_HELD_BYTES || this.#held.length > MAX_HELD_SEGMENTS) {
+    while (this.#heldBytes > MAX_HELD_BYTES || this.#held.length > MAX_HELD_SEGMENTS) {
+      counts.earlyGaps++;
       this.giveUpGap(nowNs);
     }
   }
 
   /** Gives up gaps that waited long enough by `nowNs`; see giveUpGap() for `sinceNs`. */
   expire(nowNs: number, sinceNs: number): void {
-    for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
-      const wait = this.#ackedTo >= first.from ? ACKED_GRACE_NS : HOLD_NS;
-      if (nowNs - first.timeNs < wait) return;
-      this.giveUpGap(sinceNs);
-    }
+    while (nowNs >= this.dueNs) this.giveUpGap(sinceNs);
   }
 
   /** Gives up the first gap; the bytes behind it get their capture time, or `sinceNs` if later. */
   giveUpGap(sinceNs: number): void {
     const first = this.#held[0];
     if (first === undefined) return;
-    this.gapBytes += first.from - this.next;
-    this.next = first.from;
-    this.#handOutHeld(Math.max(first.timeNs, sinceNs));
+    const segments = this.#segments;
+    const from = segments.from(first);
+    segments.counts.gapBytes += from - this.next;
+    this.next = from;
+    this.#handOutHeld(Math.max(segments.timeNs(first), sinceNs));
   }
 
   /** Gives up every gap. */
@@ -203,12 +203,15 @@ export class TcpDirection {
   }
 
   #handOutHeld(timeNs: number): void {
+    const segments = this.#segments;
     let count = 0;
     for (let held = this.#held[0]; held !== undefined; held = this.#held[count]) {
-      if (held.from > this.next) break;
+      if (segments.from(held) > this.next) break;
       count++;
-      this.heldBytes -= SEGMENT_BYTES + held.bytes.length;
-      this.#handOut(held.to, held.bytes, 0, held.bytes.length, Math.max(held.timeNs, timeNs));
+      this.#heldBytes -= segments.costOf(held);
+      const [to, sinceNs] = [segments.to(held), segments.timeNs(held)];
+      const bytes = segments.take(held);
+      this.#handOut(to, bytes, 0, bytes.length, Math.max(sinceNs, timeNs));
     }
     if (count > 0) this.#held.splice(0, count);
   }
@@ -222,25 +225,41 @@ export class TcpDirection {
     end: number,
     timeNs: number,
   ): void {
-    let at = this.#held.length;
-    while (at > 0 && (this.#held[at - 1] as Held).to > from) at--;
+    const segments = this.#segments;
+    let at = this.#firstBehind(from);
     let cursor = from;
     while (cursor < to) {
       const other = this.#held[at];
-      const stop = other === undefined ? to : Math.min(to, other.from);
+      const otherFrom = other === undefined ? to : segments.from(other);
+      const stop = Math.min(to, otherFrom);
       if (stop > cursor) {
         const copyFrom = Math.min(end, start + (cursor - from));
         const copyTo = Math.min(end, start + (stop - from));
-        const copy = bytes.slice(copyFrom, copyTo);
-        this.heldBytes += SEGMENT_BYTES + copy.length;
-        this.#held.splice(at++, 0, { from: cursor, to: stop, bytes: copy, timeNs });
+        const held = segments.put(cursor, stop, timeNs, bytes, copyFrom, copyTo);
+        this.#heldBytes += segments.costOf(held);
+        this.#held.splice(at++, 0, held);
       }
       if (other === undefined) break;
-      if (other.from < to) {
-        this.duplicateBytes += Math.min(to, other.to) - Math.max(cursor, other.from);
+      const otherTo = segments.to(other);
+      if (otherFrom < to) {
+        segments.counts.duplicateBytes += Math.min(to, otherTo) - Math.max(cursor, otherFrom);
       }
-      cursor = Math.max(cursor, other.to);
+      cursor = Math.max(cursor, otherTo);
       at++;
     }
+  }
+
+  // The place of the first held segment that has bytes behind `position`.
+  #firstBehind(position: number): number {
+    let low = 0;
+    let high = this.#held.length;
+    // Mostly it is behind all of them.
+    if (high > 0 && this.#segments.to(this.#held[high - 1] as number) <= position) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#segments.to(this.#held[middle] as number) > position) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }

@@ -1,10 +1,13 @@
 /** The formats of packet captures: link types, IP, files whole, cut and mutated. */
 import assert from "node:assert/strict";
 import { Direction } from "../../../lib/capture/abi.ts";
+import { RecordingInput } from "../../../lib/capture/recording/input.ts";
+import { replayOf } from "../../../lib/capture/replay.ts";
 import {
   client,
   client6,
   concat,
+  drainAll,
   ethernet,
   handshake,
   ip,
@@ -177,6 +180,42 @@ Deno.test("PcapSource gives the good part of a cut or damaged capture, then says
   const damaged = replayBytes(long);
   assert.equal(streamText(damaged.seen, EGRESS), "abc");
   assert.equal(damaged.source.failure?.offset, last);
+});
+
+Deno.test("PcapSource passes over large pcapng blocks in parts, and takes no packet beyond 1 MiB", () => {
+  const packet = (at: number, data: string): Uint8Array =>
+    ngPacket(0, BigInt(at), sent(0, at, data).bytes);
+  const large = ngBlock(10, new Uint8Array(15 << 20));
+  const begin = concat(ngSection([{}]), packet(0, "abc"));
+  const path = Deno.makeTempFileSync({ suffix: ".pcapng" });
+  try {
+    Deno.writeFileSync(path, concat(begin, large, packet(3, "def")));
+    const input = new RecordingInput(path);
+    using source = replayOf(input);
+    assert.equal(streamText(drainAll(source), EGRESS), "abcdef");
+    assert.equal(source.failure, null);
+    assert.ok(input.bytes.length <= 1 << 20, `${input.bytes.length}`);
+  } finally {
+    Deno.removeSync(path);
+  }
+  const wrong = large.slice();
+  wrong[wrong.length - 1] = 9;
+  const at = begin.length;
+  const cases = [
+    { name: "cut", rest: large.subarray(0, 9 << 20), why: `packet at offset ${at} is cut` },
+    { name: "cut at once", rest: large.subarray(0, 12), why: `packet at offset ${at} is cut` },
+    { name: "another length at its end", rest: wrong, why: `block at offset ${at} is damaged` },
+    {
+      name: "a packet too long",
+      rest: ngPacket(0, 3n, new Uint8Array((1 << 20) + 4)),
+      why: `block at offset ${at} is damaged`,
+    },
+  ];
+  for (const { name, rest, why } of cases) {
+    const { seen, source } = replayBytes(concat(begin, rest));
+    assert.equal(streamText(seen, EGRESS), "abc", name);
+    assert.ok(source.failure?.message.endsWith(why), `${name}: ${source.failure?.message}`);
+  }
 });
 
 Deno.test("PcapSource of a capture without packets ends at once", () => {

@@ -26,6 +26,8 @@ export interface TrackedConnection extends LogSubject {
   readonly isUntold: boolean;
   /** It began during the trace, but its ENTRY_OPEN was lost. */
   readonly isUnopened: boolean;
+  /** Its socket is not known: plain text of a TLS session that uses none itself. */
+  readonly isUnbound: boolean;
   /** The addresses that a PROXY header named. */
   readonly proxy: Proxy | undefined;
   readonly log: ConnLog | null;

@@ -73,7 +73,7 @@ export class ConnTracker {
     this.#facts = unknownFacts(connection, source);
     this.#both = new BothDirections(context, this.#facts);
     this.#prober = new Prober(context, connection, this.#both);
-    this.#verdict = new Verdict(context, connection.id, plaintext === 0);
+    this.#verdict = new Verdict(context, connection.id, plaintext);
     context.trackers++;
   }
 
@@ -163,6 +163,7 @@ export class ConnTracker {
       const end = final === null || this.#givenUp ? null : this.#both.endOf(direction, final);
       direction.finish(end, this.#context.losses);
       if (direction.hasGrown) this.#grew(direction);
+      if (reason === "closed" && this.#facts.library !== "") this.#end(direction); // nobody tells where
     }
     const session = this.#session;
     session?.finish(reason, final !== null);
@@ -191,8 +192,11 @@ export class ConnTracker {
   }
 
   #checkEof(direction: OneDirection): void {
-    const { eof } = direction;
-    if (eof === null || direction.ended || !direction.assembler.reached(eof, false)) return;
+    const { eof, ended } = direction;
+    if (eof !== null && !ended && direction.assembler.reached(eof, false)) this.#end(direction);
+  }
+
+  #end(direction: OneDirection): void {
     direction.ended = true;
     this.#session?.endSide(this.#both.sideOf(direction), "closed");
     this.#afterSession();

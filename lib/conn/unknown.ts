@@ -21,11 +21,11 @@ const RECORD_BYTES = 2048;
 
 /** Columns of a connection whose protocol is not known; `source` as in its events. */
 export function unknownFacts(
-  { local, remote, id, proxy }: TrackedConnection,
+  { local, remote, id, proxy, isUnbound: unbound }: TrackedConnection,
   source: number,
 ): LiveFacts {
   const library = source === 0 ? "" : SOURCES[source] ?? "";
-  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, proxy };
+  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, unbound, proxy };
 }
 
 /** Totals of one direction. */

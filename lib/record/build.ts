@@ -15,6 +15,8 @@ export interface RecordFacts {
   readonly conn: number;
   /** TLS library that the plain text was taken from; empty for clear text. */
   readonly library: string;
+  /** The plain text's socket is not known. */
+  readonly unbound: boolean;
   readonly proxy: Proxy | undefined;
 }
 
@@ -32,6 +34,7 @@ const ORDER: readonly IncompleteReason[] = [
   "one_way",
   "no_response",
   "late",
+  "unbound",
   "trace_end",
 ];
 
@@ -66,7 +69,7 @@ export function buildRecord(
     response: stitched.exchange.response,
     request_bytes: request === null ? undefined : request.bytes,
     response_bytes: response === null ? undefined : response.bytes,
-    incomplete: inOrder(stitched.incomplete),
+    incomplete: inOrder(facts.unbound ? [...stitched.incomplete, "unbound"] : stitched.incomplete),
     redacted: redacted.length === 0 ? undefined : [...redacted],
   };
 }

@@ -16,6 +16,7 @@ export type IncompleteReason =
   | "one_way" // no answer is due
   | "no_response" // none came within --request-timeout
   | "late" // the whole exchange of a request that was shown as "no_response" before
+  | "unbound" // plain text inside TLS whose socket is not known: no addresses
   | "trace_end"; // the trace ended first, or no more was kept of it (--memory-limit)
 
 /** A typed half of an exchange: snake_case fields in the protocol's own words. */

@@ -160,6 +160,7 @@ function drive(plugin: Plugin, input: PluginInput, overwrite: boolean): Driven {
       remote: "127.0.0.1:40000",
       conn: 7,
       library: "",
+      unbound: false,
       proxy: undefined,
     },
     subject: { id: 7, pid: OWNER.pid, fd: OWNER.fd, lastNs: 0 },

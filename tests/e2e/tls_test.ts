@@ -154,6 +154,32 @@ for (const way of WAYS) {
     assert.equal(records.length, 160);
   });
 
+  test("a proxy: both hops of each request, each on its own connection", async () => {
+    await using behind = await startTlsNginx({ files: { "a.txt": "a" } });
+    await using proxy = await startTlsNginx({
+      http: `upstream behind { server 127.0.0.1:${behind.port}; keepalive 4; }`,
+      server: `location / { proxy_pass https://behind; proxy_http_version 1.1;
+        proxy_set_header Connection ""; }`,
+    });
+    await using client = pythonClient(proxy.port, 4);
+    const ports = `${proxy.port},${behind.port}`;
+    const records = await traced(["--capture", way, "--port", ports], async () => {
+      for (let i = 0; i < 5; i++) await ask(client, i);
+    });
+    assert.equal(records.length, 4 * 4 * 5);
+    for (const of of Map.groupBy(records, ({ request }) => request?.path).values()) {
+      const hops = of.map(({ role, local, remote }) => `${role} ${local} ${remote}`);
+      for (const port of [proxy.port, behind.port]) {
+        const asked = of.find(({ role, remote }) =>
+          role === "client" && remote === `127.0.0.1:${port}`
+        );
+        assert.ok(hops.includes(`server 127.0.0.1:${port} ${asked?.local}`), hops.join("; "));
+      }
+      assert.equal(of.length, 4);
+    }
+    assert.ok(records.every(({ incomplete }) => incomplete === undefined));
+  });
+
   test("a response that ends with its connection: openssl s_server and s_client", async () => {
     await using server = await startTlsServer("openssl", ({ port, key, cert }) => [
       ...["s_server", "-accept", `127.0.0.1:${port}`, "-key", key, "-cert", cert, "-www", "-quiet"],

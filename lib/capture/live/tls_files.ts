@@ -36,7 +36,7 @@ export function isDeleted(path: string): boolean {
 /** Where systems keep the libraries that come with them. */
 const SYSTEM_FOLDER = /^\/(usr\/)?lib(32|64|x32)?\/([a-z0-9_]+-linux-[a-z]+\/)?[^/]+$/;
 const TLS_NAME = /ssl|tls|nspr/i;
-const NO_FILE = /^\/(dev\/|memfd:|SYSV|anon_hugepage|\[)/;
+const NO_FILE = /^\/(\/|dev\/|memfd:|SYSV|anon_hugepage|\[)/;
 
 /**
  * May it hold TLS code, by its name? Any program and any library may have it built in, but for the

@@ -113,7 +113,7 @@ export class TlsWatch implements Watcher, Disposable {
 
   #mapped({ pid, path, file, range }: Mapped): void {
     if (usesMemory(path) && this.#parts.isWanted(pid)) this.#memory.found(pid);
-    if (!isLibrary(path)) this.#memory.ended(pid); // it runs another program
+    if (mayHoldTls(path) && !isLibrary(path)) this.#memory.ended(pid); // it runs another program
     if (this.#known.has(`${file} ${path}`) || !this.#parts.isWanted(pid)) return;
     this.#wait({ pid, path, file, range });
   }

@@ -42,7 +42,7 @@ const PATHS: { path: string; may: boolean }[] = [
   { path: "/opt/libssl.so.3 (deleted)", may: true },
   { path: "/memfd:libbpf.so (deleted)", may: false },
   { path: "/dev/zero", may: false },
-  { path: "//anon", may: true }, // there is no such file, which opening it will tell
+  { path: "//anon", may: false },
   { path: "[vdso]", may: false },
   { path: "", may: false },
 ];

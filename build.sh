@@ -17,7 +17,7 @@ cd "$(dirname "$(readlink -f "$0")")"
 BUILD_PACKAGES=(ca-certificates clang-19 libbpf-dev libelf-dev zlib1g-dev binutils libc6-dev bpftool)
 TEST_PACKAGES=(gcc nginx redis-server redis-tools dnsmasq wrk curl bind9-dnsutils dnsperf socat tshark
   liburing-dev python3 jq busybox-static iproute2 nftables strace tcpdump procps
-  haproxy tinyproxy)
+  haproxy tinyproxy golang-go libnspr4 openssl wget nodejs)
 BENCH_PACKAGES=(bpftrace nghttp2-client)
 
 fail() {

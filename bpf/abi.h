@@ -28,6 +28,7 @@ enum entry_kind {
 	ENTRY_LOST = 6,  /* `total` entries of this cpu were lost; written by user space only */
 	ENTRY_EOF = 7,   /* one direction ended: shutdown(), or a read that returned 0 */
 	ENTRY_START = 8, /* a process joined the traced ones (fork, exec) */
+	ENTRY_BOUND = 9, /* the plain-text stream `plaintext`, which had no known socket, is of `conn` */
 };
 
 enum direction {
@@ -103,6 +104,8 @@ enum entry_flags {
  */
 #define MARK_TREE 1 /* given by --pid, started by COMMAND, or a descendant of one */
 #define MARK_COMM 2 /* its name is one of --comm, which are the keys of the map `comms` */
+#define MARK_TLS 4  /* it has called a function of a TLS library that is probed; set by the kernel side */
+#define MARK_MEMORY 8 /* it moves cipher text itself: a TLS session of it had no socket; likewise */
 #define MARK_NEVER 128 /* sockeye itself, or a process that carries its output away */
 #define MAX_PORTS 16
 #define MARKS_PER_VALUE 64 /* process_marks: value pid/64 holds one byte for each of 64 pids */
@@ -116,6 +119,7 @@ struct config {
 	abi_u32 port_count;  /* 0: every port */
 	abi_u32 socket_way;  /* 1: sock_{send,recv}_length; 0: sys_exit */
 	abi_u32 io_uring;    /* io_uring_done is attached: it sends what io_uring moves */
+	abi_u32 tls;         /* TLS libraries may be probed: cipher text is told from clear text */
 	abi_u16 ports[MAX_PORTS]; /* host order; either end */
 };
 
@@ -128,13 +132,40 @@ enum counter {
 	COUNTER_UNREADABLE = 4,     /* operations whose buffer could not be read */
 	COUNTER_STATE_FULL = 5,     /* operations on connections for which there was no room to keep state */
 	COUNTER_NESTED = 6,         /* operations met while this cpu's batch was in use: lost */
-	COUNTER_COUNT = 7,
+	COUNTER_ENCRYPTED_BYTES = 7, /* cipher text that was not sent, since its plain text is */
+	COUNTER_UNBOUND = 8,        /* plain-text operations of no known connection */
+	COUNTER_TLS_BUSY = 9,       /* plain-text operations met while this cpu's batch for them was in use: lost */
+	COUNTER_TLS_UNPAIRED = 10,  /* calls of TLS functions whose return was not seen */
+	COUNTER_COUNT = 11,
+};
+
+/*
+ * The cookie of a probe on a TLS function: an enum source in the low byte, then, as of TLS_COOKIE_ROLE and
+ * TLS_COOKIE_COUNT (bits), what it does and where its count is.
+ */
+#define TLS_COOKIE_ROLE 8
+#define TLS_COOKIE_COUNT 16
+enum tls_role {
+	TLS_READ = 0,
+	TLS_WRITE = 1,
+	TLS_PEEK = 2, /* its bytes come again */
+};
+enum tls_count {
+	TLS_COUNT_RESULT = 0,
+	TLS_COUNT_AT_FOURTH = 1, /* at the address that is the fourth argument */
+	TLS_COUNT_AT_FIFTH = 2,
 };
 
 enum verdict {
 	VERDICT_KEEP = 1, /* a known protocol: always send payload */
 	VERDICT_STOP = 2, /* send no more payload, only totals */
 };
+
+/*
+ * Plain-text streams have ids of their own, PLAINTEXT_IDS + entry.plaintext, beyond those of sockets:
+ * the key of their judgements, and the `conn` of entries as long as their socket is not known.
+ */
+#define PLAINTEXT_IDS (1ULL << 52)
 
 /* What user space writes into the map `verdicts` (by conn); then it adds 1 to verdict_generation. */
 struct judgement {

@@ -11,7 +11,7 @@
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
-	unsigned long r10, r9, r8, dx, si, di, orig_ax;
+	unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax, sp;
 } __attribute__((preserve_access_index));
 
 #define SYSCALL_NUMBER(regs) ((u32)(regs)->orig_ax)
@@ -20,6 +20,16 @@ struct pt_regs {
 #define SYSCALL_ARG3(regs) ((regs)->dx)
 #define SYSCALL_ARG4(regs) ((regs)->r10)
 #define SYSCALL_ARG5(regs) ((regs)->r8)
+/* A function of the program: its arguments and stack at its first instruction, and where it returns to;
+ * there the return address is off the stack. */
+#define CALL_ARG1(regs) ((regs)->di)
+#define CALL_ARG2(regs) ((regs)->si)
+#define CALL_ARG3(regs) ((regs)->dx)
+#define CALL_ARG4(regs) ((regs)->cx)
+#define CALL_ARG5(regs) ((regs)->r8)
+#define CALL_RESULT(regs) ((regs)->ax)
+#define CALL_STACK(regs) ((regs)->sp)
+#define RETURN_STACK(regs) ((regs)->sp - 8)
 /* A 32-bit call has other numbers and other registers (TS_COMPAT). */
 #define TASK_IS_32BIT 2 /* in thread_info.status */
 #define SYSCALL_IS_32BIT(task) ((task)->thread_info.status & TASK_IS_32BIT)
@@ -47,12 +57,14 @@ enum syscall {
 
 struct user_pt_regs {
 	u64 regs[31];
+	u64 sp;
 } __attribute__((preserve_access_index));
 struct pt_regs {
 	union {
 		struct user_pt_regs user_regs;
 		struct {
 			u64 regs[31];
+			u64 sp;
 		};
 	};
 	u64 orig_x0;
@@ -65,6 +77,14 @@ struct pt_regs {
 #define SYSCALL_ARG3(r) ((r)->regs[2])
 #define SYSCALL_ARG4(r) ((r)->regs[3])
 #define SYSCALL_ARG5(r) ((r)->regs[4])
+#define CALL_ARG1(r) ((r)->user_regs.regs[0])
+#define CALL_ARG2(r) ((r)->user_regs.regs[1])
+#define CALL_ARG3(r) ((r)->user_regs.regs[2])
+#define CALL_ARG4(r) ((r)->user_regs.regs[3])
+#define CALL_ARG5(r) ((r)->user_regs.regs[4])
+#define CALL_RESULT(r) ((r)->user_regs.regs[0])
+#define CALL_STACK(r) ((r)->user_regs.sp)
+#define RETURN_STACK(r) ((r)->user_regs.sp)
 #define TASK_IS_32BIT 0
 #define SYSCALL_IS_32BIT(task) 0
 

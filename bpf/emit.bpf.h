@@ -113,8 +113,7 @@ static __always_inline void send_batch(void *ctx, struct batch *batch)
 	barrier_var(used);
 	if (used == 0 || used > BATCH_BYTES)
 		return;
-	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, batch->data, used))
-		count(COUNTER_DATA_LOST, 1);
+	send_sample(ctx, batch, batch->data, used);
 	batch->used = 0;
 }
 

@@ -13,12 +13,16 @@ static __always_inline u8 *mark_of(u32 pid)
 	return marks ? &marks->of[pid % MARKS_PER_VALUE] : NULL;
 }
 
+static __always_inline bool are_wanted(u8 marks)
+{
+	return !(marks & MARK_NEVER) && (marks & config.wanted_marks) == config.wanted_marks;
+}
+
 static __always_inline bool process_wanted(u32 pid)
 {
 	u8 *mark = mark_of(pid);
-	u8 set = mark ? *mark : 0;
 
-	return !(set & MARK_NEVER) && (set & config.wanted_marks) == config.wanted_marks;
+	return are_wanted(mark ? *mark : 0);
 }
 
 /* Is either port one of --port? A unix socket has none: 0. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Every map of the program, and the settings that user space fills in before the load. */
+/* Every map of the program but those of tls/maps.bpf.h, and the settings that user space fills in before the load. */
 #ifndef SOCKEYE_MAPS_H
 #define SOCKEYE_MAPS_H
 
@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 #include "infer/infer.bpf.h"
+#include "tls/maps.bpf.h"
 
 /* A batch is sent when the next entry would not fit into this many bytes. */
 #define BATCH_BYTES 16384
@@ -69,6 +70,7 @@ struct batch {
 	u32 data_sequence;
 	u32 conn_sequence;
 	u64 conn_ids; /* syscall way: the last id given on this cpu */
+	u32 plaintext_ids; /* likewise of plain-text streams */
 	struct io_operation op;
 	struct user_iovec pieces[SMALL_PIECES];
 	struct user_message message;
@@ -115,7 +117,7 @@ struct conn_state {
 	u8 ended; /* ENTRY_EOF of ingress was sent */
 	u8 closed; /* ENTRY_CLOSE was sent */
 	u8 passing; /* struct judgement, `until` likewise */
-	u8 pad;
+	u8 encrypted; /* its plain text is sent: what moves on the socket is only counted */
 	u32 until[2];
 };
 
@@ -153,7 +155,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, 4);
 	__uint(value_size, 4);
-} data_events SEC(".maps"), conn_events SEC(".maps");
+} data_events SEC(".maps"), conn_events SEC(".maps"), tls_events SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -275,15 +277,20 @@ struct {
 
 /*
  * Batches and scratch spaces are found by slot. The hooks' slot is the CPU's number; programs that a
- * hook can interrupt on their CPU have the slot config.cpus beyond it, if the maps have as many. These
- * programs need a perf buffer of their own, too: a ring is read in order of time, and its entries are
- * numbered by one batch.
+ * hook can interrupt on their CPU, those on functions of TLS libraries, have the slot config.cpus beyond
+ * it, if the maps have as many. They have a perf buffer of their own, too: a ring is read in order of
+ * time, and its entries are numbered by one batch.
  */
 #define SLOTS_PER_CPU 2
 
 static __always_inline u32 hook_slot(void)
 {
 	return bpf_get_smp_processor_id();
+}
+
+static __always_inline u32 tls_slot(void)
+{
+	return bpf_get_smp_processor_id() + config.cpus;
 }
 
 static __always_inline struct batch *batch_at(u32 slot)

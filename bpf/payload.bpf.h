@@ -7,6 +7,10 @@
 
 #include "maps.bpf.h"
 
+/* From kernel 6.10 on. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
 /*
  * `base` plus an offset below `size` (a power of two), masked and added in one piece of assembly. The
  * verifier up to 5.12 forgets the bounds of a number that the compiler spills to the stack between the
@@ -31,7 +35,7 @@ static __always_inline struct batch *hold_batch(u32 slot)
 		return NULL;
 	if (batch->busy) {
 		batch->data_sequence++; /* a number used up: user space sees the jump */
-		count(COUNTER_NESTED, 1);
+		count(slot < config.cpus ? COUNTER_NESTED : COUNTER_TLS_BUSY, 1);
 		return NULL;
 	}
 	batch->busy = 1;
@@ -44,6 +48,19 @@ static __always_inline void release_batch(struct batch *batch)
 {
 	asm volatile("" ::: "memory");
 	batch->busy = 0;
+}
+
+/* Sends a sample of entries to the perf buffer of the batch's slot. */
+static __always_inline void send_sample(void *ctx, struct batch *batch, void *data, u64 size)
+{
+	long error;
+
+	if (batch->slot < config.cpus)
+		error = bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, data, size);
+	else
+		error = bpf_perf_event_output(ctx, &tls_events, BPF_F_CURRENT_CPU, data, size);
+	if (error)
+		count(COUNTER_DATA_LOST, 1);
 }
 
 static __always_inline void begin_operation(struct io_operation *op, u8 direction)

@@ -6,6 +6,7 @@
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
 #include "filter.bpf.h"
+#include "tls/calls.bpf.h"
 
 static __always_inline void emit_process(void *ctx, u32 pid, u32 tid, const char *comm, u8 kind,
 					 u32 total)
@@ -77,6 +78,7 @@ static __always_inline void on_exit(void *ctx, struct task_struct *task)
 	u32 pid = task->tgid;
 	u8 *mark;
 
+	forget_tls_calls();
 	if (task->signal->live.counter > 0)
 		return; /* other threads live on */
 	if (process_wanted(pid))

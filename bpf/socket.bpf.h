@@ -12,6 +12,7 @@
 #include "conn.bpf.h"
 #include "filter.bpf.h"
 #include "message.bpf.h"
+#include "tls/calls.bpf.h"
 
 #define PF_IO_WORKER 0x10
 #define MESSAGE_PEEK 0x2
@@ -266,6 +267,8 @@ static __always_inline void on_length(void *ctx, struct batch *batch, struct soc
 	    !port_wanted(sk->__sk_common.skc_num, op->has_peer ? op->peer.port : 0))
 		return;
 	place_operation(ctx, batch, sk, state, true);
+	if (is_encrypted(ctx, batch, sk, state, CALL_STACK(regs), true))
+		return;
 	if (config.io_uring && op->operation == OP_OTHER && op->cut == CUT_UNSEEN &&
 	    (READ_ONLY(task, struct task_struct)->io_uring || (task->flags & PF_IO_WORKER)) &&
 	    remember_uring_move(batch, sk, state))
@@ -290,8 +293,10 @@ static __always_inline int on_hook(void *ctx, struct sock *sk, int moved, int fl
 	port = family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_dport;
 	/* The peer of an unconnected socket is known later: on_length() asks then. */
 	if ((port || kind != FLAG_DATAGRAM) &&
-	    !port_wanted(family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_num, __builtin_bswap16(port)))
+	    !port_wanted(family == FAMILY_UNIX ? 0 : sk->__sk_common.skc_num, __builtin_bswap16(port))) {
+		refuse_tls((void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
 		return 0;
+	}
 	if (!READ_ONLY(sk, struct sock)->sk_socket->file)
 		return 0; /* the kernel's own socket (NFS and the like) */
 	batch = hold_batch(hook_slot());

@@ -9,6 +9,7 @@
  *   continue.bpf.h  system calls that take more than one program: recvmmsg, splice, large payloads
  *   uring.bpf.h     what io_uring moves
  *   steady.bpf.h    other entries to all of these, for kernels that preempt programs (7.0 and later)
+ *   tls/            plain text at the functions of TLS libraries, bound to sockets
  *   conn.bpf.h      a connection's state, its first and last event
  *   emit.bpf.h      entries, batches, perf buffers
  *   walk.bpf.h      a large payload in chunks
@@ -33,6 +34,7 @@ struct bpf_sock_addr {
 #include "continue.bpf.h"
 #include "uring.bpf.h"
 #include "steady.bpf.h"
+#include "tls/tls.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

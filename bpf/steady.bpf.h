@@ -22,8 +22,6 @@
 
 #define CLONE_THREAD 0x10000
 
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
 
 SEC("tp/sock/sock_send_length")
 int steady_send(struct trace_event_raw_sock_msg_length *ctx)

@@ -12,6 +12,7 @@
 #include "conn.bpf.h"
 #include "filter.bpf.h"
 #include "message.bpf.h"
+#include "tls/calls.bpf.h"
 
 #define FILE_TYPE_MASK 00170000
 #define FILE_TYPE_SOCKET 0140000
@@ -67,7 +68,7 @@ static __always_inline bool walked_port_wanted(struct sock *sk, u8 family, u8 ki
 
 /*
  * The traced socket behind this fd, with its state, and batch->op begun; NULL when it is none.
- * The batch is held by the caller.
+ * `found` is NULL unless it is at least a socket of a kind that is. The batch is held by the caller.
  */
 static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 fd, u8 operation,
 						       u8 direction, struct sock **found)
@@ -80,7 +81,10 @@ static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 
 		return NULL;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	kind = kind_of(sk, family, false);
-	if (!kind || !walked_port_wanted(sk, family, kind, NULL, false))
+	if (!kind)
+		return NULL;
+	*found = sk;
+	if (!walked_port_wanted(sk, family, kind, NULL, false))
 		return NULL;
 	state = state_of(batch, sk, true, false);
 	if (!state) {
@@ -92,7 +96,6 @@ static __always_inline struct conn_state *begin_walked(struct batch *batch, s32 
 	batch->op.operation = operation;
 	batch->op.family = family;
 	batch->op.kind = kind;
-	*found = sk;
 	return state;
 }
 
@@ -115,8 +118,11 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 	if (flags & PEEK_OR_ERRQUEUE)
 		return;
 	state = begin_walked(batch, SYSCALL_ARG1(regs), operation, direction, &sk);
-	if (!state)
+	if (!state) {
+		if (sk)
+			refuse_tls(regs);
 		return;
+	}
 	if (moved == 0 && op->kind != FLAG_DATAGRAM) {
 		if (op->direction == DIRECTION_INGRESS)
 			on_read_zero(ctx, batch, sk, state, false);
@@ -132,6 +138,8 @@ static __always_inline void on_moved(void *ctx, struct batch *batch, struct pt_r
 	if (!walked_port_wanted(sk, op->family, op->kind, op, state->opened))
 		return;
 	place_operation(ctx, batch, sk, state, false);
+	if (is_encrypted(ctx, batch, sk, state, CALL_STACK(regs), false))
+		return;
 	emit_operation(ctx, batch, sk, state, LARGE_CONTINUE, false);
 }
 

@@ -11,15 +11,15 @@
 #include "maps.bpf.h"
 #include "payload.bpf.h"
 
-/* Sends what the scratch space holds as one chunk. */
-static __always_inline void send_chunk(void *ctx, struct batch *batch, struct scratch *s, bool last)
+/* Makes an entry of what the scratch space holds; its size, 0 when it has none. */
+static __always_inline u64 make_chunk(struct batch *batch, struct scratch *s, bool last)
 {
 	u64 filled = s->walk.filled;
 	u64 size = (sizeof(struct entry) + filled + 7) & ~7ULL;
 
 	barrier_var(size);
 	if (size > sizeof(struct entry) + CHUNK_BYTES + 8)
-		return;
+		return 0;
 	s->entry.offset = s->walk.done;
 	s->entry.length = filled;
 	s->entry.size = size;
@@ -28,10 +28,18 @@ static __always_inline void send_chunk(void *ctx, struct batch *batch, struct sc
 		s->entry.flags |= FLAG_LAST_CHUNK;
 		s->entry.cut = s->walk.cut;
 	}
-	if (bpf_perf_event_output(ctx, &data_events, BPF_F_CURRENT_CPU, s, size))
-		count(COUNTER_DATA_LOST, 1);
 	s->walk.done += filled;
 	s->walk.filled = 0;
+	return size;
+}
+
+/* Sends what the scratch space holds as one chunk. */
+static __always_inline void send_chunk(void *ctx, struct batch *batch, struct scratch *s, bool last)
+{
+	u64 size = make_chunk(batch, s, last);
+
+	if (size)
+		send_sample(ctx, batch, s, size);
 }
 
 /* One step: goes to the next piece of the vector, or copies what fits of this one. True at the end. */

@@ -43,6 +43,7 @@ const ROOMS: readonly string[] = [
   "lib/record/",
   "lib/clock.ts",
   "lib/secrets/",
+  "lib/tls/",
   "lib/wire/",
   "lib/",
 ];

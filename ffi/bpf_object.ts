@@ -80,6 +80,11 @@ export class BpfObject implements Disposable {
     }
   }
 
+  /** Loads a program for another kind of attachment than its section says; before load(). */
+  setAttachType(program: string, type: number): void {
+    this.#libbpf.calls.bpf_program__set_expected_attach_type(this.#program(program), type);
+  }
+
   /** Overwrites the beginning of .rodata; before load(). */
   setRodata(bytes: Uint8Array): void {
     const size = new BigUint64Array(1);
@@ -257,8 +262,13 @@ function lastLines(log: string[]): string {
   return log.filter((line) => !noise.test(line)).slice(-MAX_LOG_LINES).join("\n");
 }
 
-/** Tells which types this kernel's BTF has: programs on hooks that are missing are not loaded. */
-export function kernelHasTypes(libbpf: Libbpf, names: readonly string[]): Set<string> {
+/** Tells which typedefs and structs this kernel's BTF has: they show what it can do. */
+export function kernelHasTypes(
+  libbpf: Libbpf,
+  typedefs: readonly string[],
+  structs: readonly string[] = [],
+): Set<string> {
+  const BTF_KIND_STRUCT = 4;
   const BTF_KIND_TYPEDEF = 8;
   const btf = libbpf.calls.btf__load_vmlinux_btf();
   if (btf === null) {
@@ -269,12 +279,13 @@ export function kernelHasTypes(libbpf: Libbpf, names: readonly string[]): Set<st
       "a kernel built with CONFIG_DEBUG_INFO_BTF is needed (/sys/kernel/btf/vmlinux)",
     );
   }
+  const has = (name: string, kind: number): boolean =>
+    libbpf.calls.btf__find_by_name_kind(btf, cString(name), kind) > 0;
   try {
-    return new Set(
-      names.filter((name) =>
-        libbpf.calls.btf__find_by_name_kind(btf, cString(name), BTF_KIND_TYPEDEF) > 0
-      ),
-    );
+    return new Set([
+      ...typedefs.filter((name) => has(name, BTF_KIND_TYPEDEF)),
+      ...structs.filter((name) => has(name, BTF_KIND_STRUCT)),
+    ]);
   } finally {
     libbpf.calls.btf__free(btf);
   }

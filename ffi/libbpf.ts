@@ -21,6 +21,7 @@ const SYMBOLS = {
   bpf_program__name: { parameters: ["pointer"], result: "pointer" },
   bpf_program__fd: { parameters: ["pointer"], result: "i32" },
   bpf_program__set_autoload: { parameters: ["pointer", "bool"], result: "i32" },
+  bpf_program__set_expected_attach_type: { parameters: ["pointer", "u32"], result: "i32" },
   bpf_program__attach: { parameters: ["pointer"], result: "pointer" },
   bpf_program__attach_cgroup: { parameters: ["pointer", "i32"], result: "pointer" },
   bpf_program__attach_perf_event: { parameters: ["pointer", "i32"], result: "pointer" },

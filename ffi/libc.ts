@@ -4,7 +4,7 @@
  */
 import type { SystemFiles } from "../lib/system_files.ts";
 import { BpfError } from "./bpf_error.ts";
-import { FILE_SYMBOLS, LibcFiles } from "./libc_files.ts";
+import { FILE_SYMBOLS, LibcFiles, type OpenFile } from "./libc_files.ts";
 
 /** What tells why a call failed. */
 export const ERRNO_SYMBOL = { __errno_location: { parameters: [], result: "pointer" } } as const;
@@ -82,7 +82,9 @@ export class Libc implements Disposable {
   /** errno of the last call that failed; to be read at once. */
   readonly errno = errnoReader(this.#calls);
   /** Files of /proc and /sys, also when the runtime opens none any more. */
-  readonly files: SystemFiles = new LibcFiles(this.#calls);
+  readonly files: SystemFiles & { openFile(path: string): OpenFile | null } = new LibcFiles(
+    this.#calls,
+  );
   readonly #timespec = new Uint32Array(4);
   readonly #timespecBytes = new Uint8Array(this.#timespec.buffer);
 
@@ -137,13 +139,13 @@ export class Libc implements Disposable {
     const what = `Cannot mount ${type}`;
     const name = cString(type);
     using context = this.#descriptor(
-      this.#syscall(SYS.fsopen, addressOf(name), BigInt(FSOPEN_CLOEXEC)),
+      this.systemCall(SYS.fsopen, addressOf(name), BigInt(FSOPEN_CLOEXEC)),
       what,
     );
-    const created = this.#syscall(SYS.fsconfig, BigInt(context.fd), BigInt(FSCONFIG_CMD_CREATE));
+    const created = this.systemCall(SYS.fsconfig, BigInt(context.fd), BigInt(FSCONFIG_CMD_CREATE));
     if (created < 0) throw new BpfError(what, this.errno());
     using mount = this.#descriptor(
-      this.#syscall(SYS.fsmount, BigInt(context.fd), BigInt(FSOPEN_CLOEXEC)),
+      this.systemCall(SYS.fsmount, BigInt(context.fd), BigInt(FSOPEN_CLOEXEC)),
       what,
     );
     // fsmount() returns an O_PATH descriptor; BPF needs an open folder.
@@ -154,7 +156,7 @@ export class Libc implements Disposable {
   openTracepoint(id: number, cpu: number): Descriptor {
     const attributes = new Uint32Array(PERF_ATTR_SIZE / 4);
     attributes.set([PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, id]);
-    const fd = this.#syscall(
+    const fd = this.systemCall(
       SYS_PERF_EVENT_OPEN[Deno.build.arch],
       addressOf(new Uint8Array(attributes.buffer)),
       EVERY_PROCESS,
@@ -208,6 +210,11 @@ export class Libc implements Disposable {
     return Number(user + system) + Number(userMicros + systemMicros) / 1e6;
   }
 
+  /** A system call by its number; -1 when it fails. */
+  systemCall(number: number, a: bigint, b: bigint, c = 0n, d = 0n, e = 0n): number {
+    return Number(this.#calls.syscall(BigInt(number), a, b, c, d, e));
+  }
+
   /** Formats as printf does; `args` is a va_list, which every 64-bit ABI of Linux passes by address. */
   format(format: Deno.PointerValue, args: Deno.PointerValue): string {
     const out = new Uint8Array(4096);
@@ -241,10 +248,6 @@ export class Libc implements Disposable {
     this.#calls.clock_gettime(clock, this.#timespecBytes);
     const [low = 0, high = 0, nanos = 0] = this.#timespec;
     return (high * 4294967296 + low - fromSeconds) * 1e9 + nanos;
-  }
-
-  #syscall(number: number, a: bigint, b: bigint, c = 0n, d = 0n, e = 0n): number {
-    return Number(this.#calls.syscall(BigInt(number), a, b, c, d, e));
   }
 
   #descriptor(fd: number, action: string): Descriptor {

@@ -1,7 +1,7 @@
 /**
- * Files read through libc, which asks no permission of the runtime: /proc while a trace runs. In: a
- * path. Out: as lib/system_files.ts has it. It keeps nothing open, and takes no address of anything:
- * that would need the permission for native code.
+ * Files read through libc, which asks no permission of the runtime: /proc while a trace runs, and the
+ * libraries that processes map. In: a path. Out: as lib/system_files.ts has it, or an open file. It takes
+ * no address of anything: that would need the permission for native code.
  */
 import type { SystemFiles } from "../lib/system_files.ts";
 
@@ -10,6 +10,8 @@ export const FILE_SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  pread64: { parameters: ["i32", "buffer", "usize", "i64"], result: "isize" },
+  lseek64: { parameters: ["i32", "i64", "i32"], result: "i64" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
   getdents64: {
     name: "syscall",
@@ -28,6 +30,8 @@ const SYS = {
   aarch64: { getdents64: 61n, newfstatat: 79n },
 }[Deno.build.arch];
 const O_CLOEXEC = 0o2000000;
+/** Opening a device or pipe does not wait. */
+const O_NONBLOCK = 0o4000;
 const AT_FDCWD = -100;
 const PATH_MAX = 4096;
 const BUFFER_BYTES = 65536;
@@ -37,7 +41,18 @@ const STAT_BYTES = 144;
 const ENTRY_LENGTH = 16;
 const ENTRY_NAME = 19;
 
+const SEEK_END = 2;
+
 type Calls = Deno.DynamicLibrary<typeof FILE_SYMBOLS>["symbols"];
+
+/** A file that is open for reading anywhere in it. */
+export interface OpenFile extends Disposable {
+  /** A path of this process's for it, as long as it is open. */
+  readonly path: string;
+  readonly size: number;
+  /** Fewer bytes at its end, or where it cannot be read. */
+  read(offset: number, length: number): Uint8Array;
+}
 
 export class LibcFiles implements SystemFiles {
   readonly #calls: Calls;
@@ -84,6 +99,34 @@ export class LibcFiles implements SystemFiles {
     }
     const [device, inode] = this.#status;
     return `${device}:${inode}`;
+  }
+
+  /** Null when it cannot be opened, or not be read anywhere (a pipe). */
+  openFile(path: string): OpenFile | null {
+    if (!this.#setPath(path)) return null;
+    const calls = this.#calls;
+    const fd = calls.open(this.#path, O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return null;
+    const size = Number(calls.lseek64(fd, 0n, SEEK_END));
+    const close = (): void => void calls.close(fd);
+    if (size < 0) {
+      close();
+      return null;
+    }
+    return {
+      path: `/proc/self/fd/${fd}`,
+      size,
+      read: (offset, length) => {
+        const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+        let done = 0;
+        for (let count = 1; count > 0 && done < bytes.length; done += Math.max(0, count)) {
+          const rest = bytes.subarray(done);
+          count = Number(calls.pread64(fd, rest, BigInt(rest.length), BigInt(offset + done)));
+        }
+        return bytes.subarray(0, done);
+      },
+      [Symbol.dispose]: close,
+    };
   }
 
   #opened<T>(path: string, use: (fd: number) => T | null): T | null {

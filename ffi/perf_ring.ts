@@ -6,6 +6,7 @@
  * A ring is one page of administration (struct perf_event_mmap_page), then 2^n pages of records:
  *   u32 type, u16 misc, u16 size, then PERF_RECORD_SAMPLE: u32 raw size, raw bytes
  *                                      PERF_RECORD_LOST:   u64 id, u64 samples lost
+ *                                      PERF_RECORD_MMAP2:  where mappings are reported, see Mapped
  */
 import { BpfError, Errno } from "./bpf_error.ts";
 import type { Libbpf } from "./libbpf.ts";
@@ -14,6 +15,7 @@ const PAGE = 4096;
 const WORD = 4;
 const RECORD_LOST = 2;
 const RECORD_SAMPLE = 9;
+const RECORD_MMAP2 = 10;
 const RECORD_HEADER = 8;
 const RAW_HEADER = RECORD_HEADER + WORD;
 /** A record's size is a u16. */
@@ -24,6 +26,17 @@ const TAIL = 1032 / WORD;
 /** Room is given back to the kernel in steps of this much: publishing costs a shared cache line. */
 const PUBLISH_BYTES = 256 * 1024;
 
+/** A process has mapped a file to run code of it. */
+export interface Mapped {
+  readonly pid: number;
+  /** As in /proc/PID/map_files. */
+  readonly range: string;
+  /** "device:inode", as in /proc/PID/maps. */
+  readonly file: string;
+  /** As the process sees it. */
+  readonly path: string;
+}
+
 /** One CPU's ring: `next()` steps through the samples that were there at the last `refresh()`. */
 export class PerfRing {
   readonly cpu: number;
@@ -33,7 +46,9 @@ export class PerfRing {
   bytes: Uint8Array;
   start = 0;
   end = 0;
-  /** Samples that the kernel could not write for lack of room. */
+  /** Takes what was mapped, where the ring was opened for that. */
+  onMapped: ((mapped: Mapped) => void) | null = null;
+  /** Samples (and mappings) that the kernel could not write for lack of room. */
   lostSamples = 0;
 
   readonly #admin: Uint32Array;
@@ -93,6 +108,7 @@ export class PerfRing {
         return true;
       }
       if (type === RECORD_LOST) this.#countLost(at);
+      else if (type === RECORD_MMAP2) this.onMapped?.(this.#readMapped(at, size));
     }
     if (this.#tail !== this.#published) this.#publish();
     this.start = this.end = 0;
@@ -137,10 +153,37 @@ export class PerfRing {
     return this.#scratchWords;
   }
 
+  #readMapped(at: number, size: number): Mapped {
+    const isWhole = at + size <= this.sizeBytes;
+    const copied = isWhole ? this.#ringWords : this.#copy(at, size);
+    const bytes = isWhole ? this.#ringBytes : this.#scratchBytes;
+    return readMapped(copied, bytes, isWhole ? at : 0, size);
+  }
+
   #countLost(at: number): void {
     // 24 bytes; each 8 of them lie together, also at the ring's end.
     this.lostSamples += this.#ringWords[((at + 16) & this.#mask) >>> 2] as number;
   }
+}
+
+/** struct of PERF_RECORD_MMAP2: pid, tid, u64 addr, len, pgoff, u32 major, minor, u64 inode, … name. */
+const Mmap = { pid: 8, addr: 16, len: 24, major: 40, minor: 44, inode: 48, name: 72 } as const;
+
+function readMapped(words: Uint32Array, bytes: Uint8Array, at: number, size: number): Mapped {
+  const u32 = (offset: number): number => words[(at + offset) >>> 2] ?? 0;
+  const u64 = (offset: number): number => u32(offset + WORD) * 4294967296 + u32(offset);
+  const start = u64(Mmap.addr);
+  const from = at + Mmap.name, zero = bytes.indexOf(0, from);
+  const device = [u32(Mmap.major), u32(Mmap.minor)]
+    .map((number) => number.toString(16).padStart(2, "0")).join(":");
+  return {
+    pid: u32(Mmap.pid),
+    range: `${start.toString(16)}-${(start + u64(Mmap.len)).toString(16)}`,
+    file: `${device}:${u64(Mmap.inode)}`,
+    path: new TextDecoder().decode(
+      bytes.slice(from, Math.min(zero < 0 ? at + size : zero, at + size)),
+    ),
+  };
 }
 
 /** The rings of one PERF_EVENT_ARRAY map, one for each online CPU. */
@@ -152,7 +195,8 @@ export interface PerfRings extends Disposable {
 
 /**
  * Sets rings up on every CPU of `cpus` (the online ones, ascending). Where the kernel refuses to
- * lock that much memory the size is halved, down to `leastBytes`. Sizes are powers of two.
+ * lock that much memory the size is halved, down to `leastBytes`. Sizes are powers of two. With
+ * `mappings` the rings also get what processes map (Mapped).
  */
 export function openPerfRings(
   libbpf: Libbpf,
@@ -160,13 +204,14 @@ export function openPerfRings(
   cpus: readonly number[],
   ringBytes: number,
   leastBytes: number,
+  mappings = false,
 ): PerfRings {
   const { calls, libc } = libbpf;
   for (let size = ringBytes;; size /= 2) {
     const buffer = calls.perf_buffer__new_raw(
       mapFd,
       BigInt(size / PAGE),
-      perfAttributes(size),
+      perfAttributes(size, mappings),
       null,
       null,
       null,
@@ -216,11 +261,12 @@ function mapRings(libbpf: Libbpf, buffer: Deno.PointerValue, cpus: readonly numb
  * struct perf_event_attr of a BPF output event. The watermark is the ring's own size: nobody waits
  * on the descriptor, and each wakeup would cost the traced process some 10 µs.
  */
-function perfAttributes(ringBytes: number): Uint8Array<ArrayBuffer> {
+function perfAttributes(ringBytes: number, mappings: boolean): Uint8Array<ArrayBuffer> {
   const PERF_TYPE_SOFTWARE = 1;
   const PERF_COUNT_SW_BPF_OUTPUT = 10n;
   const PERF_SAMPLE_RAW = 1n << 10n;
   const FLAG_WATERMARK = 1n << 14n;
+  const FLAGS_MMAP2 = (1n << 8n) | (1n << 23n);
   const bytes = new Uint8Array(112);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, PERF_TYPE_SOFTWARE, true);
@@ -228,7 +274,7 @@ function perfAttributes(ringBytes: number): Uint8Array<ArrayBuffer> {
   view.setBigUint64(8, PERF_COUNT_SW_BPF_OUTPUT, true);
   view.setBigUint64(16, 1n, true); // sample_period
   view.setBigUint64(24, PERF_SAMPLE_RAW, true);
-  view.setBigUint64(40, FLAG_WATERMARK, true);
+  view.setBigUint64(40, FLAG_WATERMARK | (mappings ? FLAGS_MMAP2 : 0n), true);
   view.setUint32(48, ringBytes, true); // wakeup_watermark
   return bytes;
 }

@@ -1,7 +1,8 @@
 /**
  * The way of the data, on one page: events in, records out.
  *
- *     SocketEvent → filter → ConnTable → Connection → ConnTracker   (identity, ends, role, protocol)
+ *     SocketEvent → Unbound → filter                            (sockets of plain text inside TLS)
+ *                 → ConnTable → Connection → ConnTracker        (identity, ends, role, protocol)
  *                 → Assembler → ByteStream → FrameDriver            (order, gaps, frames)
  *                 → Protocol.parseFrame → Protocol.stitch           (exchanges)
  *                 → buildRecord → emit
@@ -10,7 +11,7 @@
  * bytes.
  */
 import type { Plugin, Summary } from "../protocols/protocol.ts";
-import { EntryKind } from "./capture/abi.ts";
+import { EntryKind, PLAINTEXT_IDS } from "./capture/abi.ts";
 import type { SocketEvent } from "./capture/event.ts";
 import type { TraceStart } from "./capture/source.ts";
 import type { Turn } from "./capture/turn.ts";
@@ -19,6 +20,7 @@ import { WallClock } from "./clock.ts";
 import type { Role, TrackerContext } from "./conn/context.ts";
 import { Outbox } from "./conn/outbox.ts";
 import { ConnTable } from "./conn/table.ts";
+import { Unbound } from "./conn/unbound.ts";
 import type { ConnLog } from "./conn/conn_log.ts";
 import type { TraceRecord } from "./record/record.ts";
 import type { Stats } from "./stats.ts";
@@ -73,6 +75,8 @@ export interface PipelineOptions {
   connLog?: ConnLog | null;
   /** A clock that others use, too; the pipeline steps it by the events. */
   clock?: WallClock;
+  /** Leave out plain text inside TLS whose socket is not found: with --port. */
+  boundOnly?: boolean;
   /** Every connection begins with ENTRY_OPEN. Without it that is believed once one came. */
   hasOpens?: boolean;
 }
@@ -83,6 +87,7 @@ export class Pipeline {
   readonly #table: ConnTable;
   readonly #filter: PipelineOptions["filter"];
   readonly #pids: Set<number>;
+  readonly #unbound: Unbound;
 
   constructor(
     start: TraceStart,
@@ -127,10 +132,18 @@ export class Pipeline {
     this.#table = new ConnTable(this.#context, liveBytes(options.memoryLimitBytes));
     this.#filter = options.filter;
     this.#pids = new Set(options.filter?.pids);
+    const drop = options.boundOnly === true
+      ? (events: number): void => void (stats.filteredEvents += events)
+      : null;
+    this.#unbound = new Unbound(start.base, (event) => this.#take(event), drop);
   }
 
   /** Takes one event; it may be reused afterwards. */
   onEvent(event: SocketEvent): void {
+    this.#unbound.onEvent(event);
+  }
+
+  #take(event: SocketEvent): void {
     const stats = this.#stats;
     stats.event(event.kind);
     if (event.kind === EntryKind.LOST) {
@@ -142,6 +155,7 @@ export class Pipeline {
         return;
       }
       stats.payloadBytes += event.payloadLength;
+      if (event.source !== 0) this.#countPlaintext(event);
     } else if (event.kind === UserKind.WALL_CLOCK) this.#stepClock(event);
     else if (event.kind === EntryKind.START && this.#filter?.follow === true) {
       // A START entry has the parent's pid in place of a total.
@@ -162,12 +176,18 @@ export class Pipeline {
 
   /** No more events: hands over what is in progress, until `turn` is over. True once all is. */
   finish(turn: Turn | null = null): boolean {
+    this.#unbound.finish();
     return this.#table.finish(turn);
   }
 
   /** Estimated bytes of memory in use, which the limit is compared with. */
   get heldBytes(): number {
     return this.#table.heldBytes;
+  }
+
+  #countPlaintext(event: SocketEvent): void {
+    if (event.offset > 0) return;
+    this.#stats.plaintext(event.source, event.totalBytes, event.conn >= PLAINTEXT_IDS);
   }
 
   #stepClock(event: SocketEvent): void {

@@ -2,6 +2,7 @@
  * What a run counted, by stage, protocol and reason. In: increments from every stage. Out: one plain
  * object. It never reads a clock; loss that is not counted here is a defect.
  */
+import { SOURCES } from "./capture/abi.ts";
 import { UserKind } from "./capture/user_entries.ts";
 import type { AssemblyStats } from "./stream/assembler.ts";
 import { gapName } from "./stream/gap.ts";
@@ -17,6 +18,7 @@ const KINDS = [
   "lost",
   "eof",
   "start",
+  "bound",
   "container",
   "wall_clock",
   "age",
@@ -38,6 +40,8 @@ export interface ProtocolCounts {
 export interface StatsJson {
   events: Counts;
   payload_bytes: number;
+  /** Plain text inside TLS, by library: operations, and how many of them had no known socket. */
+  plaintext: Record<string, { events: number; bytes: number; unbound: number }>;
   passed_bytes: number;
   filtered_events: number;
   connections: { opened: number; closed: number; evicted: number; open: number };
@@ -87,11 +91,24 @@ export class Stats implements AssemblyStats {
   /** By protocol, connections that were taken for it first, and then not. */
   readonly refused = new Map<string, number>();
   readonly lost = new Map<string, number>();
+  readonly #plaintext = new Map<string, { events: number; bytes: number; unbound: number }>();
 
   /** One event of that EntryKind or UserKind. */
   event(kind: number): void {
     const at = kind < FIRST_USER_KIND ? kind : userKindIndex(kind);
     this.events[at] = (this.events[at] as number) + 1;
+  }
+
+  /** An operation on plain text inside a TLS library; `source` is an index of SOURCES. */
+  plaintext(source: number, bytes: number, isUnbound: boolean): void {
+    const library = SOURCES[source] ?? "other";
+    let counts = this.#plaintext.get(library);
+    if (counts === undefined) {
+      this.#plaintext.set(library, counts = { events: 0, bytes: 0, unbound: 0 });
+    }
+    counts.events++;
+    counts.bytes += bytes;
+    if (isUnbound) counts.unbound++;
   }
 
   get openConnections(): number {
@@ -181,6 +198,7 @@ export class Stats implements AssemblyStats {
     return {
       events: Object.fromEntries(KINDS.map((kind, i) => [kind, this.events[i] ?? 0])),
       payload_bytes: this.payloadBytes,
+      plaintext: Object.fromEntries(this.#plaintext),
       passed_bytes: this.passedBytes,
       filtered_events: this.filteredEvents,
       connections: {

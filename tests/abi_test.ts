@@ -83,6 +83,8 @@ const ENUMS: { name: string; prefix: string; want: Numbers }[] = [
   { name: "cut", prefix: "CUT_", want: indexed(abi.CUTS) },
   { name: "entry_flags", prefix: "FLAG_", want: abi.Flag },
   { name: "counter", prefix: "COUNTER_", want: indexed([...abi.COUNTERS, "count"]) },
+  { name: "tls_role", prefix: "TLS_", want: abi.TlsRole },
+  { name: "tls_count", prefix: "TLS_COUNT_", want: abi.TlsCount },
   { name: "verdict", prefix: "VERDICT_", want: abi.Verdict },
 ];
 
@@ -90,8 +92,10 @@ const MACROS: Numbers = {
   ABI_VERSION: abi.ABI_VERSION,
   MAX_PORTS: abi.MAX_PORTS,
   MARKS_PER_VALUE: abi.MARKS_PER_VALUE,
+  PLAINTEXT_IDS: abi.PLAINTEXT_IDS,
   ...prefixed("FAMILY_", abi.Family),
   ...prefixed("MARK_", abi.Mark),
+  ...prefixed("TLS_COOKIE_", abi.TlsCookie),
 };
 
 function prefixed(prefix: string, numbers: Numbers): Numbers {

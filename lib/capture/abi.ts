@@ -14,6 +14,7 @@ export const EntryKind = {
   LOST: 6,
   EOF: 7,
   START: 8,
+  BOUND: 9,
 } as const;
 
 export const Direction = { EGRESS: 0, INGRESS: 1 } as const;
@@ -138,12 +139,12 @@ export const CloseTotals = {
   ingress_bytes: 24,
 } as const;
 
-export const Mark = { TREE: 1, COMM: 2, NEVER: 128 } as const;
+export const Mark = { TREE: 1, COMM: 2, TLS: 4, MEMORY: 8, NEVER: 128 } as const;
 export const MAX_PORTS = 16;
 export const MARKS_PER_VALUE = 64;
 
 /** struct config, the BPF object's .rodata. */
-export const CONFIG_SIZE = 64;
+export const CONFIG_SIZE = 68;
 export const Config = {
   wanted_marks: 0,
   follow: 4,
@@ -153,7 +154,8 @@ export const Config = {
   port_count: 20,
   socket_way: 24,
   io_uring: 28,
-  ports: 32,
+  tls: 32,
+  ports: 36,
 } as const;
 
 /** Index is enum counter. */
@@ -165,9 +167,24 @@ export const COUNTERS = [
   "unreadable",
   "state_full",
   "nested",
+  "encrypted_bytes",
+  "unbound",
+  "tls_busy",
+  "tls_unpaired",
 ] as const;
 
+/** Bits of the cookie of a probe on a TLS function, above its source; and what they hold. */
+export const TlsCookie = { ROLE: 8, COUNT: 16 } as const;
+export const TlsRole = { READ: 0, WRITE: 1, PEEK: 2 } as const;
+export const TlsCount = { RESULT: 0, AT_FOURTH: 1, AT_FIFTH: 2 } as const;
+
 export const Verdict = { KEEP: 1, STOP: 2 } as const;
+
+/**
+ * A plain-text stream's own id is this plus SocketEvent.plaintext: for verdicts, and the `conn` of its
+ * events as long as its socket is not known.
+ */
+export const PLAINTEXT_IDS = 2 ** 52;
 
 /** struct judgement, a value of the map `verdicts`. */
 export const JUDGEMENT_SIZE = 16;

@@ -20,7 +20,7 @@ export interface TraceStart extends WallStart {
 
 /** Events lost in one perf buffer of one CPU. */
 export interface BufferLoss {
-  readonly buffer: "data_events" | "conn_events";
+  readonly buffer: "data_events" | "conn_events" | "tls_events";
   readonly cpu: number;
   readonly events: number;
 }

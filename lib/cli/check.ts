@@ -7,12 +7,13 @@ import { dropPrivileges } from "../privileges/drop.ts";
 import type { NeedName } from "../privileges/needs.ts";
 import { escapeText } from "../wire/escape.ts";
 import { answer } from "./messages.ts";
+import { needsOf } from "./privileges.ts";
 
 /** Prints the findings; the exit code is 1 when tracing cannot work. */
 export function check(): Promise<number> {
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   // givenUp() last: what it gives up does not come back.
-  const findings = [...probeKernel(), ...givenUp(["output", "events", "processes"])];
+  const findings = [...probeKernel(), ...givenUp(needsOf({ tls: true }))];
   answer(formatFindings(findings, colour));
   return Promise.resolve(findings.every((finding) => finding.ok) ? 0 : 1);
 }

@@ -10,6 +10,7 @@
  */
 import { Libc } from "../../ffi/libc.ts";
 import { readAsset } from "../assets.ts";
+import { runtimeFiles } from "../system_files.ts";
 import { systemReason } from "../system_reason.ts";
 import { OperatorError, quote } from "./errors.ts";
 import type { EndSignal } from "./signals.ts";
@@ -114,6 +115,17 @@ function codeOfUnnamedSignal(error: unknown): number {
   const number = error instanceof TypeError && /^Invalid signal: (\d+)$/.exec(error.message)?.[1];
   if (number) return 128 + Number(number);
   throw error;
+}
+
+/** Files in which COMMAND may have TLS code: itself, and what its environment puts before the system's. */
+export function expectedFiles(name: string): string[] {
+  const variables = new TextDecoder().decode(userState().environment);
+  const [, paths = ""] = /(?:^|\0)LD_LIBRARY_PATH=([^\0]*)/.exec(variables) ?? [];
+  const folders = paths.split(/[:;]/).filter((folder) => folder !== "");
+  const libraries = folders.flatMap((folder) =>
+    runtimeFiles.list(folder).map((file) => `${folder}/${file}`)
+  );
+  return [findProgram(name), ...libraries.filter((path) => path.includes(".so"))];
 }
 
 /** Path of the program, found as a shell would; throws before anything is attached. */

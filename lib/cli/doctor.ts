@@ -144,6 +144,7 @@ function openSource(
     snaplen: options.snaplen,
     ringMib: options.ringMib,
     libbpf: options.libbpf,
+    tls: false,
     warn: (message) => say(`warning: ${message}`),
   });
 }

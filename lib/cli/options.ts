@@ -66,6 +66,8 @@ interface CaptureOptions {
 }
 
 export interface TraceOptions extends OutputOptions, CaptureOptions {
+  /** Plain text inside TLS, too. */
+  tls: boolean;
   record?: string;
 }
 
@@ -229,6 +231,7 @@ function recordOptions(name: string) {
 /** Options that only a live trace has. */
 function liveOptions(name: string) {
   return addCapture(diagnosticOptions(name).optionsGroup("Capture:"))
+    .option("--no-tls", "leave TLS as it is: no plain text of it")
     .option("-w, --record <file>", "save the events, too, for sockeye replay");
 }
 

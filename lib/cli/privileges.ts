@@ -14,3 +14,9 @@ export function giveUp(log: Log, needs: readonly NeedName[], command?: number): 
 export function describeStep({ name, done, detail }: Step): string {
   return `${done ? "given up" : "not given up"}: ${name}: ${detail}`;
 }
+
+/** What a trace still does while it reads traffic. */
+export function needsOf({ tls }: { tls: boolean }): readonly NeedName[] {
+  const needs = ["output", "events", "processes"] as const;
+  return tls ? [...needs, "libraries"] : needs;
+}

@@ -31,6 +31,7 @@ export async function replay(options: OutputOptions, file: string): Promise<numb
     targeted: isCapture || pids.length + options.comm.length > 0 ||
       wasTargeted(source.facts?.filters),
     patient: true,
+    boundOnly: options.port.length > 0 || hasValues(source.facts?.filters.port),
     filter: {
       pids: options.follow ? withChildren(pids, source.facts?.children) : pids,
       follow: options.follow,
@@ -69,6 +70,10 @@ function withChildren(
 function wasTargeted(filters: Readonly<Record<string, unknown>> | undefined): boolean {
   return filters !== undefined &&
     [filters.pid, filters.comm, filters.command].some((value) =>
-      value === true || (Array.isArray(value) && value.length > 0)
+      value === true || hasValues(value)
     );
+}
+
+function hasValues(list: unknown): boolean {
+  return Array.isArray(list) && list.length > 0;
 }

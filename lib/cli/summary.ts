@@ -68,6 +68,13 @@ function describeLoss({ stats, losses, kernelCounters, replayCounts }: SummaryFa
     lost.set("data_events", (lost.get("data_events") ?? 0) - nested);
     parts.push(`${plural(nested, "operation")} met while another was at work on the same CPU`);
   }
+  const tlsBusy = kernelCounters.tls_busy ?? 0;
+  if (tlsBusy > 0) {
+    lost.set("tls_events", (lost.get("tls_events") ?? 0) - tlsBusy);
+    parts.push(`${plural(tlsBusy, "TLS call")} met while another was at work on the same CPU`);
+  }
+  const unpaired = kernelCounters.tls_unpaired ?? 0;
+  if (unpaired > 0) parts.push(`${plural(unpaired, "TLS call")} without a return`);
   const missed = kernelCounters.missed ?? 0;
   if (missed > 0) {
     parts.push(

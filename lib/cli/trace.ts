@@ -5,10 +5,10 @@ import { compressionOf } from "../capture/recording/format.ts";
 import { childrenOf } from "../capture/live/targets.ts";
 import type { Log } from "../log.ts";
 import { prepareText } from "../wire/text.ts";
-import { CommandProcess } from "./command_process.ts";
+import { CommandProcess, expectedFiles } from "./command_process.ts";
 import { openLog } from "./messages.ts";
 import { targetPids, type TraceOptions } from "./options.ts";
-import { giveUp } from "./privileges.ts";
+import { giveUp, needsOf } from "./privileges.ts";
 import { prepare, TraceRun } from "./trace_run.ts";
 import { EndSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
@@ -30,6 +30,7 @@ export async function trace(
   const traceRun = new TraceRun(source, options, prepared, {
     targeted: targetPids(options).length + options.comm.length + command.length > 0,
     patient: false,
+    boundOnly: options.port.length > 0,
     recorder,
     verdict: (conn, verdict, passing) => {
       // For a recording, bodies are sent whole.
@@ -47,7 +48,7 @@ export async function trace(
   // Everything is open, attached and started: the bytes that come now may be hostile.
   prepared.begin();
   recorder?.begin();
-  giveUp(log, ["output", "events", "processes"], held?.pid);
+  giveUp(log, needsOf(options), held?.pid);
   await signals.turn();
   if (signals.first === null) {
     log.info(readyLine(options, name, source));
@@ -69,6 +70,7 @@ function isUnfiltered(options: TraceOptions): boolean {
 }
 
 function liveOptions(options: TraceOptions, command: readonly string[], log: Log): LiveOptions {
+  const [name] = command;
   return {
     way: options.capture,
     pids: targetPids(options),
@@ -79,8 +81,11 @@ function liveOptions(options: TraceOptions, command: readonly string[], log: Log
     snaplen: options.snaplen,
     ringMib: options.ringMib,
     libbpf: options.libbpf,
+    tls: options.tls,
     warn: (message) => log.error(`warning: ${message}`),
+    tell: (message) => log.verbose(1, message),
     command: command.length > 0,
+    expected: options.tls && name !== undefined ? expectedFiles(name) : [],
   };
 }
 

@@ -50,6 +50,8 @@ export function prepare(options: OutputOptions): Prepared {
 export interface TraceRunParts {
   readonly filter?: PipelineOptions["filter"];
   readonly verdict?: PipelineOptions["verdict"];
+  /** Ports were chosen. */
+  readonly boundOnly: boolean;
   /** Processes were chosen: their connections of no known protocol get records, too. */
   readonly targeted: boolean;
   /** The source can wait for a slow reader. */
@@ -106,6 +108,7 @@ export class TraceRun {
       hasOpens: true,
       outlines: options.stats === true || options.statsFile !== undefined,
       filter: parts.filter,
+      boundOnly: parts.boundOnly,
       verdict: parts.verdict,
       connLog: connLog.open(clock),
       clock,

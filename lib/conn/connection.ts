@@ -8,12 +8,13 @@
  * later: it waits LINGERING_NS for these, while an owner lives and has not read to the end.
  */
 import type { Span } from "../../protocols/protocol.ts";
-import { Family, Flag } from "../capture/abi.ts";
+import { Family, Flag, PLAINTEXT_IDS, SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import type { Proxy } from "../record/record.ts";
 import type { Owner } from "../stream/byte_stream.ts";
 import type { Role, TrackerContext } from "./context.ts";
 import { DatagramTracker } from "./datagram.ts";
+import { Handshake } from "./handshake.ts";
 import type { FinalTotals } from "./one_direction.ts";
 import { type Positions, positionsOf, totalsOf, unixNames } from "./open_names.ts";
 import type { ConnLog } from "./conn_log.ts";
@@ -24,11 +25,15 @@ import { ConnTracker } from "./tracker.ts";
 const CLOSING_NS = 100e6;
 /** How long a process's reads of bytes received before the end are waited for. */
 const LINGERING_NS = 60e9;
-/** Plain-text streams of one socket. */
+/** Of plain text whose socket is not known nobody tells the end: it has ended when it was idle for so long. */
+const UNBOUND_NS = 300e9;
+/** Plain-text streams of one socket, one after the other. */
 const MAX_PLAINTEXTS = 64;
 
 export class Connection implements TrackedConnection {
   readonly id: number;
+  readonly isUnbound: boolean;
+  readonly handshake: Handshake;
   /** Process and descriptor that last moved bytes. */
   pid = 0;
   fd = -1;
@@ -75,14 +80,15 @@ export class Connection implements TrackedConnection {
   constructor(context: TrackerContext, event: SocketEvent) {
     this.#context = context;
     this.id = event.conn;
-    this.#firstNs = event.timeNs;
-    this.lastNs = event.timeNs;
-    this.#movedNs = event.timeNs;
+    this.handshake = new Handshake(context);
+    this.isUnbound = event.conn >= PLAINTEXT_IDS;
+    this.isUntold = this.isUnbound;
+    this.#firstNs = this.lastNs = this.#movedNs = event.timeNs;
   }
 
   /** It began during the trace, but its ENTRY_OPEN was lost. */
   get isUnopened(): boolean {
-    return !this.isOld && this.#openedBy === null && this.#context.hasOpens;
+    return !this.isOld && this.#openedBy === null && this.#context.hasOpens && !this.isUnbound;
   }
 
   /** UserKind.AGE says whether it is older than the trace. */
@@ -203,6 +209,8 @@ export class Connection implements TrackedConnection {
     const nowNs = this.#context.nowNs;
     const since = this.#closingSinceNs < 0 ? -1 : nowNs - this.#closingSinceNs;
     if (this.closed) return since >= CLOSING_NS;
+    if (this.isUnbound && nowNs - this.lastNs >= UNBOUND_NS) this.#closingSinceNs = this.lastNs;
+    this.handshake.sweep();
     this.#socket?.sweep();
     this.#datagrams?.sweep();
     if (this.#plaintexts !== null) {
@@ -240,8 +248,11 @@ export class Connection implements TrackedConnection {
     if (this.#plaintexts !== null) {
       for (const tracker of this.#plaintexts.values()) tracker.finish(why, false, null);
     }
-    this.#socketAtEnd()?.finish(why, this.#plaintexts !== null, this.#final);
+    // What the socket's own bytes came to does not matter, and most of them were not sent.
+    const isEncrypted = this.#plaintexts !== null;
+    this.#socketAtEnd()?.finish(why, isEncrypted, isEncrypted ? null : this.#final);
     this.#datagrams?.finish(why);
+    this.handshake.show();
     // It is kept for a while yet, to tell what comes late; its trackers are done with.
     this.#socket = this.#datagrams = this.#plaintexts = null;
   }
@@ -287,7 +298,7 @@ export class Connection implements TrackedConnection {
   }
 
   #openSocket(): ConnTracker {
-    const socket = this.#socket = new ConnTracker(this.#context, this, 0, 0);
+    const socket = this.#socket = new ConnTracker(this.#context, this, 0, null);
     if (this.#starts !== null) socket.hintStart(this.#starts.egress, this.#starts.ingress);
     return socket;
   }
@@ -365,15 +376,21 @@ export class Connection implements TrackedConnection {
       this.#datagrams.data(event, owner);
     } else if (event.plaintext === 0) {
       (this.#socket ?? this.#openSocket()).data(event, owner);
-    } else this.#plaintextOf(event)?.data(event, owner);
+    } else this.#plaintextOf(event).data(event, owner);
   }
 
-  #plaintextOf(event: SocketEvent): ConnTracker | null {
+  #plaintextOf(event: SocketEvent): ConnTracker {
     const plaintexts = this.#plaintexts ??= new Map();
     let tracker = plaintexts.get(event.plaintext);
     if (tracker === undefined) {
-      if (plaintexts.size >= MAX_PLAINTEXTS) return null;
-      tracker = new ConnTracker(this.#context, this, event.plaintext, event.source);
+      for (const [plaintext, oldest] of plaintexts) {
+        if (plaintexts.size < MAX_PLAINTEXTS) break;
+        oldest.finish("closed", false, null);
+        plaintexts.delete(plaintext);
+      }
+      this.handshake.isRead();
+      const library = SOURCES[event.source] ?? "other";
+      tracker = new ConnTracker(this.#context, this, event.plaintext, library);
       plaintexts.set(event.plaintext, tracker);
       if (this.#bequest !== null) tracker.inherit(this.#bequest);
       this.#bequest = null;

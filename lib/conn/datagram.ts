@@ -50,7 +50,7 @@ class Peer {
     this.#port = port;
     this.#egress = new ByteStream(context.pool);
     this.#ingress = new ByteStream(context.pool);
-    this.facts = factsOf({ local: connection.local, remote, id: connection.id }, "");
+    this.facts = factsOf({ local: connection.local, remote, id: connection.id });
     context.trackers++;
     context.queuedBytes += PEER_BYTES;
   }

@@ -9,6 +9,7 @@ import { buildRecord, type RecordFacts } from "../record/build.ts";
 import type { ProtocolCounts } from "../stats.ts";
 import type { ConnLog, LogSubject } from "./conn_log.ts";
 import type { TrackerContext } from "./context.ts";
+import type { Handshake } from "./handshake.ts";
 
 /** What it needs of a session's place. */
 export interface RecordsPlace {
@@ -16,6 +17,8 @@ export interface RecordsPlace {
   readonly facts: RecordFacts;
   readonly subject: LogSubject;
   readonly log: ConnLog | null;
+  /** Where the record of a handshake waits. */
+  readonly handshake?: Handshake;
 }
 
 export class RecordsOut<F, S, X extends Exchange, T> {
@@ -35,7 +38,21 @@ export class RecordsOut<F, S, X extends Exchange, T> {
     if (!context.outbox.passes(exchanges.length, heldBytes)) {
       return this.#post(exchanges, heldBytes, isOverflow);
     }
-    for (const stitched of exchanges) this.#emit(stitched, facts, isOverflow);
+    for (const stitched of exchanges) {
+      if (this.#isDeferred(stitched)) this.#defer(stitched, isOverflow);
+      else this.#emit(stitched, facts, isOverflow);
+    }
+  }
+
+  /** Did a handshake succeed? */
+  #isDeferred({ exchange }: Stitched<X>): boolean {
+    return this.#protocol.isAlwaysTried === true && this.#place.handshake !== undefined &&
+      this.#protocol.outline(exchange).outcome === "ok";
+  }
+
+  #defer(stitched: Stitched<X>, isOverflow: boolean): void {
+    const then = { ...this.#place.facts };
+    this.#place.handshake?.defer(() => this.#emit(stitched, then, isOverflow));
   }
 
   #post(exchanges: readonly Stitched<X>[], heldBytes: number, isOverflow: boolean): void {

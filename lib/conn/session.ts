@@ -23,6 +23,7 @@ import type { DriverReport } from "../stream/driver_place.ts";
 import { FrameDriver } from "../stream/frame_driver.ts";
 import type { ConnLog, LogSubject } from "./conn_log.ts";
 import type { TrackerContext } from "./context.ts";
+import type { Handshake } from "./handshake.ts";
 import { Holdings } from "./holdings.ts";
 import { RecordsOut } from "./records_out.ts";
 import { StitchFacts } from "./stitch_facts.ts";
@@ -53,6 +54,8 @@ export interface SessionPlace {
   readonly inherited: Inherited | null;
   /** See DriverReport.pass(). */
   pass(side: Side, until: number | null): void;
+  /** Where a handshake's record waits. */
+  readonly handshake?: Handshake;
 }
 
 export interface Session {

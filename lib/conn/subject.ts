@@ -4,6 +4,7 @@
  */
 import type { Inherited, Role, Span } from "../../protocols/protocol.ts";
 import type { Proxy } from "../record/record.ts";
+import type { Handshake } from "./handshake.ts";
 import type { ConnLog, LogSubject } from "./conn_log.ts";
 
 /** What one protocol leaves to the next, on the socket or in its plain text. */
@@ -26,9 +27,12 @@ export interface TrackedConnection extends LogSubject {
   readonly isUntold: boolean;
   /** It began during the trace, but its ENTRY_OPEN was lost. */
   readonly isUnopened: boolean;
+  /** Its socket is not known: plain text of a TLS session that uses none itself. */
+  readonly isUnbound: boolean;
   /** The addresses that a PROXY header named. */
   readonly proxy: Proxy | undefined;
   readonly log: ConnLog | null;
+  readonly handshake: Handshake;
   /** From its first event to its last, and who moved bytes on it last. */
   span(): Span;
   /** Asks the kernel side to go on sending its payload. */

@@ -12,11 +12,9 @@
  *     unknown   bytes counted; every operation probed     yes → parsing · given up: only counted
  *     closed    everything handed over                    —
  *
- * finish() leads from any state to closed. "Closing" (waiting for late events up to the final
- * positions) is a state of the connection, see connection.ts; prober.ts finds the protocol.
+ * finish() leads from any state to closed. connection.ts waits for late events; prober.ts probes.
  */
 import { ANY, type Handover, type Inherited, type Started } from "../../protocols/protocol.ts";
-import { SOURCES } from "../capture/abi.ts";
 import type { SocketEvent } from "../capture/event.ts";
 import { factsOf, type LiveFacts } from "../record/build.ts";
 import type { Proxy } from "../record/record.ts";
@@ -56,19 +54,19 @@ export class ConnTracker {
   #wasRefused = false;
   #givenUp = false;
 
-  /** `plaintext` and `source` as in the events that it takes: 0 for the socket's own bytes. */
+  /** `plaintext` as in the events that it takes, of that library: 0 and null for the socket's own bytes. */
   constructor(
     context: TrackerContext,
     connection: TrackedConnection,
     plaintext: number,
-    source: number,
+    library: string | null,
   ) {
     this.#context = context;
     this.#connection = connection;
-    this.#facts = factsOf(connection, source === 0 ? "" : SOURCES[source] ?? "");
+    this.#facts = factsOf(connection, library);
     this.#both = new BothDirections(context, this.#facts);
     this.#prober = new Prober(context, connection, this.#both);
-    this.#verdict = new Verdict(context, connection.id, plaintext === 0);
+    this.#verdict = new Verdict(context, connection.id, plaintext);
     context.trackers++;
   }
 
@@ -143,7 +141,6 @@ export class ConnTracker {
     if (this.state !== "closed" && this.goOn()) this.#session?.tick();
   }
 
-  /** Calls Session.weigh(). */
   weigh(): void {
     this.#session?.weigh();
   }
@@ -158,6 +155,7 @@ export class ConnTracker {
       const end = final === null || this.#givenUp ? null : this.#both.endOf(direction, final);
       direction.finish(end, this.#context.losses);
       if (direction.hasGrown) this.#grew(direction);
+      if (reason === "closed" && this.#facts.tls !== undefined) this.#end(direction); // nobody tells where
     }
     const session = this.#session;
     session?.finish(reason, final !== null);
@@ -188,8 +186,11 @@ export class ConnTracker {
   }
 
   #checkEof(direction: OneDirection): void {
-    const { eof } = direction;
-    if (eof === null || direction.ended || !direction.assembler.reached(eof, false)) return;
+    const { eof, ended } = direction;
+    if (eof !== null && !ended && direction.assembler.reached(eof, false)) this.#end(direction);
+  }
+
+  #end(direction: OneDirection): void {
     direction.ended = true;
     this.#session?.endSide(this.#both.sideOf(direction), "closed");
     this.#afterSession();
@@ -266,6 +267,7 @@ export class ConnTracker {
       start: this.#prober.start,
       unseen: this.#prober.unseen,
       inherited,
+      handshake: this.#connection.handshake,
       pass: (side, until) => {
         const isEgress = this.#both.carrying(side) === this.#both.egress;
         this.#verdict.pass(isEgress ? "egress" : "ingress", until);
@@ -310,7 +312,7 @@ export class ConnTracker {
     this.#prober.handOver();
     if (session.frames > 0) this.#forgetTotals();
     const { to, opaque } = next;
-    if (opaque !== undefined && to === null) return this.#recognise(opaque);
+    if (opaque !== undefined && to === null) return this.#recognise(opaque, inherited.value);
     this.#totals = null;
     if (opaque !== undefined && to !== null && to !== ANY) {
       this.#connection.bequeath({ to, role, inherited });
@@ -337,7 +339,8 @@ export class ConnTracker {
   }
 
   /** The bytes are encrypted: they are only counted from here on. */
-  #recognise(what: "tls"): void {
+  #recognise(what: "tls", told: unknown): void {
+    this.#connection.handshake.told = told;
     this.#connection.log?.tlsSeen(this.#connection);
     if (this.#totals !== null) this.#totals.tls = true;
     this.#giveUp(what);
@@ -390,9 +393,8 @@ export class ConnTracker {
   }
 
   #moveTo(state: TrackerState, why: string): void {
-    const from = this.state;
-    if (from === state) return;
+    if (this.state === state) return;
+    this.#connection.log?.stateChanged(this.#connection, this.state, state, why);
     this.state = state;
-    this.#connection.log?.stateChanged(this.#connection, from, state, why);
   }
 }

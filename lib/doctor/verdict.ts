@@ -211,6 +211,9 @@ function noRecords(facts: DoctorFacts, chosen: readonly ConnFacts[]): Verdict {
   }
 }
 
+/** Libraries inside of which traces see plain text. */
+const READ_BY_TRACES = /\/lib(ssl|gnutls)\.so/;
+
 function tls(facts: DoctorFacts, those: readonly ConnFacts[]): Verdict {
   const libraries = new Set(facts.after.processes.flatMap(({ tlsLibraries }) => tlsLibraries));
   const by = facts.saved !== null
@@ -222,7 +225,9 @@ function tls(facts: DoctorFacts, those: readonly ConnFacts[]): Verdict {
     code: "tls",
     text: `The traffic on ${fdsOf(those)} is encrypted${by}: ` +
       "on the socket there are TLS records only.",
-    next: "trace where it is in clear text: behind a proxy that ends TLS, or without TLS in a test",
+    next: facts.saved === null && [...libraries].some((path) => READ_BY_TRACES.test(path))
+      ? "trace without --no-tls: a trace reads the plain text inside of this library, the doctor does not"
+      : "trace where it is in clear text: behind a proxy that ends TLS, or without TLS in a test",
   };
 }
 

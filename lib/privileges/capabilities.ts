@@ -10,6 +10,7 @@ export const CAPABILITIES = {
   CAP_SYS_ADMIN: 21,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
+  CAP_CHECKPOINT_RESTORE: 40,
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 

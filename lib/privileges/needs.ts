@@ -102,10 +102,16 @@ export const NEEDS = {
   },
   /** COMMAND may have become another user. Its pid is the only one that kill(2) may name. */
   command: { ...none, what: "passing signals on to COMMAND", capabilities: ["CAP_KILL"] },
-  /** Probes of TLS libraries that processes load later. */
+  /** Probes of TLS libraries that processes load later: CAP_CHECKPOINT_RESTORE is for deleted ones. */
   libraries: {
-    what: "probing libraries that are loaded later",
-    capabilities: ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"],
+    what: "probing TLS libraries that are loaded later",
+    capabilities: [
+      "CAP_BPF",
+      "CAP_PERFMON",
+      "CAP_SYS_PTRACE",
+      "CAP_DAC_READ_SEARCH",
+      "CAP_CHECKPOINT_RESTORE",
+    ],
     reads: ["/proc"],
     calls: [
       bpf(BpfCommand.LINK_CREATE),
@@ -113,7 +119,7 @@ export const NEEDS = {
       "perf_event_open",
     ],
     landlock: false,
-    permissions: ["ffi"],
+    permissions: [],
   },
   /** An exporter that connects anew. */
   export: {

@@ -4,7 +4,7 @@
  */
 import { type WallClock, WallTime } from "../clock.ts";
 import type { Exchange, Stitched } from "../stitch/exchange.ts";
-import type { IncompleteReason, Proxy, TraceRecord } from "./record.ts";
+import type { IncompleteReason, Proxy, Tls, TraceRecord } from "./record.ts";
 
 /** Columns that all records of a connection share. */
 export interface RecordFacts {
@@ -13,25 +13,43 @@ export interface RecordFacts {
   readonly local: string;
   readonly remote: string;
   readonly conn: number;
-  /** TLS library that the plain text was taken from; empty for clear text. */
-  readonly library: string;
+  /** Undefined for clear text. */
+  readonly tls: Tls | undefined;
+  /** The plain text's socket is not known. */
+  readonly unbound: boolean;
   readonly proxy: Proxy | undefined;
 }
 
 /** The same while it is still being learnt. */
 export type LiveFacts = { -readonly [K in keyof RecordFacts]: RecordFacts[K] };
 
-/** Of a connection whose protocol and role are not known yet. */
-export function factsOf(
-  { local, remote, id, proxy }: {
-    readonly local: string;
-    readonly remote: string;
-    readonly id: number;
-    readonly proxy?: Proxy | undefined;
-  },
-  library: string,
-): LiveFacts {
-  return { protocol: "unknown", role: undefined, local, remote, conn: id, library, proxy };
+/** What the facts are of. */
+interface Place {
+  readonly local: string;
+  readonly remote: string;
+  readonly id: number;
+  readonly proxy?: Proxy | undefined;
+  readonly isUnbound?: boolean;
+  readonly handshake?: { readonly told: unknown };
+}
+
+/** Of a connection whose protocol and role are not known yet. `source` as in its events. */
+export function factsOf(place: Place, library: string | null = null): LiveFacts {
+  const { local, remote, id, proxy, isUnbound: unbound = false } = place;
+  const tls = library === null ? undefined : tlsOf(library, place.handshake?.told);
+  return { protocol: "unknown", role: undefined, local, remote, conn: id, tls, unbound, proxy };
+}
+
+function tlsOf(library: string, told: unknown): Tls {
+  const facts: { readonly [K in keyof Tls]?: unknown } = typeof told === "object" && told !== null
+    ? told
+    : {};
+  const tls: Tls = { library };
+  for (const name of ["version", "cipher", "sni", "alpn"] as const) {
+    const fact = facts[name];
+    if (typeof fact === "string") tls[name] = fact;
+  }
+  return tls;
 }
 
 /** Reasons in the order in which a record lists them. */
@@ -45,6 +63,7 @@ const ORDER: readonly IncompleteReason[] = [
   "one_way",
   "no_response",
   "late",
+  "unbound",
   "trace_end",
 ];
 
@@ -73,13 +92,13 @@ export function buildRecord(
     remote: facts.remote === "" ? undefined : facts.remote,
     proxy: facts.proxy,
     conn: facts.conn,
-    tls: facts.library === "" ? undefined : { library: facts.library },
+    tls: facts.tls,
     container: first === null ? undefined : first.container,
     request: stitched.exchange.request,
     response: stitched.exchange.response,
     request_bytes: request === null ? undefined : request.bytes,
     response_bytes: response === null ? undefined : response.bytes,
-    incomplete: inOrder(stitched.incomplete),
+    incomplete: inOrder(facts.unbound ? [...stitched.incomplete, "unbound"] : stitched.incomplete),
     redacted: redacted.length === 0 ? undefined : [...redacted],
   };
 }

@@ -16,6 +16,7 @@ export type IncompleteReason =
   | "one_way" // no answer is due
   | "no_response" // none came within --request-timeout
   | "late" // the whole exchange of a request that was shown as "no_response" before
+  | "unbound" // plain text inside TLS whose socket is not known: no addresses
   | "trace_end"; // the trace ended first, or no more was kept of it (--memory-limit)
 
 /** A typed half of an exchange: snake_case fields in the protocol's own words. */
@@ -34,6 +35,16 @@ export interface Proxy {
   destination: string;
 }
 
+/** Of plain text inside TLS: the library, and what the handshake agreed on, where that was seen. */
+export interface Tls {
+  library: string;
+  version?: string;
+  /** By its IANA name. */
+  cipher?: string;
+  sni?: string;
+  alpn?: string;
+}
+
 /** One exchange with the columns common to all protocols; a column that is not known is absent. */
 export interface TraceRecord {
   /** RFC 3339 UTC with nanoseconds: first byte of the request (of the response when there is none). */
@@ -49,7 +60,7 @@ export interface TraceRecord {
   remote?: string;
   proxy?: Proxy;
   conn?: number;
-  tls?: { library: string };
+  tls?: Tls;
   container?: Container;
   request: Message | null;
   response: Message | null;

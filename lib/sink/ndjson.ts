@@ -145,7 +145,7 @@ function isSamePlace(a: TraceRecord, b: TraceRecord): boolean {
   return a.conn === b.conn && a.pid === b.pid && a.fd === b.fd && a.comm === b.comm &&
     a.role === b.role && a.local === b.local && a.remote === b.remote &&
     a.protocol === b.protocol && (a.latency_ns === undefined) === (b.latency_ns === undefined) &&
-    a.container === b.container && a.proxy === b.proxy && a.tls?.library === b.tls?.library;
+    a.container === b.container && a.proxy === b.proxy && a.tls === b.tls;
 }
 
 /** The same sizes, and nothing else to say? */

@@ -70,6 +70,7 @@ function attach(libbpf: Libbpf, path: string, pid: number): BpfObject {
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
     steady: false,
+    uprobes: null,
   } as const;
   const object = loadKernelSide(libbpf, Deno.readFileSync(path), settings, hooks);
   using marks = object.mapArray("process_marks", true);

@@ -45,6 +45,7 @@ function settings(way: Way, some: Partial<KernelSettings> = {}): KernelSettings 
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
     steady: false,
+    uprobes: null,
     ...some,
   };
 }
@@ -70,8 +71,15 @@ Deno.test("probeHooks() finds every hook on a kernel of 6.3 or later", () => {
   const [major = 0, minor = 0] = Deno.osRelease().split(".").map(Number);
   const hooks = probeHooks(libbpf);
   assert.equal(hooks.syscall, true);
+  assert.equal(hooks.uprobeMulti, major > 6 || (major === 6 && minor >= 6));
   if (major > 6 || (major === 6 && minor >= 3)) {
-    assert.deepEqual(hooks, { socket: true, syscall: true, uring: true });
+    const { socket, syscall, uring, cookies } = hooks;
+    assert.deepEqual({ socket, syscall, uring, cookies }, {
+      socket: true,
+      syscall: true,
+      uring: true,
+      cookies: true,
+    });
   }
 });
 
@@ -87,6 +95,8 @@ const VARIANTS: { name: string; some: Partial<KernelSettings> }[] = [
   },
   { name: "the largest snaplen", some: { snaplen: 1 << 30 } },
   { name: "the least snaplen", some: { snaplen: 64 } },
+  { name: "TLS functions, by perf events", some: { uprobes: "perf", ports: [443] } },
+  { name: "TLS functions, by one link", some: { uprobes: "multi" } },
 ];
 
 for (const way of WAYS) {
@@ -119,7 +129,7 @@ Deno.test("loadKernelSide() with rules for fifteen protocols, by each way", asyn
     using libbpf = open();
     for (const way of WAYS) {
       for (const steady of [false, true]) {
-        const chosen = settings(way, { steady });
+        const chosen = settings(way, { steady, uprobes: "perf" });
         using object = loadKernelSide(libbpf, Deno.readFileSync(path), chosen, probeHooks(libbpf));
         assert.ok(isLoaded(object, "flush"));
       }
@@ -134,7 +144,10 @@ Deno.test("every program of the object is loaded by one way or the other", () =>
   let all: string[] = [];
   for (const way of WAYS) {
     for (const steady of [false, true]) {
-      const found = loadedPrograms(settings(way, { wantedMarks: 2, comm: ["nginx"], steady }));
+      const uprobes = steady ? "perf" : "multi";
+      const found = loadedPrograms(
+        settings(way, { wantedMarks: 2, comm: ["nginx"], steady, uprobes }),
+      );
       all = found.all;
       for (const name of found.loaded) loaded.add(name);
       assert.ok(found.loaded.includes("flush"));

@@ -23,7 +23,7 @@ Deno.test("hold_batch() and send_waiting() of one slot work while another of the
     object.load();
     const [cpu = 0] = onlineCpus();
     assert.equal(object.runOnCpu(object.programFd("nested"), cpu), 0);
-    assert.equal(counted(object, "nested", cpus), 1, "the slot that was entered twice");
+    assert.equal(counted(object, "tls_busy", cpus), 1, "the slot that was entered twice");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -53,6 +53,7 @@ Deno.test("buildProgram() traces without a command, with the defaults of the des
     memoryLimit: 256 * 1024 * 1024,
     verbose: 0,
     follow: true,
+    tls: true,
     snaplen: (1024 + 64) * 1024,
   });
 });
@@ -77,6 +78,7 @@ const lines: { name: string; args: string[]; want: Partial<TraceOptions> }[] = [
   },
   { name: "-vv", args: ["-vv"], want: { verbose: 2 } },
   { name: "-v -v", args: ["-v", "--verbose"], want: { verbose: 2 } },
+  { name: "--no-tls", args: ["--no-tls"], want: { tls: false } },
   { name: "--no-follow", args: ["--no-follow"], want: { follow: false } },
   {
     name: "flags",

@@ -1,5 +1,6 @@
 /** What the common parts make of the abilities of the contract, on a protocol that uses every one. */
 import assert from "node:assert/strict";
+import { PLAINTEXT_IDS } from "../../lib/capture/abi.ts";
 import { tls } from "../../protocols/tls/mod.ts";
 import { every, everyNext, line, nested, unit } from "../support/every.ts";
 import { Conversation, Trace } from "../support/events.ts";
@@ -101,7 +102,12 @@ Deno.test("opaque: what was told goes to the connection's plain text, and the so
     [{ text: "told one" }, { text: "eins" }],
   ]);
   assert.notEqual(trace.records[1]?.tls, undefined);
-  assert.deepEqual(trace.verdicts, [[7, "keep"], [7, "keep"], [7, "stop"]]);
+  assert.deepEqual(trace.verdicts, [
+    [7, "keep"],
+    [7, "keep"],
+    [7, "stop"],
+    [PLAINTEXT_IDS + 77, "keep"],
+  ]);
 });
 
 Deno.test("opaque: without plain text, what follows is reported as TLS, behind the clear text's records", () => {

@@ -100,6 +100,7 @@ async function longestGap(port: number, seconds: number): Promise<Gaps> {
     follow: false,
     unfiltered: false,
     snaplen: 1 << 20,
+    tls: false,
     libbpf: "system",
     warn: () => {},
   });

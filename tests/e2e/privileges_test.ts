@@ -13,7 +13,12 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const CAP_KILL = 1n << 5n;
 const CAP_SYS_PTRACE = 1n << 19n;
 const CAP_DAC_READ_SEARCH = 1n << 2n;
+const CAP_PERFMON = 1n << 38n;
 const CAP_BPF = 1n << 39n;
+const CAP_CHECKPOINT_RESTORE = 1n << 40n;
+/** To probe libraries that are loaded later. */
+const OF_TLS = CAP_BPF | CAP_PERFMON | CAP_SYS_PTRACE | CAP_DAC_READ_SEARCH |
+  CAP_CHECKPOINT_RESTORE;
 const EPERM = 1;
 const EACCES = 13;
 
@@ -63,7 +68,18 @@ async function confined(
 }
 
 const PROFILES = [
-  { name: "a trace", needs: ["output", "events", "processes"], keeps: CAP_BPF, landlock: true },
+  {
+    name: "a trace without TLS",
+    needs: ["output", "events", "processes"],
+    keeps: CAP_BPF,
+    landlock: true,
+  },
+  {
+    name: "a trace",
+    needs: ["output", "events", "processes", "libraries"],
+    keeps: OF_TLS,
+    landlock: false,
+  },
   {
     name: "a doctor",
     needs: ["events", "processes", "examination"],
@@ -143,7 +159,7 @@ Deno.test("the runtime refuses code inside a doctor", async () => {
 Deno.test("a trace without its privileges sees new processes of a name, and ends in order", async () => {
   const port = freePort();
   await using tracer = await startTracer("--comm", "python3", "--port", `${port}`);
-  assertConfined(tracer.process.pid, CAP_BPF);
+  assertConfined(tracer.process.pid, OF_TLS);
   await using _server = new Background("python3", ["-c", SERVER, `${port}`]);
   await get(port);
   await tracer.untilRecords(2);
@@ -177,7 +193,7 @@ Deno.test("a trace of a command keeps what signals to it take, writes its files,
     ]);
     await trace.until(() => trace.stdout.includes("begun"), "COMMAND");
     await using _server = new Background("python3", ["-c", SERVER, `${port}`]);
-    assertConfined(trace.pid, CAP_BPF | CAP_KILL);
+    assertConfined(trace.pid, OF_TLS | CAP_KILL);
     trace.kill("SIGTERM");
     const { code } = await trace.end();
     assert.equal(code, 7, trace.stderr);

@@ -15,6 +15,7 @@ function options(some: Partial<LiveOptions>): LiveOptions {
     follow: true,
     unfiltered: true,
     snaplen: 1 << 20,
+    tls: false,
     libbpf: "system",
     warn: () => {},
     ...some,

@@ -4,6 +4,7 @@ import { captureTarget } from "./capture_target.ts";
 import { every, everyNext } from "../support/every.ts";
 import { Corpus } from "./corpus.ts";
 import { doctorTarget } from "./doctor_target.ts";
+import { elfTarget } from "./elf_target.ts";
 import { outputTarget } from "./output_target.ts";
 import { pipelineTarget } from "./pipeline_target.ts";
 import { pluginTarget } from "./plugin_target.ts";
@@ -25,6 +26,7 @@ export async function loadTargets(): Promise<Target[]> {
     outputTarget(),
     doctorTarget(corpus),
     secretTarget(corpus),
+    elfTarget(),
   ];
 }
 

@@ -11,7 +11,7 @@ const COMMANDS: readonly { name: string; needs: readonly NeedName[]; permissions
   },
   { name: "a doctor", needs: ["events", "processes", "examination"], permissions: [] },
   { name: "an exporter", needs: ["output", "events", "export"], permissions: ["net"] },
-  { name: "later probes", needs: ["events", "processes", "libraries"], permissions: ["ffi"] },
+  { name: "later probes", needs: ["events", "processes", "libraries"], permissions: [] },
 ];
 
 for (const { name, needs, permissions } of COMMANDS) {

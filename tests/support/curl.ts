@@ -24,9 +24,10 @@ export interface CurlOptions {
   /** The transfers' URLs, on one connection if the server agrees. */
   urls: string[];
   args?: string[];
+  stdin?: Uint8Array;
 }
 
-export async function curl({ urls, args = [] }: CurlOptions): Promise<Transfer[]> {
+export async function curl({ urls, args = [], stdin }: CurlOptions): Promise<Transfer[]> {
   const folder = await Deno.makeTempDir({ prefix: "sockeye-curl-" });
   try {
     const outputs = urls.flatMap((_, i) => ["-o", `${folder}/${i}`]);
@@ -35,7 +36,7 @@ export async function curl({ urls, args = [] }: CurlOptions): Promise<Transfer[]
       ...outputs,
       ...args,
       ...urls,
-    ]);
+    ], { stdin });
     const heads = requestHeads(stderr);
     const counts = stdout.trim().split("\n").map((line) => JSON.parse(line));
     return await Promise.all(urls.map(async (_, i) => {

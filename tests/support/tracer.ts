@@ -22,6 +22,7 @@ export interface SeenRecord {
   remote?: string;
   proxy?: Fields;
   conn?: number;
+  tls?: Fields;
   container?: Fields;
   request: Fields | null;
   response: Fields | null;

@@ -5,6 +5,7 @@
  */
 import { PRIVILEGES } from "../../../ffi/bpf_error.ts";
 import { openLibbpf } from "../../../ffi/libbpf.ts";
+import { UPROBE_SOURCE } from "../../../ffi/uprobes.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
 import { type Capability, capabilityMask, namesOf } from "../../privileges/capabilities.ts";
@@ -135,13 +136,7 @@ function checkHooks(options: ProbeOptions): Check[] {
     return [
       { name: "libbpf", ok: true, detail: `${libbpf.version}, ${options.libbpf ?? "bundled"}` },
       ...describeHooks(hooks),
-      {
-        name: "uprobe_multi",
-        ok: true,
-        detail: atLeast(6, 6)
-          ? "yes (from 6.6 on)"
-          : "no: probes of TLS libraries attach one by one",
-      },
+      checkProbes(hooks),
       checkWay(options.way, hooks),
     ];
   } catch (error) {
@@ -156,6 +151,17 @@ function describeHooks(hooks: Hooks): Check[] {
     { name: "syscall hooks", ok: true, detail: have(hooks.syscall) },
     { name: "io_uring hook", ok: true, detail: have(hooks.uring) },
   ];
+}
+
+/** Reading plain text inside TLS is not needed for a trace: without it the rest is traced. */
+function checkProbes({ uprobeMulti }: Hooks): Check {
+  const name = "TLS probes";
+  if (uprobeMulti) return { name, ok: true, detail: "uprobe_multi links" };
+  if (readFirstLine(`${UPROBE_SOURCE}/type`) !== null) {
+    return { name, ok: true, detail: "perf events, one a function: they take long to detach" };
+  }
+  const remedy = "plain text inside TLS is not seen: a kernel with CONFIG_UPROBE_EVENTS is needed";
+  return { name, ok: true, detail: "not in this kernel", remedy };
 }
 
 function checkWay(asked: Way | undefined, hooks: Hooks): Check {
@@ -179,6 +185,7 @@ function checkAttach(options: ProbeOptions): Check {
       follow: false,
       unfiltered: false,
       snaplen: 4096,
+      tls: true,
       warn: (message) => void warnings.push(message),
       ...options,
     });

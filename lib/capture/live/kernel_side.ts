@@ -6,9 +6,11 @@ import { type BpfObject, BpfObject as Bpf, kernelHasTypes } from "../../../ffi/b
 import { BpfError } from "../../../ffi/bpf_error.ts";
 import type { Libbpf } from "../../../ffi/libbpf.ts";
 import type { Descriptor } from "../../../ffi/libc.ts";
+import { UPROBE_MULTI, type UprobeWay } from "../../../ffi/uprobes.ts";
 import { Config, CONFIG_SIZE, MARKS_PER_VALUE, MAX_PORTS } from "../abi.ts";
 import { cgroup2Root, onlineCpus } from "./machine.ts";
 import { STEADY, type SteadyProgram, tracepointIds } from "./steady.ts";
+import { type OnlyTls, TLS_PROGRAMS } from "./tls_probes.ts";
 
 /** "socket": the tracepoints of socket sends and receives; "syscall": the end of system calls. */
 export type Way = "socket" | "syscall";
@@ -16,6 +18,16 @@ export type Way = "socket" | "syscall";
 const SOCKET_HOOKS = ["btf_trace_sock_send_length", "btf_trace_sock_recv_length"];
 const URING_HOOK = "btf_trace_io_uring_complete";
 const SYSCALL_HOOK = "btf_trace_sys_exit";
+const UPROBE_MULTI_LINK = "bpf_uprobe_multi_link";
+const PERF_LINK = "bpf_perf_link";
+
+/** bpf/maps.bpf.h. */
+const SLOTS_PER_CPU = 2;
+/** Threads in a call of a TLS function at a time, and sessions of which is known which socket they use. */
+const MAX_TLS_THREADS = 16384;
+const MAX_TLS_SESSIONS = 32768;
+/** Records of cipher text that are on their way from a session to a socket. */
+const MAX_TLS_SENT = 4096;
 
 /** How a program comes to run. */
 type Use =
@@ -26,15 +38,17 @@ type Use =
   /** Reached by tail calls; their order is that of enum continuation (bpf/maps.bpf.h). */
   | "continuation"
   /** Never attached: run by user space. */
-  | "run";
+  | "run"
+  /** Attached to functions of TLS libraries, as these are found. */
+  | "function";
 
 interface Program {
   readonly name: string;
   readonly use: Use;
   /** The way that the program belongs to; absent: both. */
   readonly way?: Way;
-  /** Loaded only with --comm; or only where the kernel has the hook of io_uring. */
-  readonly only?: "comm" | "uring";
+  /** Loaded only with --comm; where the kernel has the hook of io_uring; where plain text of TLS is traced. */
+  readonly only?: "comm" | "uring" | OnlyTls;
 }
 
 /** Every program of the object. */
@@ -54,6 +68,7 @@ const PROGRAMS: readonly Program[] = [
   { name: "sock_state_walked", use: "hook", way: "syscall" },
   { name: "messages_exit", use: "continuation", way: "syscall" },
   { name: "walk_exit", use: "continuation", way: "syscall" },
+  ...TLS_PROGRAMS.map(({ name, only }): Program => ({ name, use: "function", only })),
 ];
 
 /** Hooks of this kernel that the ways are chosen by. */
@@ -61,15 +76,21 @@ export interface Hooks {
   readonly socket: boolean;
   readonly syscall: boolean;
   readonly uring: boolean;
+  /** Links on functions of a file (6.6), and programs that are told which one they are at (5.15). */
+  readonly uprobeMulti: boolean;
+  readonly cookies: boolean;
 }
 
 /** Looks the tracepoints up in the kernel's BTF. */
 export function probeHooks(libbpf: Libbpf): Hooks {
-  const types = kernelHasTypes(libbpf, [...SOCKET_HOOKS, URING_HOOK, SYSCALL_HOOK]);
+  const typedefs = [...SOCKET_HOOKS, URING_HOOK, SYSCALL_HOOK];
+  const types = kernelHasTypes(libbpf, typedefs, [UPROBE_MULTI_LINK, PERF_LINK]);
   return {
     socket: SOCKET_HOOKS.every((name) => types.has(name)),
     syscall: types.has(SYSCALL_HOOK),
     uring: types.has(URING_HOOK),
+    uprobeMulti: types.has(UPROBE_MULTI_LINK),
+    cookies: types.has(PERF_LINK),
   };
 }
 
@@ -104,6 +125,8 @@ export interface KernelSettings {
   readonly pidLimit: number;
   /** Programs that cannot be preempted: steady.ts. */
   readonly steady: boolean;
+  /** How functions of TLS libraries are probed; null: they are not. */
+  readonly uprobes: UprobeWay | null;
 }
 
 /** Opens, sizes and loads the object; attachAll() starts it. */
@@ -116,13 +139,22 @@ export function loadKernelSide(
   const object = new Bpf(libbpf, image);
   try {
     object.setRodata(encodeConfig(settings, hooks));
-    object.setMaxEntries("batches", settings.possibleCpus);
-    object.setMaxEntries("scratch", settings.possibleCpus);
+    const slots = settings.possibleCpus * (settings.uprobes === null ? 1 : SLOTS_PER_CPU);
+    object.setMaxEntries("batches", slots);
+    object.setMaxEntries("scratch", slots);
+    if (settings.uprobes !== null) {
+      object.setMaxEntries("tls_threads", MAX_TLS_THREADS);
+      object.setMaxEntries("tls_sessions", MAX_TLS_SESSIONS);
+      object.setMaxEntries("tls_sent", MAX_TLS_SENT);
+    }
     object.setMaxEntries("comms", Math.max(1, settings.comm.length));
     object.setMaxEntries("process_marks", Math.ceil(settings.pidLimit / MARKS_PER_VALUE));
     // Mapped, so that user space sets marks byte by byte while the kernel side marks children.
     object.setMappable("process_marks");
     object.setAutoload(new Set(chosen(settings, hooks).map(({ program }) => program)));
+    if (settings.uprobes === "multi") {
+      for (const { name } of TLS_PROGRAMS) object.setAttachType(name, UPROBE_MULTI);
+    }
     object.load();
     chosen(settings, hooks, "continuation").forEach(({ program }, index) => {
       const key = new Uint8Array(new Uint32Array([index]).buffer);
@@ -141,7 +173,14 @@ export function loadKernelSide(
 
 /** Programs for these settings on this kernel, in the order of the table; with `use` only those. */
 function chosen(settings: KernelSettings, hooks: Hooks, use?: Use): SteadyProgram[] {
-  const has = { comm: settings.comm.length > 0, uring: hooks.uring };
+  const { comm, uprobes } = settings;
+  const has = {
+    comm: comm.length > 0,
+    uring: hooks.uring,
+    tls: uprobes !== null,
+    tls_multi: uprobes === "multi",
+    tls_perf: uprobes === "perf",
+  };
   return PROGRAMS.filter((each) =>
     (use === undefined || each.use === use) &&
     (each.way === undefined || each.way === settings.way) &&
@@ -228,6 +267,7 @@ export function encodeConfig(settings: KernelSettings, hooks: Hooks): Uint8Array
       `the most is ${MAX_PORTS}`,
     );
   }
+  view.setUint32(Config.tls, settings.uprobes === null ? 0 : 1, true);
   settings.ports.forEach((port, i) => view.setUint16(Config.ports + 2 * i, port, true));
   return bytes;
 }

@@ -1,6 +1,6 @@
 /**
- * Merges all rings into one stream of events in the order of their times. In: the rings of both perf
- * buffers and all CPUs, and the time up to which all of them are complete. Out: entries, handed to the
+ * Merges all rings into one stream of events in the order of their times. In: the rings of all perf
+ * buffers and CPUs, and the time up to which all of them are complete. Out: entries, handed to the
  * handler where they lie, and entries of our own: losses and ticks. It copies no payload.
  *
  * Work goes in rounds. A round takes what the rings hold at its start and hands out what is older
@@ -79,11 +79,17 @@ export class Merger {
   /** Latest time handed out, so that entries of our own never go back in time. */
   #latest = 0;
 
-  constructor(data: readonly SampleRing[], conn: readonly SampleRing[], base: TimeBase) {
+  constructor(
+    data: readonly SampleRing[],
+    conn: readonly SampleRing[],
+    base: TimeBase,
+    tls: readonly SampleRing[] = [],
+  ) {
     this.#base = base;
     this.#lanes = [
       ...conn.map((ring) => new Lane(ring, "conn_events")),
       ...data.map((ring) => new Lane(ring, "data_events")),
+      ...tls.map((ring) => new Lane(ring, "tls_events")),
     ];
   }
 

@@ -14,6 +14,8 @@ const DATA_PER_CPU = 32 * MIB;
 const DATA_TOTAL = 256 * MIB;
 /** Connection events are 120 to 360 bytes, and a few for each connection: 1 MiB holds 1000 of these. */
 const CONN_PART = 8;
+/** What goes through TLS libraries is slower. */
+const TLS_PART = 4;
 
 /** One buffer's ring: the size to ask for, and the least that works. */
 export interface RingSize {
@@ -23,7 +25,7 @@ export interface RingSize {
 
 /**
  * Rings must be powers of two. `totalMib`, when given, is shared out over the CPUs for the data
- * rings; the rings of connection events are an eighth of these on top.
+ * rings; the rings of connection events are an eighth of these on top, those of plain text a quarter.
  */
 export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; conn: RingSize } {
   const share = totalMib === undefined
@@ -39,4 +41,9 @@ export function ringSizes(cpus: number, totalMib?: number): { data: RingSize; co
 /** Size of the connection events' rings beside data rings of that size. */
 export function connPart(dataBytes: number): number {
   return dataBytes / CONN_PART;
+}
+
+/** Size of the plain text's rings beside data rings of that size. */
+export function tlsPart(dataBytes: number): number {
+  return dataBytes / TLS_PART;
 }

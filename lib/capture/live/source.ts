@@ -9,6 +9,7 @@
 import { BpfError } from "../../../ffi/bpf_error.ts";
 import type { BpfObject, MappedArray } from "../../../ffi/bpf_object.ts";
 import { type Libbpf, openLibbpf } from "../../../ffi/libbpf.ts";
+import type { UprobeWay } from "../../../ffi/uprobes.ts";
 import { chooseLibbpf } from "../../../ffi/library.ts";
 import { type AssetName, readAsset } from "../../assets.ts";
 import type { SystemFiles } from "../../system_files.ts";
@@ -20,6 +21,7 @@ import { behind, KernelClock } from "./kernel_clock.ts";
 import {
   attachAll,
   chooseWay,
+  type Hooks,
   type KernelSettings,
   loadKernelSide,
   probeHooks,
@@ -32,6 +34,8 @@ import type { BufferLoss, CaptureSource, EventHandler, Passing, TraceStart } fro
 import { Sweeper } from "./sweep.ts";
 import { chooseSteady } from "./steady.ts";
 import { checkPids, Targets, TargetWatch } from "./targets.ts";
+import { openTlsWatch } from "./tls_open.ts";
+import type { TlsWatch } from "./tls_watch.ts";
 import { Turn } from "../turn.ts";
 import { wallClockEntry } from "../user_entries.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -51,13 +55,21 @@ export interface LiveOptions {
   readonly snaplen: number;
   /** All rings together, MiB. */
   readonly ringMib?: number;
+  /** Plain text inside TLS libraries, too. */
+  readonly tls: boolean;
+  /** How their functions are probed; by default the better way that the kernel has. */
+  readonly uprobes?: UprobeWay;
   /** Programs that cannot be preempted; by default where the kernel would preempt them. */
   readonly steady?: boolean;
   /** "system", or a path; else the bundled one. */
   readonly libbpf?: string;
   /** A command will be started: our children are targets from their fork on, until addTarget(). */
   readonly command?: boolean;
+  /** Files in which it may have TLS code. */
+  readonly expected?: readonly string[];
   readonly warn: (message: string) => void;
+  /** Says what may interest those who miss something. */
+  readonly tell?: (message: string) => void;
   /** Where the BPF object and the bundled libbpf come from. */
   readonly assets?: (name: AssetName) => Uint8Array;
 }
@@ -102,11 +114,12 @@ export function openLive(options: LiveOptions): LiveSource {
   const bundled = (): Uint8Array<ArrayBuffer> => new Uint8Array(assets("libbpf.so"));
   const libbpf = stack.use(openLibbpf(chooseLibbpf(options.libbpf, bundled)));
   const hooks = probeHooks(libbpf);
-  const settings = settingsOf(options, chooseWay(options.way, hooks), libbpf);
+  const settings = settingsOf(options, hooks, libbpf);
   const image = new Uint8Array(assets("sockeye.bpf.o"));
   const object = stack.use(loadKernelSide(libbpf, image, settings, hooks));
 
-  const rings = stack.use(openRings(libbpf, object, options.ringMib, options.warn));
+  const { ringMib, warn } = options;
+  const rings = stack.use(openRings(libbpf, object, { ringMib, tls: options.tls, warn }));
   const marks = stack.use(object.mapArray("process_marks", true));
   const targets = new Targets(new Uint8Array(marks.buffer), options, libbpf.libc.files);
   targets.excludeOurselves(settings.wantedMarks === 0);
@@ -117,7 +130,9 @@ export function openLive(options: LiveOptions): LiveSource {
   attachAll(object, libbpf, settings, hooks, options.warn);
   targets.mark();
   targets.mark();
-  const parts = { libbpf, object, settings, rings, targets, batches, clock };
+  const reach = { libbpf, object, targets, hooks, rings: rings.conn.rings };
+  const tls = settings.uprobes === null ? null : stack.use(openTlsWatch(options, settings, reach));
+  const parts = { libbpf, object, settings, rings, targets, batches, clock, tls };
   return new KernelSource(options, parts, stack.move());
 }
 
@@ -133,10 +148,11 @@ function clockAheadNs(): number {
   );
 }
 
-function settingsOf(options: LiveOptions, way: Way, libbpf: Libbpf): KernelSettings {
+function settingsOf(options: LiveOptions, hooks: Hooks, libbpf: Libbpf): KernelSettings {
+  const uprobes = options.uprobes ?? (hooks.uprobeMulti ? "multi" : "perf");
   const byTree = options.pids.length > 0 || options.command === true;
   return {
-    way,
+    way: chooseWay(options.way, hooks),
     wantedMarks: (byTree ? Mark.TREE : 0) | (options.comm.length > 0 ? Mark.COMM : 0),
     follow: options.follow,
     unfiltered: options.unfiltered,
@@ -146,6 +162,7 @@ function settingsOf(options: LiveOptions, way: Way, libbpf: Libbpf): KernelSetti
     possibleCpus: possibleCpuCount(),
     pidLimit: pidLimit(),
     steady: options.steady ?? chooseSteady(libbpf, Deno.osRelease(), options.warn),
+    uprobes: options.tls ? uprobes : null,
   };
 }
 
@@ -157,6 +174,7 @@ interface Parts {
   readonly targets: Targets;
   readonly batches: MappedArray;
   readonly clock: KernelClock;
+  readonly tls: TlsWatch | null;
 }
 
 class KernelSource implements LiveSource {
@@ -201,7 +219,8 @@ class KernelSource implements LiveSource {
       hostname: Deno.hostname(),
       kernel: Deno.osRelease(),
     };
-    this.#merger = new Merger(parts.rings.data.rings, parts.rings.conn.rings, this.start.base);
+    const { data, conn, tls } = parts.rings;
+    this.#merger = new Merger(data.rings, conn.rings, this.start.base, tls?.rings);
     this.#verdicts = new Verdicts(parts.object, options.unfiltered);
     this.#flusher = new BatchFlusher(
       parts.batches,
@@ -214,6 +233,7 @@ class KernelSource implements LiveSource {
       new AgeWatch(this.files),
       new Sweeper(this.files),
       this.#targetWatch,
+      ...parts.tls === null ? [] : [parts.tls],
     ]);
     this.#say = (entry) => this.#merger.emit(this.#handler, entry);
     this.#observe = (event) => {
@@ -250,6 +270,7 @@ class KernelSource implements LiveSource {
   stop(): void {
     if (this.#stoppedAt >= 0) return;
     this.#parts.object.detach();
+    this.#parts.tls?.[Symbol.dispose]();
     this.#stoppedAt = this.#parts.clock.now();
     this.#stoppedCpuSeconds = this.cpuSeconds();
     this.#nextRound = this.#stoppedAt + SLACK_NS;
@@ -358,8 +379,13 @@ class KernelSource implements LiveSource {
   }
 
   #reportLastLosses(): void {
-    for (const { cpu } of this.#parts.rings.data.rings) {
+    const { rings, settings } = this.#parts;
+    for (const { cpu } of rings.data.rings) {
       const { data, conn } = this.#flusher.sent(cpu);
+      if (rings.tls !== null) {
+        const tls = this.#flusher.sent(cpu + settings.possibleCpus).data;
+        this.#merger.finishLane(this.#handler, "tls_events", cpu, tls);
+      }
       this.#merger.finishLane(this.#handler, "data_events", cpu, data);
       this.#merger.finishLane(this.#handler, "conn_events", cpu, conn);
     }

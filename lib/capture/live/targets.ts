@@ -14,6 +14,7 @@ export interface TargetFilter {
   readonly pids: readonly number[];
   readonly comm: readonly string[];
   readonly follow: boolean;
+  readonly command?: boolean;
 }
 
 /** A process that the operator named and that is not there. */
@@ -99,6 +100,15 @@ export class Targets {
       this.#marks[pid] = ((this.#marks[pid] as number) & ~Mark.NEVER) | Mark.TREE;
     }
     this.mark();
+  }
+
+  /** Does the kernel side trace this process? */
+  isTraced(pid: number): boolean {
+    const mark = this.#marks[pid] ?? Mark.NEVER;
+    const { pids, comm, command } = this.#filter;
+    const wanted = (pids.length > 0 || command === true ? Mark.TREE : 0) |
+      (comm.length > 0 ? Mark.COMM : 0);
+    return (mark & Mark.NEVER) === 0 && (mark & wanted) === wanted;
   }
 
   /** Number of chosen processes that still run, without ourselves; threads do not count. */

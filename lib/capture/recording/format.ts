@@ -50,7 +50,7 @@ export type Compression = typeof COMPRESSIONS[number];
 export interface RecordingFacts {
   /** Version of sockeye that wrote it. */
   readonly version: string;
-  /** The trace's filters by their flags' names; a replay only asks whether processes were chosen. */
+  /** The trace's filters by their flags' names; a replay only asks whether processes or ports were chosen. */
   readonly filters: Readonly<Record<string, unknown>>;
   /** By chosen process, its descendants when the trace began; later ones have ENTRY_START. */
   readonly children?: Readonly<Record<string, readonly number[]>>;
@@ -251,9 +251,13 @@ export function decodeEnd(json: Uint8Array): RecordingEnd {
     const events = wholeNumber(loss?.events, 2 ** 53);
     const buffer = loss?.buffer;
     if (cpu === null || events === null) continue;
-    if (buffer === "data_events" || buffer === "conn_events") losses.push({ buffer, cpu, events });
+    if (isBuffer(buffer)) losses.push({ buffer, cpu, events });
   }
   return { events: wholeNumber(object?.events, 2 ** 53) ?? 0, losses };
+}
+
+function isBuffer(name: unknown): name is BufferLoss["buffer"] {
+  return name === "data_events" || name === "conn_events" || name === "tls_events";
 }
 
 function parseObject(json: Uint8Array): Record<string, unknown> | null {

@@ -6,6 +6,7 @@
  */
 import { Background, run } from "../../support/process.ts";
 import { accepts, freePort, Server, startNginx, startRedis } from "../../support/servers.ts";
+import { startTlsNginx } from "../../support/tls.ts";
 import { OTHER_CPU, pin, pinned, SERVER_CPU } from "./cpu.ts";
 
 /** What a generator did. */
@@ -79,6 +80,26 @@ export async function nginxLoad(
         ? wrk(`${url}/file.txt`, seconds)
         : h2load(`${url}/file.txt`, seconds, perSecond),
     served: () => getNumber(`${url}/served`, /\n \d+ \d+ (\d+)/),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** The same behind TLS. The count of its requests is asked for without. */
+export async function nginxTlsLoad(name: string, bodyBytes: number): Promise<Load> {
+  const countPort = freePort();
+  const server = await startTlsNginx({
+    http: `server { listen 127.0.0.1:${countPort}; location = /served { stub_status; } }`,
+    files: { "file.txt": "x".repeat(bodyBytes) },
+  });
+  const [worker] = server.workers;
+  if (worker === undefined) throw new Error("Cannot find the worker of nginx");
+  await pin(worker, SERVER_CPU);
+  return {
+    name,
+    pid: worker,
+    port: server.port,
+    generate: (seconds) => wrk(`https://127.0.0.1:${server.port}/file.txt`, seconds),
+    served: () => getNumber(`http://127.0.0.1:${countPort}/served`, /\n \d+ \d+ (\d+)/),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

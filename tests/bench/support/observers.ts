@@ -171,6 +171,20 @@ export const recording: Observer = sockeye(
   ],
 );
 
+export const socketWayNoTls: Observer = sockeye(
+  "sockeye, socket way, --no-tls",
+  "none",
+  ({ pid }) => ["--pid", `${pid}`, "--capture", "socket", "--no-tls", "--protocol", "http"],
+);
+
+const BARE_PROBES = new URL("bare_probes.ts", import.meta.url).pathname;
+/** Entry and return, where sockeye's are. */
+export const bareProbes: Observer = tool(
+  "probes that do nothing",
+  ({ pid }) => [Deno.execPath(), "run", "-A", "--no-check", BARE_PROBES, `${pid}`],
+  (stderr) => stderr.includes("ready"),
+);
+
 export const tcpdump: Observer = tool(
   "tcpdump -w /dev/null",
   ({ port }) => ["tcpdump", "-i", "lo", "-w", "/dev/null", "tcp", "port", `${port}`],

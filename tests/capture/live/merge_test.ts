@@ -1,6 +1,6 @@
 /** The merge of rings, over rings made in memory: no kernel, no FFI. */
 import assert from "node:assert/strict";
-import { PerfRing } from "../../../ffi/perf_ring.ts";
+import { type Mapped, PerfRing } from "../../../ffi/perf_ring.ts";
 import { EntryKind } from "../../../lib/capture/abi.ts";
 import { encodeEntry, type EntryFields, type TimeBase } from "../../../lib/capture/event.ts";
 import { Merger } from "../../../lib/capture/live/merge.ts";
@@ -58,6 +58,24 @@ class MemoryRing {
     view.setUint32(0, 2, true);
     view.setUint16(6, 24, true);
     view.setUint32(16, samples, true);
+    this.#write(record);
+    return this;
+  }
+
+  /** PERF_RECORD_MMAP2 of 8192 bytes from `address` on. */
+  mapped(pid: number, address: bigint, inode: number, path: string): this {
+    const name = new TextEncoder().encode(path);
+    const record = new Uint8Array((72 + name.length + 8) & ~7);
+    const view = new DataView(record.buffer);
+    view.setUint32(0, 10, true);
+    view.setUint16(6, record.length, true);
+    view.setUint32(8, pid, true);
+    view.setBigUint64(16, address, true);
+    view.setBigUint64(24, 8192n, true);
+    view.setUint32(40, 0xfe, true);
+    view.setUint32(44, 1, true);
+    view.setBigUint64(48, BigInt(inode), true);
+    record.set(name, 72);
     this.#write(record);
     return this;
   }
@@ -225,6 +243,21 @@ Deno.test("PerfRing counts lost samples and steps over records of other kinds", 
   const ring = new MemoryRing(0).lost(5).sample({ timeNs: 1, sequence: 0 }).raw(77, 8).lost(2);
   assert.deepEqual(times(drainAll(new Merger([ring.ring], [], BASE))), [1]);
   assert.equal(ring.ring.lostSamples, 7);
+});
+
+Deno.test("PerfRing.onMapped() tells what was mapped, also across the ring's end", () => {
+  const ring = new MemoryRing(0);
+  const merger = new Merger([ring.ring], [], BASE);
+  const seen: Mapped[] = [];
+  ring.ring.onMapped = (mapped) => void seen.push(mapped);
+  const want: Mapped[] = [];
+  for (let i = 0; i < 100; i++) {
+    const path = `/lib/${"x".repeat(i)}.so`;
+    ring.mapped(i, 0x7f0012340000n, 1000 + i, path).sample({ timeNs: i, sequence: i });
+    want.push({ pid: i, range: "7f0012340000-7f0012342000", file: `fe:01:${1000 + i}`, path });
+    drainAll(merger);
+  }
+  assert.deepEqual(seen, want);
 });
 
 Deno.test("Merger survives what no kernel writes", () => {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { run } from "../support/process.ts";
-import { startTlsServer } from "../support/tls.ts";
+import { LATEST_TLS, startTlsServer } from "../support/tls.ts";
 import { bySide, type SeenRecord, traced, WAYS } from "../support/tracer.ts";
 
 const NODE_SERVER = `
@@ -96,7 +96,7 @@ function assertSide(side: readonly SeenRecord[], port: number): void {
   for (const { request, response, local, remote, tls, incomplete } of side) {
     assert.equal(response?.body ?? null, `answer to ${request?.path}`);
     assert.ok([local, remote].includes(`127.0.0.1:${port}`), `${local} ${remote}`);
-    assert.deepEqual(tls, { library: "openssl" });
+    assert.deepEqual(tls, LATEST_TLS);
     assert.equal(incomplete, undefined);
   }
 }

@@ -8,7 +8,7 @@ import { curl, type Transfer } from "../support/curl.ts";
 import { assertRequestHead, assertResponseHead, assertSound } from "../support/http_seen.ts";
 import { Background, run } from "../support/process.ts";
 import { bySide, type SeenRecord, SOCKEYE, traced, WAYS } from "../support/tracer.ts";
-import { startTlsNginx, startTlsServer } from "../support/tls.ts";
+import { LATEST_TLS, NGINX_TLS, startTlsNginx, startTlsServer } from "../support/tls.ts";
 
 const MIB = 1 << 20;
 const LARGE = new TextEncoder().encode("0123456789abcdef".repeat(MIB / 16));
@@ -23,7 +23,7 @@ function assertTransfers(records: readonly SeenRecord[], transfers: readonly Tra
     assert.equal(record.request_bytes, transfer.requestBytes);
     assert.equal(record.response_bytes, transfer.responseBytes);
     assert.equal(record.incomplete, undefined);
-    assert.deepEqual(record.tls, { library: "openssl" });
+    assert.deepEqual(record.tls, { ...NGINX_TLS, alpn: "http/1.1" });
     const ends = [`127.0.0.1:${transfer.localPort}`, `127.0.0.1:${transfer.remotePort}`];
     assert.deepEqual([record.local, record.remote].sort(), ends.sort());
   }
@@ -193,7 +193,7 @@ for (const way of WAYS) {
     for (const { request, response, incomplete, tls } of records) {
       assert.deepEqual([request?.path, response?.status], ["/", 200]);
       assert.equal(incomplete, undefined);
-      assert.deepEqual(tls, { library: "openssl" });
+      assert.deepEqual(tls, LATEST_TLS);
     }
     const [one, other] = records;
     assert.equal(one?.response_bytes, other?.response_bytes);
@@ -215,7 +215,7 @@ for (const way of WAYS) {
       assert.equal(side.shift()?.request?.command, "COMMAND");
       assert.deepEqual(side.map(({ request }) => request?.command), ["SET", "INCR", "GET", "GET"]);
       assert.deepEqual(side.map(({ response }) => response?.value), ["OK", 2, "2", undefined]);
-      assert.ok(side.every(({ tls }) => JSON.stringify(tls) === '{"library":"openssl"}'));
+      for (const { tls } of side) assert.deepEqual(tls, LATEST_TLS);
     }
     assert.equal(records.length, 10);
   });
@@ -227,10 +227,9 @@ for (const way of WAYS) {
       await run("wget", ["-q", "--no-check-certificate", "-O", "/dev/null", url, url]);
     });
     const { client, server } = bySide(records);
-    assert.deepEqual(client.map(({ tls }) => tls), [{ library: "gnutls" }, { library: "gnutls" }]);
-    assert.deepEqual(server.map(({ tls }) => tls), [{ library: "openssl" }, {
-      library: "openssl",
-    }]);
+    const ofGnutls = { ...NGINX_TLS, library: "gnutls" };
+    assert.deepEqual(client.map(({ tls }) => tls), [ofGnutls, ofGnutls]);
+    assert.deepEqual(server.map(({ tls }) => tls), [NGINX_TLS, NGINX_TLS]);
     for (const { request, response, incomplete } of records) {
       assert.deepEqual([request?.path, response?.body_bytes, incomplete], [
         "/large",

@@ -32,7 +32,7 @@ function test(
 }
 
 function bothEnds({ port }: Server, way: Way, protocol = "tls"): string[] {
-  return ["--capture", way, "--protocol", protocol, "--port", `${port}`];
+  return ["--capture", way, "--no-tls", "--protocol", protocol, "--port", `${port}`];
 }
 
 /** Both ends have seen the same, so many times; one that gives up may not have read all of it. */

@@ -58,3 +58,17 @@ export async function startTlsServer(
   await process.until(() => listens(port), command);
   return new Server(process, port, folder);
 }
+
+/** Column `tls` of what OpenSSL reads and writes on a connection whose handshake was seen. */
+export const LATEST_TLS = {
+  library: "openssl",
+  version: "1.3",
+  cipher: "TLS_AES_256_GCM_SHA384",
+};
+
+/** The same of startTlsNginx(), which offers no later version by default. */
+export const NGINX_TLS = {
+  library: "openssl",
+  version: "1.2",
+  cipher: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+};

@@ -211,11 +211,8 @@ export class Connection implements TrackedConnection {
     if (this.closed) return since >= CLOSING_NS;
     if (this.isUnbound && nowNs - this.lastNs >= UNBOUND_NS) this.#closingSinceNs = this.lastNs;
     this.handshake.sweep();
-    this.#socket?.sweep();
+    this.#eachStream((tracker) => tracker.sweep());
     this.#datagrams?.sweep();
-    if (this.#plaintexts !== null) {
-      for (const tracker of this.#plaintexts.values()) tracker.sweep();
-    }
     if (since < CLOSING_NS || (since < LINGERING_NS && this.#lingers())) return false;
     if (!this.flush()) return false;
     this.finish("closed");
@@ -224,19 +221,14 @@ export class Connection implements TrackedConnection {
 
   /** Calls Session.weigh() of all sessions. */
   weigh(): void {
-    this.#socket?.weigh();
+    this.#eachStream((tracker) => tracker.weigh());
     this.#datagrams?.weigh();
-    if (this.#plaintexts !== null) {
-      for (const tracker of this.#plaintexts.values()) tracker.weigh();
-    }
   }
 
-  /** Before finish(): goes on with what waits behind missing bytes; true once nothing is left. */
+  /** Before finish(): goes on with what waits behind missing bytes; false while trackers are `behind` with it. */
   flush(): boolean {
-    let isDone = this.#socket?.goOn(true) ?? true;
-    if (this.#plaintexts !== null) {
-      for (const tracker of this.#plaintexts.values()) isDone = tracker.goOn(true) && isDone;
-    }
+    let isDone = true;
+    this.#eachStream((tracker) => isDone = tracker.goOn(true) && isDone);
     return isDone;
   }
 
@@ -260,9 +252,7 @@ export class Connection implements TrackedConnection {
   /** Takes the addresses that a PROXY header named. */
   proxyLearnt(proxy: Proxy): void {
     this.proxy = proxy;
-    this.#socket?.proxyLearnt(proxy);
-    if (this.#plaintexts === null) return;
-    for (const tracker of this.#plaintexts.values()) tracker.proxyLearnt(proxy);
+    this.#eachStream((tracker) => tracker.proxyLearnt(proxy));
   }
 
   /** The socket's bytes are TLS from here on: `bequest` is for the plain-text stream inside. */
@@ -275,6 +265,13 @@ export class Connection implements TrackedConnection {
     if (this.#kept) return;
     this.#kept = true;
     this.#context.verdict(this.id, "keep");
+  }
+
+  /** The socket's own bytes first, then plain text inside them. */
+  #eachStream(step: (tracker: ConnTracker) => void): void {
+    if (this.#socket !== null) step(this.#socket);
+    if (this.#plaintexts === null) return;
+    for (const tracker of this.#plaintexts.values()) step(tracker);
   }
 
   #finishWhenReached(): void {
@@ -362,11 +359,8 @@ export class Connection implements TrackedConnection {
   #setAddresses(local: string, remote: string): void {
     this.local = local;
     this.remote = remote;
-    this.#socket?.addressesLearnt(local, remote);
+    this.#eachStream((tracker) => tracker.addressesLearnt(local, remote));
     this.#datagrams?.addressesLearnt(local);
-    if (this.#plaintexts !== null) {
-      for (const tracker of this.#plaintexts.values()) tracker.addressesLearnt(local, remote);
-    }
     this.log?.addressLearnt(this, local, remote);
   }
 
@@ -388,7 +382,7 @@ export class Connection implements TrackedConnection {
         oldest.finish("closed", false, null);
         plaintexts.delete(plaintext);
       }
-      this.handshake.isRead();
+      this.handshake.leaveOut();
       const library = SOURCES[event.source] ?? "other";
       tracker = new ConnTracker(this.#context, this, event.plaintext, library);
       plaintexts.set(event.plaintext, tracker);

@@ -18,7 +18,7 @@ export class Handshake {
   readonly #context: Pick<TrackerContext, "nowNs" | "queuedBytes">;
   #show: (() => void) | null = null;
   #untilNs = 0;
-  #isRead = false;
+  #isLeftOut = false;
 
   constructor(context: Pick<TrackerContext, "nowNs" | "queuedBytes">) {
     this.#context = context;
@@ -26,7 +26,7 @@ export class Handshake {
 
   /** The handshake succeeded; `show` makes its record. */
   defer(show: () => void): void {
-    if (this.#isRead) return;
+    if (this.#isLeftOut) return;
     this.show();
     this.#show = show;
     this.#untilNs = this.#context.nowNs + WAIT_NS;
@@ -34,8 +34,8 @@ export class Handshake {
   }
 
   /** Plain text inside came, which says as much. */
-  isRead(): void {
-    this.#isRead = true;
+  leaveOut(): void {
+    this.#isLeftOut = true;
     this.#take();
   }
 

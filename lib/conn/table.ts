@@ -118,7 +118,7 @@ export class ConnTable {
   finish(turn: Turn | null = null): boolean {
     for (const connection of this.#connections.values()) {
       if (!this.catchUp(turn)) return false;
-      while (!connection.flush()) if (turn?.look() === true) return false;
+      if (!connection.flush() && !this.catchUp(turn)) return false;
       connection.finish("trace_end");
       this.#context.stats.closed++;
       this.#connections.delete(connection.id);
@@ -139,7 +139,7 @@ export class ConnTable {
   #begin(event: SocketEvent): Connection {
     const before = this.#connections.get(event.conn);
     if (before?.hasEnded === true) {
-      while (!before.flush());
+      if (!before.flush()) this.catchUp(null);
       before.finish("closed");
       this.#forget(before);
       this.#context.stats.closed++;

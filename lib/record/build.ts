@@ -33,7 +33,7 @@ interface Place {
   readonly handshake?: { readonly told: unknown };
 }
 
-/** Of a connection whose protocol and role are not known yet. `source` as in its events. */
+/** Of a connection whose protocol and role are not known yet. `library`: of plain text inside TLS, else null. */
 export function factsOf(place: Place, library: string | null = null): LiveFacts {
   const { local, remote, id, proxy, isUnbound: unbound = false } = place;
   const tls = library === null ? undefined : tlsOf(library, place.handshake?.told);

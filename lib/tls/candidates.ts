@@ -6,7 +6,7 @@
  */
 import { type Call, callsOf, slotOfStub } from "./code.ts";
 import type { Elf } from "./elf.ts";
-import type { CallShape, Site } from "./sites.ts";
+import type { CallShape, Family, Site, TlsCode } from "./sites.ts";
 import { type FunctionSymbol, linkedNames, type Symbols } from "./symbols.ts";
 
 /** Of a name, libraries that are linked into one file have one function each. */
@@ -52,6 +52,10 @@ export function sitesOf(elf: Elf, symbols: Symbols, all: readonly Candidate[]): 
       return [role === "peek" ? { role: "read", isPeek: true, ...site } : { role, ...site }];
     },
   );
+}
+
+export function codeOf(family: Family, version: string | null, sites: readonly Site[]): TlsCode {
+  return version === null ? { family, sites } : { family, version, sites };
 }
 
 /**

@@ -6,7 +6,7 @@
  * serve every layer and every file: whoever reads the arguments tells TLS by the layer. What is received
  * without a copy (gnutls_record_recv_packet) and written from several places (PR_Writev) is not seen.
  */
-import { candidatesOf, type KnownFunctions, sitesOf } from "./candidates.ts";
+import { candidatesOf, codeOf, type KnownFunctions, sitesOf } from "./candidates.ts";
 import type { Elf } from "./elf.ts";
 import type { Family, TlsCode } from "./sites.ts";
 import type { Symbols } from "./symbols.ts";
@@ -51,5 +51,5 @@ function code(
   const sites = candidates.length === 0 ? [] : sitesOf(elf, symbols, candidates);
   if (sites.length === 0) return null;
   const version = family === "gnutls" ? versionIn(elf, ["GnuTLS "], GNUTLS_VERSION) : null;
-  return version === null ? { family, sites } : { family, version, sites };
+  return codeOf(family, version, sites);
 }

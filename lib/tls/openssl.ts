@@ -4,7 +4,13 @@
  * In: the functions of a file. Out: which of them to probe. Where SSL_read and SSL_read_ex do nothing
  * but call one function without a symbol, that one: its first instruction costs a probe least.
  */
-import { type Candidate, candidatesOf, type KnownFunctions, sitesOf } from "./candidates.ts";
+import {
+  type Candidate,
+  candidatesOf,
+  codeOf,
+  type KnownFunctions,
+  sitesOf,
+} from "./candidates.ts";
 import { type Call, Register } from "./code.ts";
 import type { Elf } from "./elf.ts";
 import type { Site, TlsCode } from "./sites.ts";
@@ -51,9 +57,9 @@ export function openssl(elf: Elf, symbols: Symbols): TlsCode | null {
   if (named.length === 0 || BELOW.some((name) => imports.has(name))) return null;
   const sites = sitesOf(elf, symbols, [...named, ...innerOf(elf, named)]);
   if (sites.length === 0) return null;
-  if (functions.some(({ name }) => BORING.includes(name))) return { family: "boringssl", sites };
+  if (functions.some(({ name }) => BORING.includes(name))) return codeOf("boringssl", null, sites);
   const version = versionIn(elf, ["OpenSSL ", "LibreSSL "], OPENSSL_VERSION);
-  return version === null ? { family: "openssl", sites } : { family: "openssl", version, sites };
+  return codeOf("openssl", version, sites);
 }
 
 const OPENSSL_VERSION = /^\w+ \d+\.\d+\.\d+[a-z]?\b/;
@@ -77,7 +83,7 @@ export function strippedOpenssl(
     .map((site): Site => ({ ...site, how: "pattern" }));
   const isWhole = ["read", "write"].every((role) => sites.some((site) => site.role === role));
   if (!isWhole) return null;
-  return version === null ? { family, sites } : { family, version, sites };
+  return codeOf(family, version, sites);
 }
 
 /** Is it 3.3 or newer? */
